@@ -1,0 +1,40 @@
+"""What every benchmark prints first, and where the comparison pictures are."""
+
+import importlib.util
+import os
+import platform
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+import singan
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def need_shared() -> None:
+    """End the program, saying why, where the comparison pictures are not there."""
+    if not SHARED.is_dir():
+        sys.exit(f"skipped: the comparison pictures are not at {SHARED}")
+
+
+def score_program() -> ModuleType:
+    """The scoring program as a module."""
+    spec = importlib.util.spec_from_file_location("score", SHARED / "eval" / "score.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def machine() -> str:
+    """Processor, threads, versions."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
+        name = lines[0].split(":")[1].strip() if lines else name
+    bf16 = "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, singan {singan.__version__}"
+    return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {bf16}; {versions}"

@@ -1,0 +1,70 @@
+"""SinGAN: learn one photograph, sample new ones from it.
+
+    import singan
+    model = singan.train("photo.jpg")
+    model.sample(4)[0].save("sample.png")
+
+The names below are loaded when first used: `import singan` and `singan --help` do not wait for PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from singan.config import PRESETS, TrainConfig
+    from singan.errors import (
+        CheckpointError,
+        ConfigError,
+        ImageError,
+        ImageWarning,
+        SinGANError,
+        TrainingError,
+    )
+    from singan.image import load_image
+    from singan.model import SinGAN
+    from singan.trainer import TrainEvent, iter_train, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PRESETS",
+    "CheckpointError",
+    "ConfigError",
+    "ImageError",
+    "ImageWarning",
+    "SinGAN",
+    "SinGANError",
+    "TrainConfig",
+    "TrainEvent",
+    "TrainingError",
+    "__version__",
+    "iter_train",
+    "load_image",
+    "train",
+]
+
+_HOME = {
+    "PRESETS": "config",
+    "TrainConfig": "config",
+    "CheckpointError": "errors",
+    "ConfigError": "errors",
+    "ImageError": "errors",
+    "ImageWarning": "errors",
+    "SinGANError": "errors",
+    "TrainingError": "errors",
+    "load_image": "image",
+    "SinGAN": "model",
+    "TrainEvent": "trainer",
+    "iter_train": "trainer",
+    "train": "trainer",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'singan' has no attribute {name!r}")
+    return getattr(import_module(f"singan.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

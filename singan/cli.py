@@ -1,0 +1,310 @@
+"""`singan train`, `singan sample`, `singan info`: the package on the command line.
+
+PyTorch is imported inside the commands, so that `singan --help` answers at once. Results go to stdout, an
+error is one line on stderr; exit codes are 0, 1 (it failed), 2 (wrong usage) and 130 (Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from singan import __version__
+from singan.errors import ConfigError, ImageWarning, SinGANError, TrainingError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from singan.model import SinGAN
+    from singan.trainer import TrainEvent
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
+
+
+class Interrupted(SinGANError):
+    """The user pressed Ctrl-C."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line (`sys.argv` by default) and return its exit code."""
+    try:
+        return app(args, prog_name="singan", standalone_mode=False) or 0
+    except typer.Abort:  # Ctrl-C where nothing is lost
+        return 130
+    except Interrupted as error:
+        return _fail(error, 130)
+    except UsageError as error:
+        return _fail(error.format_message() + " (--help lists the options)", 2)
+    except (SinGANError, OSError) as error:
+        return _fail(error, 1)
+
+
+@app.callback(invoke_without_command=True)
+def singan(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Learn one photograph, and sample new ones from it."""
+    if version:
+        typer.echo(f"singan {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def train(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
+    out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
+    preset: Annotated[Literal["fast", "best", "paper"], typer.Option(help="Speed against quality.")] = "fast",
+    max_size: Annotated[int | None, typer.Option(help="Longest side to learn, in pixels.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps per scale.")] = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run that was broken off.")] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Learn IMAGE and save the model in the directory --out."""
+    checkpoint = out / "checkpoint"
+    _check_out(out, checkpoint, resume, force)
+
+    from singan.config import TrainConfig
+    from singan.image import load_image
+    from singan.trainer import iter_train
+
+    asked = {"max_size": max_size, "steps": steps}
+    config = TrainConfig.preset(preset, **{k: v for k, v in asked.items() if v is not None})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ImageWarning)
+        photo = load_image(image)
+    notes = [str(one.message) for one in caught]
+    if not as_json:
+        for note in notes:
+            typer.echo(f"Note: {note}")
+
+    start = time.perf_counter()
+    if force and not resume:
+        _remove_checkpoint(checkpoint)
+    try:
+        events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
+        last = _show_silently(events) if as_json else _show(events)
+    except KeyboardInterrupt:
+        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, max_size, steps, seed)) from None
+    except TrainingError as error:
+        if error.model is None:
+            raise
+        error.model.save_pretrained(out)
+        raise TrainingError(
+            f"{error} The {error.model.num_scales} scales finished before are saved in {out}."
+        ) from error
+    model = last.model
+    assert model is not None  # the last event always carries the model
+    model.save_pretrained(out)
+    _remove_checkpoint(checkpoint)
+
+    seconds = time.perf_counter() - start
+    if as_json:
+        result = {
+            "model": str(out),
+            "image": str(image),
+            "preset": preset,
+            "seed": seed,
+            "seconds": round(seconds, 3),
+        }
+        _print_json({**result, **_facts(model), "losses": last.losses, "warnings": notes})
+    else:
+        height, width = model.image_size
+        typer.echo(f"Trained {model.num_scales} scales up to {height}x{width} px in {_clock(seconds)}: {out}")
+        typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
+
+
+@app.command()
+def sample(
+    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")],
+    n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
+    start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
+    variation: Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 invents freely.")] = 1.0,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Sample from the model in MODEL_DIR: sample K is drawn with seed --seed + K and named after it."""
+    height_width = _parse_size(size)
+    paths = [out / f"sample-{seed + k}.png" for k in range(n)]
+    taken = next((path for path in paths if path.exists()), None)
+    if taken and not force:
+        raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
+
+    from singan.model import SinGAN
+
+    model = SinGAN.from_pretrained(model_dir)
+    start = time.perf_counter()
+    for k, path in enumerate(paths):
+        image = model.sample(1, size=height_width, start_scale=start_scale, variation=variation, seed=seed + k)[0]
+        out.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "seed": seed + k,
+            "variation": variation,
+            "start_scale": start_scale,
+            "size": f"{image.height}x{image.width}",
+            "singan": __version__,
+        }
+        _save_png(image, path, settings)
+        if not as_json:
+            typer.echo(str(path))
+    if as_json:
+        result = {"model": str(model_dir), "samples": [str(path) for path in paths], "seed": seed}
+        result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
+        _print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+
+
+@app.command()
+def info(
+    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what the model in MODEL_DIR is and how it was trained."""
+    from singan.model import SinGAN
+
+    model = SinGAN.from_pretrained(model_dir)
+    facts = {"model": str(model_dir), **_facts(model)}
+    if as_json:
+        _print_json(facts)
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            typer.echo(f"{name}:")
+            for key, inner in value.items():
+                typer.echo(f"  {key}: {inner}")
+        else:
+            typer.echo(f"{name}: {value}")
+
+
+def _check_out(out: Path, checkpoint: Path, resume: bool, force: bool) -> None:
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"{out} is a file: choose a directory for --out.")
+    trained = (out / "config.json").exists() or (out / "model.safetensors").exists()
+    started = (checkpoint / "state.safetensors").exists()
+    if resume and not started:
+        cure = "it is already trained" if trained else "leave out --resume to start"
+        raise ConfigError(f"{checkpoint} holds no broken-off run, nothing to resume: {cure}.")
+    if trained and not (resume or force):
+        raise ConfigError(f"{out} holds a trained model: choose another --out, or replace it with --force.")
+    if started and not (resume or force):
+        raise ConfigError(f"{out} holds a broken-off run: continue it with --resume, or start again with --force.")
+
+
+def _remove_checkpoint(checkpoint: Path) -> None:
+    """Remove the resume state, and the directory unless something else is in it."""
+    (checkpoint / "state.safetensors").unlink(missing_ok=True)
+    if checkpoint.is_dir() and not any(checkpoint.iterdir()):
+        checkpoint.rmdir()
+
+
+def _how_to_resume(
+    checkpoint: Path, image: Path, out: Path, preset: str, max_size: int | None, steps: int | None, seed: int
+) -> str:
+    if not (checkpoint / "state.safetensors").exists():
+        return "Interrupted before the first checkpoint: nothing of this run is kept."
+    command = ["singan", "train", str(image), "--out", str(out), "--preset", preset]
+    for option, value in (("--max-size", max_size), ("--steps", steps), ("--seed", seed)):
+        command += [option, str(value)] if value is not None else []
+    return f"Interrupted; what is learned so far is kept: continue with {shlex.join([*command, '--resume'])}"
+
+
+def _show_silently(events: Iterator[TrainEvent]) -> TrainEvent:
+    for event in events:
+        last = event
+    return last
+
+
+def _show(events: Iterator[TrainEvent]) -> TrainEvent:
+    """Run the training with a progress bar, and one line for each finished scale."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    console = Console(highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None, left="")
+        for event in events:
+            last = event
+            where = f"scale {event.scale + 1}/{event.scales} {event.size[0]}x{event.size[1]}"
+            left = "" if event.seconds_left is None else f"{_clock(event.seconds_left)} left"
+            progress.update(bar, description=where, completed=event.total_step, total=event.total_steps, left=left)
+            if event.kind == "scale":
+                error = event.losses["reconstruction"]
+                progress.console.print(
+                    f"{where} done at {_clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
+                )
+    return last
+
+
+def _facts(model: SinGAN) -> dict[str, Any]:
+    return {
+        "image_size": list(model.image_size),
+        "scale_sizes": [list(size) for size in model.scale_sizes],
+        "parameters": model.num_parameters,
+        "config": asdict(model.config),
+        "info": model.info,
+    }
+
+
+def _parse_size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is not height x width in pixels, as in 186x248", param_hint="--size")
+    return int(match[1]), int(match[2])
+
+
+def _save_png(image: Image.Image, path: Path, settings: dict[str, object]) -> None:
+    """Write the PNG with its settings as text chunks, whole or not at all."""
+    from PIL.PngImagePlugin import PngInfo
+
+    text = PngInfo()
+    for key, value in settings.items():
+        text.add_text(key, str(value))
+    part = path.with_name(f".{path.name}.part")
+    try:
+        image.save(part, "PNG", pnginfo=text)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _print_json(result: dict[str, Any]) -> None:
+    typer.echo(json.dumps(result, ensure_ascii=False))
+
+
+def _fail(message: object, code: int) -> int:
+    typer.echo("singan: " + " ".join(str(message).split()), err=True)
+    return code

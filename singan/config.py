@@ -1,0 +1,183 @@
+"""Training settings: one frozen, flat, JSON-able dataclass, and the three presets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, TypeVar
+
+from singan.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def at_scale(schedule: tuple[T, ...], scale: int) -> T:
+    """A schedule lists a value per scale, coarsest first; the last one holds for all finer scales."""
+    return schedule[min(scale, len(schedule) - 1)]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; the defaults are the preset `fast`.
+
+    Scale 0 is the coarsest (the paper's N). A field of type tuple is a schedule over scales (`at_scale`) and
+    may be given as one number. Images have the range [-1, 1]. Raises `ConfigError` on a value out of range.
+    """
+
+    # Pyramid (SinGAN sec. 2.2)
+    max_size: int = 250  # longest side that is learned, pixels; the short side stays at least 2 * min_size
+    min_size: int = 25  # short side of the coarsest scale, pixels
+    scale_factor: float = 0.75  # from one scale to the next coarser; adjusted so that the scales end at min_size
+    num_scales: int | None = None  # fixes the number of scales; scale_factor then follows from it
+
+    # Networks (SinGAN sec. 2.1)
+    width: tuple[int, ...] = (32,)  # channels of the generator
+    critic_width: tuple[int, ...] = (32,)  # channels of the critic
+    layers: int = 5  # 3x3 convolutions; the receptive field is 2 * layers + 1 pixels
+    norm: Literal["none", "batch"] = "none"  # "batch": the paper's batch norm, with whole images only
+    residual: bool = True  # a scale adds to the enlarged coarser image instead of replacing it
+    noise_padding: bool = False  # noise, not zeros, outside the image border (for animation)
+
+    # Objective (SinGAN eq. 2 to 5)
+    alpha: tuple[float, ...] = (30.0, 30.0, 30.0, 50.0, 50.0, 100.0)  # weight of the reconstruction loss
+    penalty: tuple[float, ...] = (0.3, 0.3, 0.3, 0.1)  # weight of the gradient penalty
+    composition: tuple[float, ...] = (100.0, 100.0, 100.0, 0.0)  # weight of the composition loss
+    noise_amp: float = 0.1  # noise amplitude of scale k is this times RMSE(real, enlarged reconstruction)
+
+    # Optimisation
+    steps: tuple[int, ...] = (600, 500, 400, 300)  # per scale
+    critic_updates: int = 1  # per step
+    generator_updates: int = 1  # per step
+    batch_size: tuple[int, ...] = (4,)
+    crop_size: int | None = 64  # train on crops of this side where the scale is larger; None: whole images
+    generator_lr: tuple[float, ...] = (2e-3,)
+    critic_lr: tuple[float, ...] = (2e-3,)
+    betas: tuple[float, float] = (0.0, 0.9)  # Adam
+    warmup_steps: int = 20  # the learning rate rises over these
+    lr_decay: Literal["linear", "step"] = "linear"  # to 0 over the second half | times .1 after 80 %
+    ema_decay: float = 0.99  # moving average of the generator's weights; 0: use the last weights
+    warm_start: bool = True  # start from the weights of the previous scale where shapes agree
+    mixed_precision: bool = True  # bfloat16 convolutions where the hardware has them
+
+    # Sampling during training
+    pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
+    min_variation: float = 0.5  # the pool holds images of all variations from this one to 1
+    grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
+
+    # Patch voting (see singan/patches.py)
+    voting_rounds: tuple[int, ...] = (4, 2, 1, 0)  # per scale
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if field.name == "betas":
+                object.__setattr__(self, "betas", tuple(self.betas))
+            elif str(field.type).startswith("tuple"):
+                value = getattr(self, field.name)
+                value = tuple(value) if isinstance(value, Iterable) else (value,)
+                object.__setattr__(self, field.name, value)
+        self._check()
+
+    def _check(self) -> None:
+        whole = {"max_size": (25, 8192), "min_size": (8, 512), "layers": (2, 16), "pool_size": (0, 1024)}
+        whole |= {"width": (1, 512), "critic_width": (1, 512), "steps": (1, 1_000_000)}
+        whole |= {"critic_updates": (1, 100), "generator_updates": (1, 100), "batch_size": (1, 256)}
+        whole |= {"warmup_steps": (0, 100_000), "voting_rounds": (0, 100)}
+        real = {"scale_factor": (0.1, 0.95), "alpha": (0, 1e6), "penalty": (0, 1e6), "noise_amp": (0, 100)}
+        real |= {"composition": (0, 1e6), "generator_lr": (1e-9, 1), "critic_lr": (1e-9, 1)}
+        real |= {"ema_decay": (0, 0.99999), "min_variation": (0, 1), "betas": (0, 0.99999)}
+        for name, limits in whole.items():
+            self._check_range(name, *limits, int)
+        for name, bounds in real.items():
+            self._check_range(name, *bounds, (int, float))
+        if self.num_scales is not None:
+            self._check_range("num_scales", 1, 32, int)
+        if self.crop_size is not None:
+            self._check_range("crop_size", 2 * self.layers + 2, 8192, int)
+        for name in ("residual", "noise_padding", "warm_start", "mixed_precision", "grey_noise"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it is True or False.")
+        for name, choices in (("norm", ("none", "batch")), ("lr_decay", ("linear", "step"))):
+            if getattr(self, name) not in choices:
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; choose one of {choices}.")
+        if len(self.betas) != 2:
+            raise ConfigError(f"betas has {len(self.betas)} values; Adam takes two.")
+        if self.max_size < self.min_size:
+            raise ConfigError(
+                f"max_size {self.max_size} is under min_size {self.min_size}: raise it or lower min_size."
+            )
+        if self.norm == "batch" and self.crop_size is not None:
+            raise ConfigError('norm "batch" needs whole images: set crop_size to None.')
+
+    def _check_range(self, name: str, low: float, high: float, kind: Any) -> None:
+        value = getattr(self, name)
+        values = value if isinstance(value, tuple) else (value,)
+        if not 1 <= len(values) <= 32:
+            raise ConfigError(f"{name} lists {len(values)} values; give 1 to 32, one a scale, coarsest first.")
+        for one in values:
+            if isinstance(one, bool) or not isinstance(one, kind) or not math.isfinite(one):
+                raise ConfigError(f"{name} is {one!r}; it takes {'whole ' if kind is int else ''}numbers.")
+            if not low <= one <= high:
+                raise ConfigError(f"{name} is {one:g}; it goes from {low:g} to {high:g}.")
+
+    @classmethod
+    def preset(cls, name: str, **overrides: Any) -> TrainConfig:
+        """The preset `name` ("fast", "best" or "paper") with some fields replaced."""
+        if name not in PRESETS:
+            raise ConfigError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
+        unknown = set(overrides) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ConfigError(f"TrainConfig has no field {', '.join(sorted(unknown))}.")
+        return replace(PRESETS[name], **overrides)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+        """The inverse of `to_dict`; every field must be there, and no other."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            odd = sorted(names ^ set(values)) if isinstance(values, dict) else type(values).__name__
+            raise ConfigError(f"The stored settings are not those of this version; they differ in {odd}.")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON values: tuples as lists."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+PRESETS: dict[str, TrainConfig] = {
+    "fast": TrainConfig(),
+    # More of the same at the coarse scales, where the structure is decided; see docs/engine.md.
+    "best": TrainConfig(
+        width=(64, 64, 64, 32),
+        steps=(2000, 1500, 1000, 600, 600, 500),
+        crop_size=80,
+    ),
+    # The published method to the last constant. Deliberate departures, all from its bugs: the reconstruction
+    # noise z* is drawn once and fixed (published: redrawn every step at scale 0, the last one kept), images are
+    # resized in float (published: through truncated 8-bit), the learning rate falls after 80 % of the steps
+    # whatever their number (published: after step 1600), and no image size divides by zero.
+    "paper": TrainConfig(
+        width=(32, 32, 32, 32, 64, 64, 64, 64, 128),
+        critic_width=(32, 32, 32, 32, 64, 64, 64, 64, 128),
+        norm="batch",
+        alpha=(10.0,),
+        penalty=(0.1,),
+        composition=(0.0,),
+        steps=(2000,),
+        critic_updates=3,
+        generator_updates=3,
+        batch_size=(1,),
+        crop_size=None,
+        generator_lr=(5e-4,),
+        critic_lr=(5e-4,),
+        betas=(0.5, 0.999),
+        warmup_steps=0,
+        lr_decay="step",
+        ema_decay=0.0,
+        mixed_precision=False,
+        pool_size=0,
+        min_variation=1.0,
+        grey_noise=True,
+        voting_rounds=(0,),
+    ),
+}

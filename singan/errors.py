@@ -1,0 +1,36 @@
+"""Error types. Every message states the value, the limit and the cure on one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from singan.model import SinGAN
+
+
+class SinGANError(Exception):
+    """Base of every error that a caller can cause or cure; its text is one plain line."""
+
+
+class ImageError(SinGANError):
+    """The input is not an image that SinGAN can learn from."""
+
+
+class ConfigError(SinGANError):
+    """A setting is outside its range, or settings contradict one another."""
+
+
+class CheckpointError(SinGANError):
+    """A saved model or resume state is missing, damaged, or belongs to another run."""
+
+
+class TrainingError(SinGANError):
+    """Training could not go on. `model` holds the scales finished before it, or None if there are none."""
+
+    def __init__(self, message: str, *, model: SinGAN | None = None) -> None:
+        super().__init__(message)
+        self.model = model
+
+
+class ImageWarning(UserWarning):
+    """The image was accepted, but part of it (transparency, later frames) was not used as it stands."""

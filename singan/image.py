@@ -1,0 +1,212 @@
+"""Images in and out: any photo to 8-bit RGB, and RGB to tensors (1, 3, H, W) in [-1, 1].
+
+Every check on input images is here. Whatever is wrong with one is an `ImageError`; whatever of it could not
+be kept is an `ImageWarning`.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from singan.errors import ImageError, ImageWarning
+
+MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
+MAX_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
+
+# Only formats that Pillow decodes by itself: EPS, for one, would start Ghostscript on an uploaded file.
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
+
+_UPRIGHT = {  # EXIF orientation -> what undoes it
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def load_image(source: Image.Image | np.ndarray | str | os.PathLike[str], *, name: str = "") -> Image.Image:
+    """Return `source` as an 8-bit RGB image, upright.
+
+    `source` is a PIL image of any mode, a path, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
+    type bool, uint8, uint16 (0 to 65535) or float (0 to 1; an image of mode F likewise). Images of mode I or
+    I;16 are read as 16-bit. Transparency is flattened on white, and of an animation one frame is used; an
+    `ImageWarning` says so. `name` is what messages call the image.
+
+    Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `MAX_PIXELS`: the size is
+    taken from the header, before anything is decoded.
+    """
+    notes: list[str] = []
+    name = " ".join(name.split())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on damaged metadata and large images: ours are below
+        if isinstance(source, np.ndarray):
+            image = _from_array(source, name or "Array", notes)
+        elif isinstance(source, Image.Image):
+            image = _from_pil(source, name or "Image", notes)
+        elif isinstance(source, (str, os.PathLike)):
+            path = os.fsdecode(source)
+            image = _from_file(Path(path), name or " ".join(path.split()), notes)
+        else:
+            raise ImageError(
+                f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array."
+            )
+    for note in notes:
+        warnings.warn(note, ImageWarning, stacklevel=2)
+    return image
+
+
+def image_to_tensor(image: Image.Image) -> torch.Tensor:
+    """RGB image of W x H pixels -> (1, 3, H, W), float32 in [-1, 1]."""
+    pixels = torch.from_numpy(np.array(image.convert("RGB")))  # (H, W, 3) uint8
+    return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def tensor_to_image(x: torch.Tensor) -> Image.Image:
+    """(1, 3, H, W) or (3, H, W), any float type -> RGB image; values are cut to [-1, 1] and rounded.
+
+    The exact inverse of `image_to_tensor`. Raises ValueError for another shape.
+    """
+    if x.shape[-3:-2] != (3,) or x.ndim not in (3, 4) or (x.ndim == 4 and len(x) != 1):
+        raise ValueError(f"tensor has shape {tuple(x.shape)}; an image is (1, 3, H, W) or (3, H, W)")
+    pixels = x.detach().reshape(x.shape[-3:]).permute(1, 2, 0).float()
+    pixels = ((pixels + 1) * 127.5).clamp(0, 255).round()
+    return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
+
+
+def _from_file(path: Path, name: str, notes: list[str]) -> Image.Image:
+    try:
+        if path.is_dir():
+            raise ImageError(f"{name} is a directory; give the path of one image file.")
+        if not path.exists():
+            raise ImageError(f"{name} does not exist; check the path.")
+        if not path.is_file():  # opening a pipe or a device could wait for ever
+            raise ImageError(f"{name} is not a regular file; give the path of one image file.")
+        if path.stat().st_size == 0:
+            raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
+        Image.init()
+        with Image.open(path, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
+            return _from_pil(image, name, notes)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_PIXELS
+        raise ImageError(
+            f"{name} has over {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; "
+            f"the limit is {MAX_PIXELS / 1e6:g}: shrink it first."
+        ) from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image that can be read; save it as PNG or JPEG.") from None
+    except OSError as error:
+        raise ImageError(f"{name} cannot be read ({error.strerror or _one_line(error)}); check the file.") from error
+    except Exception as error:  # on damaged headers Pillow raises almost anything
+        raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
+
+
+def _from_pil(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+    _check_size(*image.size, name)
+    try:
+        several = getattr(image, "is_animated", False) and image.format != "MPO"  # MPO: a photo and its previews
+        frame = image.tell() + 1 if several else 1
+        image.load()
+    except Exception as error:  # on damaged data the decoders raise almost anything
+        raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
+    if several:
+        which = "the first" if frame == 1 else f"number {frame}"
+        notes.append(f"{name} has several frames: only {which} is used.")
+    upright = _upright(image, name, notes)
+    if upright.mode.startswith("I") or upright.mode == "F":
+        return _from_array(_wide_pixels(upright, name), name, notes, transparent=image.info.get("transparency"))
+    if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
+        return _flatten(upright, name, notes)
+    return upright.convert("RGB")
+
+
+def _from_array(array: np.ndarray, name: str, notes: list[str], *, transparent: object = None) -> Image.Image:
+    """`transparent` is the one 16-bit value that a greyscale PNG declares to be see-through."""
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
+        cure = "transpose it to (H, W, 3)" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else "reshape it"
+        raise ImageError(
+            f"{name} has shape {array.shape}; an image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): {cure}."
+        )
+    _check_size(array.shape[1], array.shape[0], name)
+    pixels = _to_uint8(array, name, notes)
+    if isinstance(transparent, int) and array.ndim == 2:
+        alpha = np.where(array == transparent, 0, 255).astype(np.uint8)
+        pixels = np.stack([pixels, pixels, pixels, alpha], axis=2)
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[:, :, 0]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return _flatten(image, name, notes) if image.mode == "RGBA" else image.convert("RGB")
+
+
+def _to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
+        if 0 < array.max() < 256:
+            notes.append(f"{name} is 16-bit but no value is over {array.max()} of 65535: it will be almost black.")
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # round(x / 257); 65535 / 257 = 255
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(array.min()), float(array.max())  # NaN if any value is
+        if not np.isfinite([low, high]).all():
+            raise ImageError(f"{name} holds NaN or infinite values; replace them by numbers from 0 to 1.")
+        if low < 0 or high > 1:
+            raise ImageError(f"{name} holds values from {low:g} to {high:g}; float images go from 0 to 1: rescale it.")
+        return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
+    raise ImageError(f"{name} has type {array.dtype}; convert it to uint8, uint16, bool or float (0 to 1).")
+
+
+def _wide_pixels(image: Image.Image, name: str) -> np.ndarray:
+    """Pixels (H, W) of mode I;16 (either byte order), I or F, as uint16 or float32."""
+    pixels = np.asarray(image)
+    if image.mode != "I":
+        return pixels.astype(np.float32 if image.mode == "F" else np.uint16)
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f"{name} holds values from {low} to {high}; integer images go from 0 to 65535: rescale it.")
+    return pixels.astype(np.uint16)
+
+
+def _upright(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # the pixels are sound, so damaged metadata is no reason to refuse them
+        notes.append(f"{name} has damaged EXIF data: its orientation is not known and left as it is.")
+        return image
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+
+
+def _flatten(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+    if image.mode == "La":
+        image = image.convert("LA")
+    rgba = image.convert("RGBA")
+    if rgba.getchannel("A").getextrema() == (255, 255):
+        return rgba.convert("RGB")
+    notes.append(f"{name} is partly transparent: it is flattened on white.")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+
+
+def _check_size(width: int, height: int, name: str) -> None:
+    if min(width, height) < MIN_SIDE:
+        raise ImageError(
+            f"{name} is {width}x{height} px; SinGAN needs at least {MIN_SIDE} px on the short side: enlarge it."
+        )
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{name} is {width}x{height} px ({width * height / 1e6:.6g} megapixels); "
+            f"the limit is {MAX_PIXELS / 1e6:g}: shrink it first."
+        )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

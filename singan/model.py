@@ -1,0 +1,360 @@
+"""SinGAN: a trained pyramid of generators; sampling, saving and loading. Knows nothing of training.
+
+A model directory holds config.json, model.safetensors and preview.png. config.json describes all that
+model.safetensors must hold, and nothing in either is believed before it is checked against the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+
+from singan import __version__
+from singan.config import TrainConfig, at_scale
+from singan.errors import CheckpointError, ConfigError
+from singan.image import tensor_to_image
+from singan.networks import PatchNet, half_precision
+from singan.patches import vote
+from singan.pyramid import resize
+
+FORMAT_VERSION = 1
+CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE = "config.json", "model.safetensors", "preview.png"
+MAX_CONFIG_BYTES = 1_000_000
+MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
+STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
+
+
+def pick_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is: cuda, mps, cpu. Raises `ConfigError` if it is not there."""
+    if device is None:
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"Device {str(device)!r} cannot be used ({reason}); try cpu.") from None
+    return chosen
+
+
+def make_generator(config: TrainConfig, scale: int) -> PatchNet:
+    """The generator of one scale, not yet initialised."""
+    width = at_scale(config.width, scale)
+    squash = config.norm == "batch"  # published: tanh, then the residual is added
+    return PatchNet(3, width, 3, config.layers, config.norm, squash=squash)
+
+
+def noise_size(size: tuple[int, int], config: TrainConfig) -> tuple[int, int]:
+    """Noise is drawn for the image alone, or for its padding too."""
+    extra = 2 * config.layers if config.noise_padding else 0
+    return size[0] + extra, size[1] + extra
+
+
+def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, rng: torch.Generator) -> torch.Tensor:
+    """Standard normal noise (n, 3, *noise_size); drawn on the CPU, so that a seed means the same anywhere."""
+    channels = 1 if config.grey_noise and scale == 0 else 3
+    return torch.randn(n, channels, *noise_size(size, config), generator=rng).expand(-1, 3, -1, -1)
+
+
+def refine(
+    generator: PatchNet, previous: torch.Tensor, noise: torch.Tensor | None, config: TrainConfig
+) -> torch.Tensor:
+    """One scale: x = previous + psi(noise + previous) (SinGAN eq. 2), for whole images, without gradients.
+
+    `previous`: (N, 3, H, W), the coarser image enlarged, zeros at scale 0. `noise`: (N, 3, *noise_size), times
+    its amplitude, or None. Returns (N, 3, H, W), float32.
+    """
+    margin = generator.margin
+    padded = F.pad(previous, (margin,) * 4)
+    if noise is not None:
+        padded = padded + (noise if noise.shape == padded.shape else F.pad(noise, (margin,) * 4))
+    height, width = previous.shape[2:]
+    rows = height if config.norm == "batch" else max(1, STRIP_PIXELS // (width * len(previous)))
+    strips = []
+    with torch.inference_mode(), half_precision(previous.device, config.mixed_precision):
+        for top in range(0, height, rows):
+            strip = padded[:, :, top : min(top + rows, height) + 2 * margin]
+            strips.append(generator(strip.contiguous(memory_format=torch.channels_last)).float())
+        out = torch.cat(strips, 2)
+        return out + previous if config.residual else out
+
+
+@dataclass
+class SinGAN:
+    """A trained pyramid. Made by `singan.train` and `SinGAN.from_pretrained`.
+
+    `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `z_star` the
+    reconstruction noise of scale 0, (1, 3, *noise_size); `memory` the training image at those coarse scales
+    whose samples are redrawn from it (singan/patches.py); `info` tells how the model was trained.
+    """
+
+    config: TrainConfig
+    scale_sizes: list[tuple[int, int]]
+    generators: list[PatchNet]
+    noise_amps: list[float]
+    z_star: torch.Tensor
+    memory: list[torch.Tensor]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def device(self) -> torch.device:
+        return self.z_star.device
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the finest scale."""
+        return self.scale_sizes[-1]
+
+    @property
+    def num_scales(self) -> int:
+        return len(self.generators)
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(p.numel() for generator in self.generators for p in generator.parameters())
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        size: tuple[int, int] | None = None,
+        start_scale: int = 0,
+        variation: float = 1.0,
+        seed: int = 0,
+    ) -> list[Image.Image]:
+        """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
+
+        `size`: (height, width) in pixels, by default that of the training image. `start_scale`: the coarsest
+        scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
+        of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
+        training image's, at 1 free. Raises `ConfigError` on a value out of range.
+        """
+        self._check_sampling(n, size, start_scale, variation, seed)
+        return [
+            tensor_to_image(self.sample_tensor(seed + k, size or self.image_size, start_scale, variation))
+            for k in range(n)
+        ]
+
+    def sample_tensor(
+        self, seed: int, size: tuple[int, int], start_scale: int, variation: float, stop: int | None = None
+    ) -> torch.Tensor:
+        """One sample (1, 3, H, W); `stop` ends the pyramid before that scale."""
+        rng = torch.Generator().manual_seed(seed)
+        x = self.reconstruct_tensor(start_scale)
+        for k in range(start_scale, self.num_scales if stop is None else stop):
+            x = resize(x, self._size_at(k, size))
+            noise = draw_noise(1, (x.shape[2], x.shape[3]), k, self.config, rng).to(self.device)
+            if k == 0:
+                z_star = F.interpolate(self.z_star, size=noise.shape[2:], mode="nearest")
+                noise = variation * noise + math.sqrt(1 - variation**2) * z_star
+            x = refine(self.generators[k], x, self.noise_amps[k] * noise, self.config)
+            if k < len(self.memory):
+                with half_precision(self.device, self.config.mixed_precision):
+                    x = vote(x, self.memory[k], at_scale(self.config.voting_rounds, k))
+        return x
+
+    def reconstruct(self) -> Image.Image:
+        """The training image as the pyramid remembers it: noise z_star at scale 0, none after it."""
+        return tensor_to_image(self.reconstruct_tensor(self.num_scales))
+
+    def reconstruct_tensor(self, scales: int) -> torch.Tensor:
+        """(1, 3, H, W) after the first `scales` scales; zeros before the first."""
+        x = torch.zeros(1, 3, *self.scale_sizes[0], device=self.device)
+        for k in range(scales):
+            noise = self.noise_amps[0] * self.z_star if k == 0 else None
+            x = refine(self.generators[k], resize(x, self.scale_sizes[k]), noise, self.config)
+        return x
+
+    def to(self, device: str | torch.device) -> SinGAN:
+        """This model on another device, in place."""
+        chosen = pick_device(device)
+        self.generators = [generator.to(chosen) for generator in self.generators]
+        self.z_star = self.z_star.to(chosen)
+        self.memory = [real.to(chosen) for real in self.memory]
+        return self
+
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:
+        """Write config.json, model.safetensors and preview.png, each whole or not at all. Returns the directory."""
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = safetensors_bytes(self._tensors())
+        described = {
+            "format_version": FORMAT_VERSION,
+            "singan_version": __version__,
+            "scale_sizes": [list(size) for size in self.scale_sizes],
+            "noise_amps": self.noise_amps,
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "config": self.config.to_dict(),
+            "info": self.info,
+        }
+        with atomic_path(folder / PREVIEW_FILE) as part:
+            self.reconstruct().save(part, "PNG")
+        with atomic_path(folder / WEIGHTS_FILE) as part:
+            part.write_bytes(weights)
+        with atomic_path(folder / CONFIG_FILE) as part:
+            part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        return folder
+
+    @classmethod
+    def from_pretrained(cls, directory: str | os.PathLike[str], *, device: str | torch.device | None = None) -> SinGAN:
+        """Load a model directory. Raises `CheckpointError` unless both files agree to the last tensor."""
+        folder = Path(directory)
+        described = _read_config(folder)
+        try:
+            config = TrainConfig.from_dict(described["config"])
+            sizes = [(int(h), int(w)) for h, w in described["scale_sizes"]]
+            amps = [float(amp) for amp in described["noise_amps"]]
+            info = dict(described["info"])
+        except (KeyError, TypeError, ValueError, ConfigError) as error:
+            raise CheckpointError(f"{folder / CONFIG_FILE} is not a SinGAN configuration: {error}") from None
+        if not (1 <= len(sizes) <= 32 and len(amps) == len(sizes) and all(map(math.isfinite, amps))):
+            raise CheckpointError(f"{folder / CONFIG_FILE} lists {len(sizes)} scales and {len(amps)} amplitudes.")
+        if any(not 1 <= side <= 10_000 for size in sizes for side in size):
+            raise CheckpointError(f"{folder / CONFIG_FILE} has a scale over 10000 px; it is damaged.")
+        with torch.device("meta"):  # shapes only: no memory is taken for what has not been checked
+            blank = cls._blank(config, sizes, amps, info)
+        tensors = _read_weights(folder, blank._tensors(), described.get("weights_sha256"))
+        return cls._from_tensors(config, sizes, amps, info, tensors).to(pick_device(device))
+
+    @classmethod
+    def _blank(
+        cls, config: TrainConfig, sizes: list[tuple[int, int]], amps: list[float], info: dict[str, Any]
+    ) -> SinGAN:
+        generators = [make_generator(config, k) for k in range(len(sizes))]
+        z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
+        memory = [torch.empty(1, 3, *size) for size in sizes[: remembered_scales(config)]]
+        return cls(config, sizes, generators, amps, z_star, memory, info)
+
+    @classmethod
+    def _from_tensors(
+        cls,
+        config: TrainConfig,
+        sizes: list[tuple[int, int]],
+        amps: list[float],
+        info: dict[str, Any],
+        tensors: dict[str, torch.Tensor],
+    ) -> SinGAN:
+        model = cls._blank(config, sizes, amps, info)
+        for k, generator in enumerate(model.generators):
+            prefix = f"scales.{k}."
+            weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+            generator.load_state_dict(weights, strict=True)
+            generator.requires_grad_(False)
+        model.z_star = tensors["z_star"]
+        model.memory = [tensors[f"memory.{k}"] for k in range(len(model.memory))]
+        return model
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        tensors = {"z_star": self.z_star}
+        tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
+        for k, generator in enumerate(self.generators):
+            tensors |= {f"scales.{k}.{name}": value for name, value in generator.state_dict().items()}
+        return {name: value.detach().cpu().contiguous() if value.device.type != "meta" else value
+                for name, value in tensors.items()}  # fmt: skip
+
+    def _size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
+        (h, w), (height, width) = self.scale_sizes[scale], self.image_size
+        return max(1, round(h * size[0] / height)), max(1, round(w * size[1] / width))
+
+    def _check_sampling(
+        self, n: int, size: tuple[int, int] | None, start_scale: int, variation: float, seed: int
+    ) -> None:
+        if n < 1:
+            raise ConfigError(f"n is {n}; draw at least 1 sample.")
+        if not 0 <= start_scale < self.num_scales:
+            raise ConfigError(f"start_scale is {start_scale}; this model has the scales 0 to {self.num_scales - 1}.")
+        if not 0 <= variation <= 1:
+            raise ConfigError(f"variation is {variation:g}; it goes from 0 to 1.")
+        if not 0 <= seed <= 2**63 - 1 - n:
+            raise ConfigError(f"seed is {seed}; it goes from 0 to 2^63.")
+        if size is not None:
+            height, width = size
+            if min(size) < MIN_SAMPLE_SIDE or height * width > MAX_SAMPLE_PIXELS:
+                raise ConfigError(
+                    f"size is {height}x{width} px; sides start at {MIN_SAMPLE_SIDE} px "
+                    f"and the area ends at {MAX_SAMPLE_PIXELS / 1e6:g} megapixels."
+                )
+
+
+def remembered_scales(config: TrainConfig) -> int:
+    """How many of the coarsest scales vote, and so need the training image."""
+    return max((k + 1 for k in range(32) if at_scale(config.voting_rounds, k)), default=0)
+
+
+class atomic_path:  # noqa: N801 - used as a function
+    """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
+
+    def __enter__(self) -> Path:
+        return self.part
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            if kind is None:
+                os.replace(self.part, self.path)
+        finally:
+            self.part.unlink(missing_ok=True)
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise CheckpointError(f"{path} has {path.stat().st_size} bytes; no {CONFIG_FILE} has over a million.")
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); save or download the model again.") from None
+    if not isinstance(described, dict) or not isinstance(described.get("format_version"), int):
+        raise CheckpointError(f"{path} is not a SinGAN configuration: it has no format_version.")
+    if described["format_version"] != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format {described['format_version']}, written by singan "
+            f"{described.get('singan_version')}; this version reads format {FORMAT_VERSION}: update singan."
+        )
+    return described
+
+
+def _read_weights(folder: Path, expected: dict[str, torch.Tensor], sha256: object) -> dict[str, torch.Tensor]:
+    """The tensors of model.safetensors, if they are just those expected; checked before memory is taken."""
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
+    size, need = path.stat().st_size, sum(t.numel() * t.element_size() for t in expected.values())
+    if not need < size < need + 1_000_000:
+        raise CheckpointError(
+            f"{path} has {size} bytes where {CONFIG_FILE} needs {need}; the two do not belong together."
+        )
+    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        raise CheckpointError(f"{path} is not the file that {CONFIG_FILE} was saved with; save or download both again.")
+    try:
+        with safe_open(path, "pt") as file:
+            if set(file.keys()) != set(expected):
+                odd = sorted(set(file.keys()) ^ set(expected))[:3]
+                raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {', '.join(odd)}.")
+            for name, blank in expected.items():
+                view = file.get_slice(name)
+                if view.get_shape() != list(blank.shape) or view.get_dtype() != "F32":
+                    raise CheckpointError(f"{path}: {name} has shape {view.get_shape()}, not {list(blank.shape)}.")
+            tensors = {name: file.get_tensor(name) for name in expected}
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); save or download the model again.") from None
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")
+    return tensors

@@ -1,0 +1,106 @@
+"""The one kind of network: a stack of 3x3 convolutions without padding (SinGAN sec. 2.1)."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+SLOPE = 0.2  # of the leaky ReLU on its negative side
+
+
+class PatchNet(nn.Module):
+    """`layers` valid 3x3 convolutions with leaky ReLU between: (N, in, H, W) -> (N, out, H-2*layers, W-2*layers).
+
+    A generator has `out_channels` 3, a critic 1. Since nothing is padded inside, the output of a crop is the
+    crop of the output (without batch norm).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        width: int,
+        out_channels: int,
+        layers: int,
+        norm: str = "none",
+        *,
+        squash: bool = False,
+    ) -> None:
+        super().__init__()
+        channels = [in_channels] + [width] * (layers - 1) + [out_channels]
+        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in pairwise(channels))
+        # Statistics of the current image always, as the published code samples: its networks never leave
+        # training mode.
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(width, track_running_stats=False) if norm == "batch" else nn.Identity()
+            for _ in range(layers - 1)
+        )
+        self.squash = squash  # end in tanh, as the published generator does
+        for conv in self.layers:  # the faster layout on CPUs and GPUs alike
+            conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def layers(self) -> list[nn.Conv2d]:
+        return cast("list[nn.Conv2d]", list(self.convs))
+
+    @property
+    def margin(self) -> int:
+        """Pixels lost on each side; the receptive field is 2 * margin + 1."""
+        return len(self.convs)
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, last: float = 1.0) -> None:
+        """Draw the weights: N(0, .02) beside batch norm as published, else Kaiming; the last layer times `last`."""
+        batch_norms = [norm for norm in self.norms if isinstance(norm, nn.BatchNorm2d)]
+        for conv in self.layers:
+            std = 0.02 if batch_norms else (2 / (1 + SLOPE**2) / conv.weight[0].numel()) ** 0.5
+            conv.weight.copy_(torch.randn(conv.weight.shape, generator=generator) * std)
+            if conv.bias is not None:
+                conv.bias.zero_()
+        self.layers[-1].weight.mul_(last)
+        for norm in batch_norms:
+            norm.weight.copy_(1 + 0.02 * torch.randn(norm.weight.shape, generator=generator))
+            norm.bias.zero_()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for conv, norm in zip(self.layers[:-1], self.norms, strict=True):
+            x = F.leaky_relu(norm(conv(x)), SLOPE)
+        x = self.layers[-1](x)
+        return torch.tanh(x) if self.squash else x
+
+    def forward_with_slopes(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Without norm: the output, and each activation's slope (1 or .2, constant to autograd)."""
+        slopes = []
+        for conv in self.layers[:-1]:
+            x = conv(x)
+            slopes.append(torch.where(x.detach() > 0, 1.0, SLOPE).to(x.dtype))
+            x = x * slopes[-1]
+        return self.layers[-1](x), slopes
+
+    def input_gradient(self, slopes: list[torch.Tensor], ones: torch.Tensor) -> torch.Tensor:
+        """Gradient of the summed output with respect to the input, as a forward computation.
+
+        The network is piecewise linear, so the gradient is a chain of transposed convolutions with its own
+        weights, times the slopes. Backpropagating through it gives the weights' gradient of any function of the
+        input gradient (almost everywhere exactly), with no double backward. `ones` has the output's shape.
+        """
+        grad = ones
+        for i in range(len(self.convs) - 1, -1, -1):
+            grad = F.conv_transpose2d(grad, self.layers[i].weight)
+            if i:
+                grad = grad * slopes[i - 1]
+        return grad
+
+
+def half_precision(device: torch.device, enabled: bool) -> torch.autocast:
+    """Convolutions in bfloat16 where the hardware multiplies it; elsewhere it would be slower, not faster."""
+    if device.type == "cpu":
+        enabled = enabled and torch.cpu._is_avx512_bf16_supported()
+    elif device.type == "cuda":
+        enabled = enabled and torch.cuda.is_bf16_supported()
+    else:
+        return torch.autocast("cpu", torch.bfloat16, enabled=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

@@ -1,0 +1,132 @@
+"""The state of a training run on disk: one safetensors file, replaced whole, with the scalars in its metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+
+from singan.errors import CheckpointError
+from singan.model import SinGAN, atomic_path, make_generator, remembered_scales
+from singan.networks import PatchNet
+
+if TYPE_CHECKING:
+    from singan.trainer import Run, ScaleState
+
+STATE_FILE = "state.safetensors"
+VERSION = 1
+
+
+def refuse_overwrite(folder: Path) -> None:
+    """Make the directory; raise `CheckpointError` if a run is kept there already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / STATE_FILE).exists():
+        raise CheckpointError(f"{folder} holds a broken-off run: resume it, or remove {STATE_FILE} to start again.")
+
+
+def save(folder: Path, run: Run, state: ScaleState | None) -> None:
+    """Write the run as it stands between two steps; `state` is None between two scales."""
+    tensors = {"rng": run.rng.get_state(), "pool": run.pool, "reconstruction": run.reconstruction}
+    tensors["z_star"] = run.model.z_star
+    networks = {f"scales.{k}": generator for k, generator in enumerate(run.model.generators)}
+    if run.warm is not None:
+        networks |= {"warm.generator": run.warm[0], "warm.critic": run.warm[1]}
+    if state is not None:
+        networks |= {"generator": state.generator, "critic": state.critic}
+        tensors |= {f"ema.{i}": average for i, average in enumerate(state.ema)}
+        for name, optimiser in (("generator_opt", state.generator_opt), ("critic_opt", state.critic_opt)):
+            for i, moments in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}.{i}.{key}": value for key, value in moments.items()}
+    for prefix, network in networks.items():
+        tensors |= {f"{prefix}.{name}": value for name, value in network.state_dict().items()}
+    facts = {
+        "version": VERSION,
+        "run": _fingerprint(run),
+        "scale": run.scale,
+        "step": None if state is None else state.step,
+        "attempt": None if state is None else state.attempt,
+        "noise_amps": run.model.noise_amps,
+        "seconds": run.seconds,
+        "losses": run.losses,
+        "info": run.model.info,
+    }
+    owned = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with atomic_path(folder / STATE_FILE) as part:
+        part.write_bytes(safetensors_bytes(owned, {"state": json.dumps(facts)}))
+
+
+def load(folder: Path, run: Run, begin: Callable[[], ScaleState]) -> ScaleState | None:
+    """Bring `run`, just started with the same image, settings and seed, to where it was.
+
+    `begin` makes the state of a scale, which is then filled. Raises `CheckpointError` if there is no run, if it
+    is another one, or if the file is damaged.
+    """
+    path = folder / STATE_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no broken-off run, nothing to resume: start without resume.")
+    try:
+        with safe_open(path, "pt") as file:
+            facts = json.loads((file.metadata() or {})["state"])
+            if facts["version"] != VERSION or facts["run"] != _fingerprint(run):
+                raise CheckpointError(
+                    f"{path} is from another image, seed, size or other settings, or from another version of "
+                    "singan: resume with the same ones, or remove the file to start again."
+                )
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        return _restore(run, facts, tensors, begin)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} is damaged ({str(error)[:200]}); remove it to start again.") from None
+
+
+def _restore(
+    run: Run, facts: dict[str, Any], tensors: dict[str, torch.Tensor], begin: Callable[[], ScaleState]
+) -> ScaleState | None:
+    config, scales = run.config, int(facts["scale"])
+    generators = [make_generator(config, k).to(run.device).requires_grad_(False) for k in range(scales)]
+    for k, generator in enumerate(generators):
+        _fill(generator, tensors, f"scales.{k}.")
+    memory = run.real[: min(scales, remembered_scales(config))]
+    z_star = tensors["z_star"].to(run.device)
+    amps = [float(amp) for amp in facts["noise_amps"]]
+    run.model = SinGAN(config, run.sizes[:scales], generators, amps, z_star, memory, dict(facts["info"]))
+    run.pool, run.reconstruction = tensors["pool"].to(run.device), tensors["reconstruction"].to(run.device)
+    run.scale, run.seconds, run.losses = scales, float(facts["seconds"]), dict(facts["losses"])
+    if scales:
+        critic = PatchNet(3, tensors["warm.critic.convs.0.weight"].shape[0], 1, config.layers, config.norm)
+        run.warm = (make_generator(config, scales - 1).to(run.device), critic.to(run.device))
+        for name, network in zip(("warm.generator.", "warm.critic."), run.warm, strict=True):
+            _fill(network, tensors, name)
+    state = None
+    if facts["step"] is not None:
+        state = begin()
+        state.step, state.attempt = int(facts["step"]), int(facts["attempt"])
+        _fill(state.generator, tensors, "generator.")
+        _fill(state.critic, tensors, "critic.")
+        state.ema = [tensors[f"ema.{i}"].to(run.device) for i in range(len(state.ema))]
+        for name, optimiser in (("generator_opt.", state.generator_opt), ("critic_opt.", state.critic_opt)):
+            stored = optimiser.state_dict()
+            for key, value in tensors.items():
+                if key.startswith(name):
+                    i, moment = key.removeprefix(name).split(".")
+                    stored["state"].setdefault(int(i), {})[moment] = value
+            optimiser.load_state_dict(stored)
+    run.rng.set_state(tensors["rng"])
+    return state
+
+
+def _fill(network: PatchNet, tensors: dict[str, torch.Tensor], prefix: str) -> None:
+    weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    network.load_state_dict(weights, strict=True)
+
+
+def _fingerprint(run: Run) -> str:
+    """What must be the same for a run to go on as if nothing had happened."""
+    digest = hashlib.sha256(run.real[-1].cpu().numpy().tobytes())
+    digest.update(json.dumps([run.sizes, run.config.to_dict(), run.seed], sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,515 @@
+"""Training, scale by scale, as a stream of events (SinGAN sec. 2.3; what departs from it: docs/engine.md)."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from singan import __version__, resume
+from singan.config import TrainConfig, at_scale
+from singan.errors import TrainingError
+from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.losses import CriticLoss, composition_loss, critic_loss, critic_loss_published
+from singan.model import (
+    SinGAN,
+    draw_noise,
+    make_generator,
+    pick_device,
+    refine,
+    remembered_scales,
+)
+from singan.networks import PatchNet, half_precision
+from singan.patches import vote
+from singan.pyramid import learned_size, resize, scale_sizes
+
+POOL_PIXELS, POOL_MIN = (
+    600_000,
+    4,
+)  # the pool thins out towards the fine scales, where crops of a few images do
+CHECKPOINT_SECONDS = 30.0
+STEP_OVERHEAD = 2000  # what a step costs beyond its arithmetic, in pixels of width 32; for the time estimate
+
+
+@dataclass(frozen=True)
+class TrainEvent:
+    """One moment of a run. `kind` is "start", "step", "scale" (a scale is finished) or "done" (the last event)."""
+
+    kind: Literal["start", "step", "scale", "done"]
+    scale: int  # 0 is the coarsest
+    scales: int
+    step: int  # within the scale, 1 to `steps`
+    steps: int
+    total_step: int  # over all scales
+    total_steps: int
+    size: tuple[int, int]  # (height, width) of this scale
+    losses: dict[str, float]  # critic_real D(x), critic_fake D(G(z)), penalty, reconstruction (RMSE, 0 to 255)
+    seconds: float  # since the start, those before a resume included
+    seconds_left: float | None
+    preview: Image.Image | None = None  # a sample of this scale: on "scale", "done", and steps if asked for
+    model: SinGAN | None = None  # the finished scales: on "scale" and "done"
+
+
+@dataclass
+class ScaleState:
+    """What one scale is training: all of it goes into a checkpoint."""
+
+    generator: PatchNet
+    critic: PatchNet
+    generator_opt: torch.optim.Adam
+    critic_opt: torch.optim.Adam
+    ema: list[torch.Tensor]  # moving average of the generator's parameters
+    step: int = 0
+    attempt: int = 0  # 1 after a loss that was not finite: half the learning rate
+
+    @property
+    def weights(self) -> list[torch.Tensor]:
+        return list(self.generator.parameters())
+
+
+@dataclass
+class Run:
+    """A whole run between two steps: what is finished, and what the next scale starts from."""
+
+    config: TrainConfig
+    seed: int
+    device: torch.device
+    real: list[torch.Tensor]  # the training image at every scale, (1, 3, H, W)
+    rng: torch.Generator
+    model: SinGAN  # the finished scales
+    pool: torch.Tensor  # (P, 3, h, w): samples of the last finished scale
+    reconstruction: torch.Tensor  # (1, 3, h, w) of the last finished scale
+    warm: tuple[PatchNet, PatchNet] | None = None  # its generator and critic as training left them
+    scale: int = 0
+    seconds: float = 0.0
+    losses: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        return [(x.shape[2], x.shape[3]) for x in self.real]
+
+    @property
+    def steps(self) -> list[int]:
+        return [at_scale(self.config.steps, k) for k in range(len(self.real))]
+
+
+def train(
+    image: Image.Image | np.ndarray | str | os.PathLike[str],
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    on_event: Callable[[TrainEvent], object] | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> SinGAN:
+    """Learn one image; `iter_train` run to its end, with the same arguments. `on_event` is shown every event."""
+    events = iter_train(
+        image, config, seed=seed, device=device, checkpoint_dir=checkpoint_dir, resume=resume, stop=stop
+    )
+    for event in events:
+        if on_event:
+            on_event(event)
+    assert event.model is not None  # the last event carries it
+    return event.model
+
+
+def iter_train(
+    image: Image.Image | np.ndarray | str | os.PathLike[str],
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    preview_every: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[TrainEvent, None, None]:
+    """Learn one image, yielding an event a step.
+
+    `image`: anything `load_image` takes. `seed` fixes all randomness: the same seed on the same machine gives
+    the same weights to the last bit. `checkpoint_dir`: the run is kept there, at the start, every 30 s, after
+    each scale, and when it is broken off in any way; `resume` continues it and ends with the weights of an
+    uninterrupted run. `preview_every`: a preview every so many steps. `stop` is asked at every step; once it
+    returns True the run ends with the scales finished so far.
+
+    Raises `ImageError`; `CheckpointError` if there is nothing to resume, or something that would be
+    overwritten; `TrainingError` if a scale diverges twice (its `model` holds the finished scales) or the run is
+    stopped before the first scale is finished.
+    """
+    return _run(load_image(image), config or TrainConfig(), seed, device, checkpoint_dir, resume, preview_every, stop)
+
+
+def _run(
+    image: Image.Image,
+    config: TrainConfig,
+    seed: int,
+    device: str | torch.device | None,
+    checkpoint_dir: str | os.PathLike[str] | None,
+    resuming: bool,
+    preview_every: int | None,
+    stop: Callable[[], bool] | None,
+) -> Generator[TrainEvent, None, None]:
+    run = start_run(image, config, seed, pick_device(device))
+    folder = None if checkpoint_dir is None else Path(checkpoint_dir)
+    state: ScaleState | None = None
+    if folder is not None:
+        if resuming:
+            state = resume.load(folder, run, lambda: begin_scale(run))
+        else:
+            resume.refuse_overwrite(folder)
+            state = begin_scale(run)
+            resume.save(folder, run, state)
+    whole = True  # no step is half done
+    clock, saved = time.monotonic() - run.seconds, time.monotonic()
+    yield _event("start", run, 0 if state is None else state.step)
+    try:
+        while run.scale < len(run.real):
+            state = state or begin_scale(run)
+            trainer = ScaleTrainer(run, state)
+            while state.step < run.steps[run.scale]:
+                if stop and stop():
+                    _require_model(run, "The run was stopped before its first scale was finished: nothing to keep.")
+                    yield _event("done", run, state.step, preview=_pool_preview(run), model=run.model)
+                    return
+                whole = False
+                run.losses = trainer.step()
+                whole = True
+                run.seconds = time.monotonic() - clock
+                if not all(map(math.isfinite, run.losses.values())):
+                    attempt, state = state.attempt, None  # nothing of it is worth a checkpoint
+                    state = begin_scale(run, _next_attempt(run, attempt))
+                    trainer = ScaleTrainer(run, state)
+                    continue
+                state.step += 1
+                if folder is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    resume.save(folder, run, state)
+                    saved = time.monotonic()
+                look = preview_every is not None and state.step % preview_every == 0
+                yield _event("step", run, state.step, preview=trainer.preview() if look else None)
+            if not all(bool(p.isfinite().all()) for p in state.weights):
+                attempt, state = state.attempt, None
+                state = begin_scale(run, _next_attempt(run, attempt))
+                continue
+            trainer.finish()
+            run.seconds = time.monotonic() - clock
+            finished, state = state, None
+            if folder is not None:
+                resume.save(folder, run, None)
+                saved = time.monotonic()
+            preview = _pool_preview(run)
+            yield _event("scale", run, finished.step, preview=preview, model=run.model, scale=run.scale - 1)
+        yield _event("done", run, run.steps[-1], preview=_pool_preview(run), model=run.model, scale=run.scale - 1)
+    finally:
+        if folder is not None and state is not None and whole:
+            resume.save(folder, run, state)
+
+
+def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.device) -> Run:
+    """The state before the first step."""
+    height, width = learned_size(image.height, image.width, config)
+    whole = image_to_tensor(image)
+    learned = resize(whole, (height, width)).clamp(-1, 1)
+    sizes = scale_sizes(height, width, config)
+    real = [resize(learned, size).to(device) for size in sizes]
+    rng = torch.Generator().manual_seed(seed)
+    z_star = draw_noise(1, sizes[0], 0, config, rng).contiguous().to(device)
+    memory = real[: remembered_scales(config)]
+    info = {"seed": seed, "source_size": [image.height, image.width], "device": device.type}
+    info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
+    model = SinGAN(config, sizes[:0], [], [], z_star, [], info)
+    blank = torch.zeros(1, 3, *sizes[0], device=device)
+    run = Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
+    run.model.memory = memory[:0]
+    return run
+
+
+def begin_scale(run: Run, attempt: int = 0) -> ScaleState:
+    """Networks and optimisers of the next scale, before their first step."""
+    config, k = run.config, run.scale
+    generator = make_generator(config, k).to(run.device)
+    critic = PatchNet(3, at_scale(config.critic_width, k), 1, config.layers, config.norm).to(run.device)
+    # A small last layer: at first the residual generator hardly changes the enlarged image.
+    generator.initialise(run.rng, last=1.0 if config.norm == "batch" else 0.1)
+    critic.initialise(run.rng)
+    if config.warm_start and run.warm is not None:
+        for network, before in zip((generator, critic), run.warm, strict=True):
+            if [p.shape for p in network.parameters()] == [p.shape for p in before.parameters()]:
+                network.load_state_dict(before.state_dict())
+    fused = run.device.type in ("cpu", "cuda")
+    optimisers = [
+        torch.optim.Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused)
+        for network, rate in (
+            (generator, at_scale(config.generator_lr, k)),
+            (critic, at_scale(config.critic_lr, k)),
+        )
+    ]
+    ema = [p.detach().clone() for p in generator.parameters()]
+    return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)
+
+
+class ScaleTrainer:
+    """The steps of one scale; all that is not in `run` or `state` follows from them."""
+
+    def __init__(self, run: Run, state: ScaleState) -> None:
+        self.run, self.state, self.config, k = run, state, run.config, run.scale
+        self.real = run.real[k]
+        self.size = height, width = run.sizes[k]
+        self.margin = margin = self.config.layers
+        crop = self.config.crop_size
+        whole = crop is None or height * width <= crop**2
+        self.crop = self.size if whole or crop is None else (min(crop, height), min(crop, width))
+        self.batch = at_scale(self.config.batch_size, k)
+        self.alpha, self.penalty = at_scale(self.config.alpha, k), at_scale(self.config.penalty, k)
+        self.composition = at_scale(self.config.composition, k) if self.crop == self.size else 0.0
+        pool, base = resize(run.pool, self.size), resize(run.reconstruction, self.size)
+        rmse = (base - self.real).square().mean().sqrt().item()
+        self.amp = 1.0 if k == 0 else self.config.noise_amp * rmse
+        self.previous = F.pad(torch.cat([pool, base]), (margin,) * 4)  # the last one is the reconstruction
+        inside = F.pad(torch.ones(1, 1, height, width, device=run.device), (margin,) * 4)
+        self.inside = torch.ones_like(inside) if self.config.noise_padding else inside
+        z_star = run.model.z_star
+        if k > 0:
+            self.anchor = torch.zeros(1, 3, 1, 1, device=run.device).expand(-1, -1, *inside.shape[2:])
+        else:
+            self.anchor = z_star if z_star.shape[2:] == inside.shape[2:] else F.pad(z_star, (margin,) * 4)
+        self.precision = half_precision(run.device, self.config.mixed_precision)
+
+    def step(self) -> dict[str, float]:
+        """One step: the critic's updates, then the generator's, on the same noise. Returns the losses."""
+        self._set_rates()
+        noise, windows = self._draw_noise()
+        for _ in range(self.config.critic_updates):
+            base = self._draw_base(windows)
+            out = self._generate(base, noise)
+            real = self._crops([self.real] * self.batch, self._draw_windows(self.batch), 0)
+            critic = self._update_critic(real, out[:-1].detach())
+        for i in range(self.config.generator_updates):
+            out = out if i == 0 else self._generate(base, noise)
+            reconstruction = self._update_generator(out, windows)
+        ema, n = self.state.ema, self.state.step + 1
+        torch._foreach_lerp_(ema, self.state.weights, 1 - min(self.config.ema_decay, n / (n + 9)))
+        return {
+            "critic_real": critic.real.item(),
+            "critic_fake": critic.fake.item(),
+            "penalty": critic.penalty.item(),
+            "reconstruction": 127.5 * math.sqrt(reconstruction.item()) if reconstruction >= 0 else math.nan,
+        }
+
+    def _set_rates(self) -> None:
+        config, k, i = self.config, self.run.scale, self.state.step
+        steps = self.run.steps[k]
+        factor = min(1.0, (i + 1) / config.warmup_steps) if config.warmup_steps else 1.0
+        if config.lr_decay == "linear":
+            factor *= max(0.01, min(1.0, 2 * (steps - i) / steps))
+        elif i >= 0.8 * steps:
+            factor *= 0.1
+        factor *= 0.5**self.state.attempt
+        for optimiser, rates in (
+            (self.state.generator_opt, config.generator_lr),
+            (self.state.critic_opt, config.critic_lr),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = at_scale(rates, k) * factor
+
+    def _draw_windows(self, n: int) -> list[tuple[int, int]]:
+        """Corners (top, left) of n crops. Drawn from beyond the border and pushed back, so that pixels near it
+        are seen as often as others."""
+        corners = []
+        for full, part in zip(self.size, self.crop, strict=True):
+            beyond = part // 2
+            drawn = torch.randint(-beyond, full - part + beyond + 1, (n,), generator=self.run.rng)
+            corners.append(drawn.clamp(0, full - part).tolist())
+        return list(zip(*corners, strict=True))
+
+    def _crops(self, images: list[torch.Tensor], windows: list[tuple[int, int]], margin: int) -> torch.Tensor:
+        """Cut a window from each (1, C, H, W), `margin` wider on each side than the crop."""
+        height, width = self.crop[0] + 2 * margin, self.crop[1] + 2 * margin
+        return torch.cat([x[:, :, t : t + height, u : u + width] for x, (t, u) in zip(images, windows, strict=True)])
+
+    def _draw_noise(self) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+        """Noise of the inputs (batch + 1, 3, crop + margins) and their windows; the last is the reconstruction's."""
+        n, rng, margin = self.batch + 1, self.run.rng, self.margin
+        windows = self._draw_windows(n)
+        channels = 1 if self.config.grey_noise and self.run.scale == 0 else 3
+        noise = torch.randn(n, channels, *(side + 2 * margin for side in self.crop), generator=rng)
+        noise = noise.to(self.run.device) * self._crops([self.inside] * n, windows, margin)
+        variation = torch.ones(n, 1, 1, 1)
+        if self.run.scale == 0:  # from min_variation to 1, the free end more often
+            low = self.config.min_variation**2
+            variation = (low + (1 - low) * torch.rand(n, 1, 1, 1, generator=rng)).sqrt()
+        variation[-1] = 0
+        variation = variation.to(self.run.device)
+        anchor = self._crops([self.anchor] * n, windows, margin)
+        return self.amp * (variation * noise + (1 - variation.square()).sqrt() * anchor), windows
+
+    def _draw_base(self, windows: list[tuple[int, int]]) -> torch.Tensor:
+        """Crops of enlarged coarser samples, and of the reconstruction last: (batch + 1, 3, crop + margins)."""
+        pool = self.previous[:-1]
+        if self.config.pool_size or self.run.scale == 0:
+            picks = torch.randint(len(pool), (self.batch,), generator=self.run.rng).tolist()
+            images = [pool[i : i + 1] for i in picks]
+        else:
+            images = [self._redraw() for _ in range(self.batch)]
+        return self._crops([*images, self.previous[-1:]], windows, self.margin)
+
+    def _redraw(self) -> torch.Tensor:
+        """As published: a coarser sample drawn through all finished scales, enlarged and padded."""
+        model, seed = self.run.model, int(torch.randint(2**62, (), generator=self.run.rng))
+        x = model.sample_tensor(seed, model.image_size, 0, 1.0)
+        return F.pad(resize(x, self.size), (self.margin,) * 4).clone()
+
+    def _generate(self, base: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        x = (base + noise).contiguous(memory_format=torch.channels_last)
+        with self.precision:
+            if self.config.norm == "batch":  # the reconstruction must not share the samples' statistics
+                out = torch.cat([self.state.generator(x[:-1]), self.state.generator(x[-1:])])
+            else:
+                out = self.state.generator(x)
+        m = self.margin
+        return out.float() + base[:, :, m:-m, m:-m] if self.config.residual else out.float()
+
+    def _update_critic(self, real: torch.Tensor, fake: torch.Tensor) -> CriticLoss:
+        critic = self.state.critic.requires_grad_(True)
+        with self.precision:
+            if self.config.norm == "batch":
+                mix = torch.rand(len(real), 1, 1, 1, generator=self.run.rng).to(self.run.device)
+                loss = critic_loss_published(critic, real, fake, self.penalty, mix)
+            else:
+                loss = critic_loss(critic, real, fake, self.penalty)
+        self.state.critic_opt.zero_grad()
+        loss.loss.backward()
+        self.state.critic_opt.step()
+        return loss
+
+    def _update_generator(self, out: torch.Tensor, windows: list[tuple[int, int]]) -> torch.Tensor:
+        """Returns the mean squared reconstruction error."""
+        fake, target = out[:-1], self._crops([self.real], windows[-1:], 0)
+        reconstruction = F.mse_loss(out[-1:], target)
+        critic = self.state.critic.requires_grad_(False)
+        with self.precision:
+            score = critic(fake.contiguous(memory_format=torch.channels_last))
+        loss = self.alpha * reconstruction - score.float().mean()
+        if self.composition:
+            loss = loss + self.composition * composition_loss(fake, self.real, self.run.rng)
+        self.state.generator_opt.zero_grad()
+        loss.backward()
+        self.state.generator_opt.step()
+        return reconstruction.detach()
+
+    def preview(self) -> Image.Image:
+        """A sample of this scale as it now stands; the run's own randomness is not touched."""
+        noise = torch.randn(1, 3, *self.previous.shape[2:], generator=torch.Generator().manual_seed(0))
+        noise = noise.to(self.run.device) * self.inside
+        m = self.margin
+        base = self.previous[:1, :, m:-m, m:-m]
+        return tensor_to_image(refine(self.state.generator, base, self.amp * noise, self.config))
+
+    def finish(self) -> None:
+        """Freeze the scale, and carry the pool and the reconstruction through it."""
+        run, config, k, generator = self.run, self.config, self.run.scale, self.state.generator
+        run.warm = (clone(generator, make_generator(config, k)), self.state.critic)
+        if config.ema_decay:
+            with torch.no_grad():
+                for weight, average in zip(self.state.weights, self.state.ema, strict=True):
+                    weight.copy_(average)
+        generator.requires_grad_(False)
+        m = self.margin
+        base = self.previous[:, :, m:-m, m:-m]
+        keep = max(POOL_MIN, min(len(base) - 1, POOL_PIXELS // (self.size[0] * self.size[1])))
+        keep = min(keep, len(base) - 1)
+        picks = torch.linspace(0, len(base) - 2, keep).round().long().tolist()
+        pool = []
+        for at, i in enumerate(picks):
+            noise = draw_noise(1, self.size, k, config, run.rng).to(run.device)
+            if k == 0:
+                v = config.min_variation + (1 - config.min_variation) * at / max(1, keep - 1)
+                noise = v * noise + math.sqrt(1 - v**2) * run.model.z_star
+            x = refine(generator, base[i : i + 1], self.amp * noise, config)
+            with self.precision:
+                pool.append(vote(x, self.real, at_scale(config.voting_rounds, k)))
+        anchor = run.model.z_star if k == 0 else None
+        run.reconstruction = refine(generator, base[-1:], anchor, config).clone()
+        run.pool = torch.cat(pool).clone()
+        old = run.model
+        run.model = SinGAN(
+            config,
+            [*old.scale_sizes, self.size],
+            [*old.generators, generator],
+            [*old.noise_amps, self.amp],
+            old.z_star,
+            run.real[: min(k + 1, remembered_scales(config))],
+            {**old.info, "seconds": round(run.seconds, 1)},
+        )
+        run.scale += 1
+
+
+def clone(network: PatchNet, blank: PatchNet) -> PatchNet:
+    """A copy of `network` in `blank`, a network of the same shape."""
+    blank.to(next(network.parameters()).device).load_state_dict(network.state_dict())
+    return blank
+
+
+def _next_attempt(run: Run, attempt: int) -> int:
+    if attempt:
+        kept = f"; the {run.model.num_scales} coarser scales are finished and usable" if run.scale else ""
+        raise TrainingError(
+            f"Scale {run.scale} diverged twice, at half the learning rate too{kept}: lower generator_lr and "
+            "critic_lr, or raise penalty.",
+            model=run.model if run.scale else None,
+        )
+    return 1
+
+
+def _require_model(run: Run, message: str) -> None:
+    if run.scale == 0:
+        raise TrainingError(message)
+
+
+def _pool_preview(run: Run) -> Image.Image:
+    return tensor_to_image(run.pool[-1:])
+
+
+def _event(
+    kind: Literal["start", "step", "scale", "done"],
+    run: Run,
+    step: int,
+    *,
+    preview: Image.Image | None = None,
+    model: SinGAN | None = None,
+    scale: int | None = None,
+) -> TrainEvent:
+    k = min(run.scale, len(run.real) - 1) if scale is None else scale
+    steps = run.steps
+    areas = [min(h * w, (run.config.crop_size or 10_000) ** 2) for h, w in run.sizes]
+    costs = [
+        area * (at_scale(run.config.width, i) / 32) ** 2 * at_scale(run.config.batch_size, i) / 4 + STEP_OVERHEAD
+        for i, area in enumerate(areas)
+    ]
+    total = sum(c * n for c, n in zip(costs, steps, strict=True))
+    done = sum(c * n for c, n in zip(costs[:k], steps[:k], strict=True)) + costs[k] * step
+    return TrainEvent(
+        kind=kind,
+        scale=k,
+        scales=len(steps),
+        step=step,
+        steps=steps[k],
+        total_step=sum(steps[:k]) + step,
+        total_steps=sum(steps),
+        size=run.sizes[k],
+        losses=dict(run.losses),
+        seconds=run.seconds,
+        seconds_left=run.seconds * (total - done) / done if done and run.seconds else None,
+        preview=preview,
+        model=model,
+    )

@@ -1,0 +1,410 @@
+"""The command `singan`, run for real on a tiny photo."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import singan
+from singan.cli import main
+from singan.errors import TrainingError
+
+TINY = ["--max-size", "40", "--steps", "2"]
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    Image.fromarray(noise).resize((40, 30), Image.Resampling.BICUBIC).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(photo, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "model"
+    assert main(["train", str(photo), "--out", str(out), *TINY]) == 0
+    return out
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line in this process: exit code, stdout, stderr."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(arg) for arg in args])
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def fails(run):
+    """Run a command that must fail, and return its one line on stderr."""
+
+    def call(*args: object, code: int = 1) -> str:
+        got, out, err = run(*args)
+        assert (got, out) == (code, "")
+        assert re.fullmatch(r"singan: [^\n]+\n", err)
+        return err
+
+    return call
+
+
+def files(directory: Path) -> list[str]:
+    return sorted(str(path.relative_to(directory)) for path in directory.rglob("*"))
+
+
+def snapshot(directory: Path) -> dict[str, bytes]:
+    return {name: (directory / name).read_bytes() for name in files(directory) if (directory / name).is_file()}
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def test_train_saves_a_model_and_leaves_no_checkpoint(trained):
+    assert {"config.json", "model.safetensors"} <= set(files(trained))
+    assert "checkpoint" not in files(trained)
+    assert singan.SinGAN.from_pretrained(trained).image_size == (30, 40)
+
+
+def test_train_tells_of_each_scale_and_of_the_result(run, photo, tmp_path):
+    code, out, err = run("train", photo, "--out", tmp_path / "m", *TINY)
+    scales = singan.SinGAN.from_pretrained(tmp_path / "m").num_scales
+    assert (code, err) == (0, "")
+    assert (
+        len(re.findall(r"^scale \d+/\d+ \d+x\d+ done at \d+:\d\d: reconstruction RMSE [\d.]+ of 255$", out, re.M))
+        == scales
+    )
+    assert re.search(rf"^Trained {scales} scales up to \d+x40 px in \d+:\d\d: ", out, re.M)
+
+
+def test_train_json_is_one_object(run, photo, tmp_path):
+    code, out, err = run("train", photo, "--out", tmp_path / "m", *TINY, "--seed", 3, "--json")
+    result = json.loads(out)
+    assert (code, err) == (0, "")
+    model = singan.SinGAN.from_pretrained(tmp_path / "m")
+    assert result["model"] == str(tmp_path / "m") and result["seed"] == 3 and result["preset"] == "fast"
+    assert result["image_size"] == list(model.image_size) and result["parameters"] == model.num_parameters
+    assert result["config"]["max_size"] == 40 and result["warnings"] == [] and result["seconds"] > 0
+
+
+def test_train_passes_its_options_on(run, photo, tmp_path):
+    run("train", photo, "--out", tmp_path / "m", "--preset", "best", *TINY, "--seed", 5)
+    from_cli = singan.SinGAN.from_pretrained(tmp_path / "m")
+    direct = singan.train(photo, singan.TrainConfig.preset("best", max_size=40, steps=2), seed=5)
+    assert from_cli.config == direct.config
+    assert from_cli.reconstruct().tobytes() == direct.reconstruct().tobytes()
+    assert from_cli.sample(1)[0].tobytes() == direct.sample(1)[0].tobytes()
+
+
+def test_train_passes_on_what_became_of_the_image(run, tmp_path):
+    Image.new("RGBA", (30, 30)).save(tmp_path / "clear.png")
+    note = f"{tmp_path / 'clear.png'} is partly transparent: it is flattened on white."
+    code, out, err = run("train", tmp_path / "clear.png", "--out", tmp_path / "m", *TINY)
+    assert (code, err) == (0, "") and out.startswith(f"Note: {note}\n")
+    code, out, err = run("train", tmp_path / "clear.png", "--out", tmp_path / "m", *TINY, "--force", "--json")
+    assert (code, err) == (0, "") and json.loads(out)["warnings"] == [note]
+
+
+def test_trained_model_is_not_overwritten_without_force(run, fails, photo, trained, tmp_path):
+    before = snapshot(trained)
+    assert "holds a trained model: choose another --out, or replace it with --force" in fails(
+        "train", photo, "--out", trained, *TINY
+    )
+    assert snapshot(trained) == before
+
+
+def test_force_replaces_the_model(run, photo, tmp_path):
+    for seed in (0, 1):
+        assert run("train", photo, "--out", tmp_path / "m", *TINY, "--seed", seed, "--force", "--json")[0] == 0
+    assert json.loads(run("info", tmp_path / "m", "--json")[1])["info"]["seed"] == 1
+
+
+def test_failed_run_leaves_the_old_model_as_it_was(fails, trained):
+    before = snapshot(trained)
+    fails("train", trained / "config.json", "--out", trained, "--force")
+    assert snapshot(trained) == before
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_bad_image_is_one_line_and_exit_code_1(fails, tmp_path, json_too):
+    Image.new("RGB", (12, 9)).save(tmp_path / "small.png")
+    error = fails("train", tmp_path / "small.png", "--out", tmp_path / "m", *json_too)
+    assert error.endswith("small.png is 12x9 px; SinGAN needs at least 25 px on the short side: enlarge it.\n")
+    assert not (tmp_path / "m").exists()
+
+
+def test_out_that_is_a_file_is_refused(fails, photo, tmp_path):
+    (tmp_path / "m").write_text("mine")
+    assert "m is a file: choose a directory for --out" in fails("train", photo, "--out", tmp_path / "m")
+    assert (tmp_path / "m").read_text() == "mine"
+
+
+def test_setting_out_of_range_is_refused(fails, photo, tmp_path):
+    assert "max_size" in fails("train", photo, "--out", tmp_path / "m", "--max-size", 3)
+
+
+def test_resume_without_a_run_is_refused(fails, photo, trained, tmp_path):
+    assert "nothing to resume: leave out --resume to start" in fails("train", photo, "--out", tmp_path, "--resume")
+    assert "nothing to resume: it is already trained" in fails("train", photo, "--out", trained, "--resume")
+
+
+def test_failed_training_keeps_the_finished_scales(fails, photo, tmp_path, monkeypatch):
+    real = singan.iter_train
+
+    def breaks_down(*args, **kwargs):
+        for event in real(*args, **kwargs):
+            yield event
+            if event.kind == "scale":
+                raise TrainingError("Loss is not finite at scale 1: lower the rate.", model=event.model)
+
+    monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
+    error = fails("train", photo, "--out", tmp_path / "m", *TINY, "--json")
+    assert "lower the rate. The 1 scales finished before are saved in" in error
+    assert singan.SinGAN.from_pretrained(tmp_path / "m").num_scales == 1
+
+
+def test_failed_training_without_finished_scales_saves_nothing(fails, photo, tmp_path, monkeypatch):
+    def breaks_down(*args, **kwargs):
+        raise TrainingError("Loss is not finite at scale 0.")
+        yield
+
+    monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
+    assert fails("train", photo, "--out", tmp_path / "m") == "singan: Loss is not finite at scale 0.\n"
+    assert not (tmp_path / "m" / "config.json").exists()
+
+
+# --- Ctrl-C and resume ----------------------------------------------------------------------------
+
+LONGER = ["--max-size", "40", "--steps", "150"]
+
+
+def interrupt_after_first_checkpoint(photo: Path, out: Path) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "singan", "train", str(photo), "--out", str(out), *LONGER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "checkpoint" / "state.safetensors").exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    return process
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_resume(run, fails, photo, tmp_path):
+    out = tmp_path / "m"
+    process = interrupt_after_first_checkpoint(photo, out)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    how = re.fullmatch(r"singan: Interrupted; what is learned so far is kept: continue with singan (train .*)\n", error)
+    assert how and how[1].endswith("--resume") and not (out / "config.json").exists()
+
+    assert "holds a broken-off run: continue it with --resume, or start again with --force" in fails(
+        "train", photo, "--out", out, *LONGER
+    )
+    assert run(*how[1].split())[0] == 0
+    assert not (out / "checkpoint").exists()
+    assert run("train", photo, "--out", tmp_path / "whole", *LONGER)[0] == 0
+    first, second = (singan.SinGAN.from_pretrained(path) for path in (out, tmp_path / "whole"))
+    assert first.sample(1)[0].tobytes() == second.sample(1)[0].tobytes()
+
+
+def test_ctrl_c_before_the_first_checkpoint_says_that_nothing_is_kept(fails, photo, tmp_path, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr("singan.trainer.iter_train", interrupted)
+    error = fails("train", photo, "--out", tmp_path / "m", code=130)
+    assert error == "singan: Interrupted before the first checkpoint: nothing of this run is kept.\n"
+
+
+def test_force_discards_the_broken_off_run_and_nothing_else(run, photo, tmp_path):
+    checkpoint = tmp_path / "m" / "checkpoint"
+    checkpoint.mkdir(parents=True)
+    for name in ("state.safetensors", "mine.txt"):
+        (checkpoint / name).write_text("not a checkpoint")
+    assert run("train", photo, "--out", tmp_path / "m", *TINY, "--force")[0] == 0
+    assert files(checkpoint) == ["mine.txt"]
+
+
+# --- sample ---------------------------------------------------------------------------------------
+
+
+def test_sample_writes_png_files_that_carry_their_settings(run, trained, tmp_path):
+    options = ["--n", 2, "--size", "30x50", "--start-scale", 0, "--variation", 0.5, "--seed", 7]
+    code, out, err = run("sample", trained, "--out", tmp_path / "s", *options)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [str(tmp_path / "s" / f"sample-{seed}.png") for seed in (7, 8)]
+    assert files(tmp_path / "s") == ["sample-7.png", "sample-8.png"]
+    with Image.open(tmp_path / "s" / "sample-8.png") as image:
+        assert image.size == (50, 30)
+        assert image.text == {
+            "seed": "8",
+            "variation": "0.5",
+            "start_scale": "0",
+            "size": "30x50",
+            "singan": singan.__version__,
+        }
+
+
+def test_settings_in_a_png_give_the_same_image_again(run, trained, tmp_path):
+    run("sample", trained, "--out", tmp_path, "--n", 3, "--variation", 0.5, "--start-scale", 1)
+    with Image.open(tmp_path / "sample-2.png") as image:
+        settings = image.text
+        again = singan.SinGAN.from_pretrained(trained).sample(
+            1,
+            seed=int(settings["seed"]),
+            variation=float(settings["variation"]),
+            start_scale=int(settings["start_scale"]),
+        )[0]
+        assert image.tobytes() == again.tobytes()
+
+
+def test_samples_are_those_of_one_call_of_the_model(run, trained, tmp_path):
+    run("sample", trained, "--out", tmp_path, "--n", 3, "--seed", 4)
+    together = singan.SinGAN.from_pretrained(trained).sample(3, seed=4)
+    for seed, image in zip((4, 5, 6), together, strict=True):
+        with Image.open(tmp_path / f"sample-{seed}.png") as saved:
+            assert saved.tobytes() == image.tobytes()
+
+
+def test_sample_json_is_one_object(run, trained, tmp_path):
+    code, out, err = run("sample", trained, "--out", tmp_path, "--n", 2, "--json")
+    result = json.loads(out)
+    assert (code, err) == (0, "")
+    assert result["samples"] == [str(tmp_path / f"sample-{k}.png") for k in range(2)]
+    assert result["size"] == [30, 40] and result["singan"] == singan.__version__
+    assert (result["seed"], result["variation"], result["start_scale"]) == (0, 1.0, 0)
+
+
+def test_existing_sample_is_not_overwritten_without_force(run, fails, trained, tmp_path):
+    (tmp_path / "sample-1.png").write_text("mine")
+    assert "sample-1.png exists: choose another --out or --seed, or replace it with --force" in fails(
+        "sample", trained, "--out", tmp_path, "--n", 2
+    )
+    assert files(tmp_path) == ["sample-1.png"] and (tmp_path / "sample-1.png").read_text() == "mine"
+    assert run("sample", trained, "--out", tmp_path, "--n", 2, "--force")[0] == 0
+    assert Image.open(tmp_path / "sample-1.png").size == (40, 30)
+
+
+def test_png_is_written_whole_or_not_at_all(fails, trained, tmp_path, monkeypatch):
+    def disk_full(self, path, *args, **kwargs):
+        Path(path).write_bytes(b"half a")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", disk_full)
+    assert "No space left on device" in fails("sample", trained, "--out", tmp_path)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--start-scale", "99"], "start_scale"),
+        (["--variation", "2"], "variation"),
+        (["--size", "1x1"], "size"),
+    ],
+)
+def test_setting_that_the_model_refuses_is_one_line(fails, trained, tmp_path, options, message):
+    assert message in fails("sample", trained, "--out", tmp_path / "s", *options)
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("command", [["info"], ["sample", "--out", "nowhere"]])
+def test_directory_without_a_model_is_refused(fails, tmp_path, command):
+    assert str(tmp_path) in fails(command[0], tmp_path, *command[1:])
+
+
+# --- info -----------------------------------------------------------------------------------------
+
+
+def test_info_lists_what_the_model_is(run, trained):
+    code, out, err = run("info", trained)
+    assert (code, err) == (0, "")
+    assert "image_size: [30, 40]\n" in out and "  max_size: 40\n" in out and "  seed: 0\n" in out
+
+
+def test_info_json_is_one_object(run, trained):
+    code, out, err = run("info", trained, "--json")
+    result = json.loads(out)
+    model = singan.SinGAN.from_pretrained(trained)
+    assert (code, err) == (0, "")
+    assert result["scale_sizes"] == [list(size) for size in model.scale_sizes]
+    assert result["parameters"] == model.num_parameters and result["config"]["steps"]
+
+
+# --- usage ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["train"], "Missing"),
+        (["train", "photo.png"], "--out"),
+        (
+            ["train", "photo.png", "--out", "m", "--preset", "slow"],
+            "'slow' is not one of 'fast', 'best', 'paper'",
+        ),
+        (["train", "photo.png", "--out", "m", "--steps", "0"], "--steps"),
+        (["train", "photo.png", "--out", "m", "--seed", "x"], "--seed"),
+        (["sample", "m", "--out", "s", "--n", "0"], "--n"),
+        (
+            ["sample", "m", "--out", "s", "--size", "100"],
+            "'100' is not height x width in pixels, as in 186x248",
+        ),
+        (["sample", "m", "--out", "s", "--size", "0x100"], "'0x100' is not height x width"),
+        (["sample", "m", "--out", "s", "--size", "100x100x100"], "is not height x width"),
+        (["info"], "Missing"),
+        (["draw"], "draw"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(fails, args, message):
+    error = fails(*args, code=2)
+    assert message in error and "--help" in error
+
+
+def test_version_is_printed(run):
+    assert run("--version") == (0, f"singan {singan.__version__}\n", "")
+
+
+@pytest.mark.parametrize("args", [[], ["--help"]])
+def test_help_lists_the_commands(run, args):
+    code, out, err = run(*args)
+    assert (code, err) == (0, "")
+    assert all(command in out for command in ("train", "sample", "info"))
+
+
+def test_error_of_ours_shows_no_traceback_as_a_process(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "singan", "info", str(tmp_path / "nowhere")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.fullmatch(r"singan: [^\n]+\n", done.stderr)
+
+
+def test_mistake_of_ours_is_not_passed_off_as_the_users(monkeypatch, trained):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("singan.model.SinGAN.from_pretrained", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["info", str(trained)])
