@@ -62,11 +62,11 @@ class TrainConfig:
 
     # Sampling during training
     pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
-    min_variation: float = 0.5  # the pool holds images of all variations from this one to 1
+    min_variation: float = 0.25  # the pool holds images of all variations from this one to 1
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 
     # Patch voting (see singan/patches.py)
-    voting_rounds: tuple[int, ...] = (4, 2, 1, 0)  # per scale
+    voting_rounds: tuple[int, ...] = (4, 2, 2, 1, 0)  # per scale
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -146,11 +146,13 @@ class TrainConfig:
 
 PRESETS: dict[str, TrainConfig] = {
     "fast": TrainConfig(),
-    # More of the same at the coarse scales, where the structure is decided; see docs/engine.md.
+    # More of the same: wider and longer at the coarse scales, where the structure is decided, larger crops, more
+    # voting. See docs/engine.md for what each buys.
     "best": TrainConfig(
         width=(64, 64, 64, 32),
-        steps=(2000, 1500, 1000, 600, 600, 500),
+        steps=(1000, 800, 600, 600),
         crop_size=80,
+        voting_rounds=(6, 3, 2, 2, 0),
     ),
     # The published method to the last constant. Deliberate departures, all from its bugs: the reconstruction
     # noise z* is drawn once and fixed (published: redrawn every step at scale 0, the last one kept), images are

@@ -25,13 +25,14 @@ from singan.config import TrainConfig, at_scale
 from singan.errors import CheckpointError, ConfigError
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, half_precision
-from singan.patches import vote
+from singan.patches import MAX_PIXELS, vote
 from singan.pyramid import resize
 
 FORMAT_VERSION = 1
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE = "config.json", "model.safetensors", "preview.png"
 MAX_CONFIG_BYTES = 1_000_000
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
+CURVE = 10  # parts of the variation curve
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
 
 
@@ -95,7 +96,8 @@ def refine(
 class SinGAN:
     """A trained pyramid. Made by `singan.train` and `SinGAN.from_pretrained`.
 
-    `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `z_star` the
+    `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `variation_curve` the
+    share v of fresh noise at which diversity is 0, 1, ... CURVE of CURVE parts of what it can be; `z_star` the
     reconstruction noise of scale 0, (1, 3, *noise_size); `memory` the training image at those coarse scales
     whose samples are redrawn from it (singan/patches.py); `info` tells how the model was trained.
     """
@@ -104,6 +106,7 @@ class SinGAN:
     scale_sizes: list[tuple[int, int]]
     generators: list[PatchNet]
     noise_amps: list[float]
+    variation_curve: list[float]
     z_star: torch.Tensor
     memory: list[torch.Tensor]
     info: dict[str, Any] = field(default_factory=dict)
@@ -139,7 +142,8 @@ class SinGAN:
         `size`: (height, width) in pixels, by default that of the training image. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
-        training image's, at 1 free. Raises `ConfigError` on a value out of range.
+        training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`.
+        Raises `ConfigError` on a value out of range.
         """
         self._check_sampling(n, size, start_scale, variation, seed)
         return [
@@ -158,12 +162,20 @@ class SinGAN:
             noise = draw_noise(1, (x.shape[2], x.shape[3]), k, self.config, rng).to(self.device)
             if k == 0:
                 z_star = F.interpolate(self.z_star, size=noise.shape[2:], mode="nearest")
-                noise = variation * noise + math.sqrt(1 - variation**2) * z_star
+                v = self.fresh_share(variation)
+                noise = v * noise + math.sqrt(1 - v**2) * z_star
             x = refine(self.generators[k], x, self.noise_amps[k] * noise, self.config)
             if k < len(self.memory):
                 with half_precision(self.device, self.config.mixed_precision):
                     x = vote(x, self.memory[k], at_scale(self.config.voting_rounds, k))
         return x
+
+    def fresh_share(self, variation: float) -> float:
+        """v of `sample`: `variation_curve` at `variation`, linear between its points."""
+        at = variation * CURVE
+        i = min(int(at), CURVE - 1)
+        low, high = self.variation_curve[i], self.variation_curve[i + 1]
+        return low + (high - low) * (at - i)
 
     def reconstruct(self) -> Image.Image:
         """The training image as the pyramid remembers it: noise z_star at scale 0, none after it."""
@@ -195,6 +207,7 @@ class SinGAN:
             "singan_version": __version__,
             "scale_sizes": [list(size) for size in self.scale_sizes],
             "noise_amps": self.noise_amps,
+            "variation_curve": self.variation_curve,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
             "config": self.config.to_dict(),
             "info": self.info,
@@ -216,37 +229,20 @@ class SinGAN:
             config = TrainConfig.from_dict(described["config"])
             sizes = [(int(h), int(w)) for h, w in described["scale_sizes"]]
             amps = [float(amp) for amp in described["noise_amps"]]
+            curve = [float(v) for v in described["variation_curve"]]
             info = dict(described["info"])
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise CheckpointError(f"{folder / CONFIG_FILE} is not a SinGAN configuration: {error}") from None
         if not (1 <= len(sizes) <= 32 and len(amps) == len(sizes) and all(map(math.isfinite, amps))):
             raise CheckpointError(f"{folder / CONFIG_FILE} lists {len(sizes)} scales and {len(amps)} amplitudes.")
+        if len(curve) != CURVE + 1 or not all(0 <= v <= 1 for v in curve):
+            raise CheckpointError(f"{folder / CONFIG_FILE} needs a variation_curve of {CURVE + 1} numbers in [0, 1].")
         if any(not 1 <= side <= 10_000 for size in sizes for side in size):
             raise CheckpointError(f"{folder / CONFIG_FILE} has a scale over 10000 px; it is damaged.")
         with torch.device("meta"):  # shapes only: no memory is taken for what has not been checked
-            blank = cls._blank(config, sizes, amps, info)
-        tensors = _read_weights(folder, blank._tensors(), described.get("weights_sha256"))
-        return cls._from_tensors(config, sizes, amps, info, tensors).to(pick_device(device))
-
-    @classmethod
-    def _blank(
-        cls, config: TrainConfig, sizes: list[tuple[int, int]], amps: list[float], info: dict[str, Any]
-    ) -> SinGAN:
-        generators = [make_generator(config, k) for k in range(len(sizes))]
-        z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
-        memory = [torch.empty(1, 3, *size) for size in sizes[: remembered_scales(config)]]
-        return cls(config, sizes, generators, amps, z_star, memory, info)
-
-    @classmethod
-    def _from_tensors(
-        cls,
-        config: TrainConfig,
-        sizes: list[tuple[int, int]],
-        amps: list[float],
-        info: dict[str, Any],
-        tensors: dict[str, torch.Tensor],
-    ) -> SinGAN:
-        model = cls._blank(config, sizes, amps, info)
+            expected = cls._blank(config, sizes, amps, curve, info)._tensors()
+        tensors = _read_weights(folder, expected, described.get("weights_sha256"))
+        model = cls._blank(config, sizes, amps, curve, info)
         for k, generator in enumerate(model.generators):
             prefix = f"scales.{k}."
             weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -254,7 +250,22 @@ class SinGAN:
             generator.requires_grad_(False)
         model.z_star = tensors["z_star"]
         model.memory = [tensors[f"memory.{k}"] for k in range(len(model.memory))]
-        return model
+        return model.to(pick_device(device))
+
+    @classmethod
+    def _blank(
+        cls,
+        config: TrainConfig,
+        sizes: list[tuple[int, int]],
+        amps: list[float],
+        curve: list[float],
+        info: dict[str, Any],
+    ) -> SinGAN:
+        """A model of the right shapes, its numbers not yet filled in."""
+        generators = [make_generator(config, k) for k in range(len(sizes))]
+        z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
+        memory = [torch.empty(1, 3, *size) for size in sizes[: voting_scales(config, sizes)]]
+        return cls(config, sizes, generators, amps, curve, z_star, memory, info)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         tensors = {"z_star": self.z_star}
@@ -288,9 +299,15 @@ class SinGAN:
                 )
 
 
-def remembered_scales(config: TrainConfig) -> int:
-    """How many of the coarsest scales vote, and so need the training image."""
-    return max((k + 1 for k in range(32) if at_scale(config.voting_rounds, k)), default=0)
+def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:
+    """Standard deviation of each pixel over the samples, averaged, over that of the image (SinGAN sec. 3.1)."""
+    return float(samples.mean(1).std(0).mean() / real.mean(1).std().clamp_min(1e-6))
+
+
+def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
+    """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
+    votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_PIXELS for k, (h, w) in enumerate(sizes)]
+    return [*votes, False].index(False)
 
 
 class atomic_path:  # noqa: N801 - used as a function

@@ -76,7 +76,7 @@ class PatchNet(nn.Module):
         slopes = []
         for conv in self.layers[:-1]:
             x = conv(x)
-            slopes.append(torch.where(x.detach() > 0, 1.0, SLOPE).to(x.dtype))
+            slopes.append(torch.where(x.detach() > 0, x.new_ones(()), x.new_full((), SLOPE)))
             x = x * slopes[-1]
         return self.layers[-1](x), slopes
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError
-from singan.model import SinGAN, atomic_path, make_generator, remembered_scales
+from singan.model import SinGAN, atomic_path, make_generator, voting_scales
 from singan.networks import PatchNet
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def save(folder: Path, run: Run, state: ScaleState | None) -> None:
         "step": None if state is None else state.step,
         "attempt": None if state is None else state.attempt,
         "noise_amps": run.model.noise_amps,
+        "variation_curve": run.model.variation_curve,
         "seconds": run.seconds,
         "losses": run.losses,
         "info": run.model.info,
@@ -91,10 +92,11 @@ def _restore(
     generators = [make_generator(config, k).to(run.device).requires_grad_(False) for k in range(scales)]
     for k, generator in enumerate(generators):
         _fill(generator, tensors, f"scales.{k}.")
-    memory = run.real[: min(scales, remembered_scales(config))]
+    memory = run.real[: min(scales, voting_scales(config, run.sizes))]
     z_star = tensors["z_star"].to(run.device)
     amps = [float(amp) for amp in facts["noise_amps"]]
-    run.model = SinGAN(config, run.sizes[:scales], generators, amps, z_star, memory, dict(facts["info"]))
+    curve = [float(v) for v in facts["variation_curve"]]
+    run.model = SinGAN(config, run.sizes[:scales], generators, amps, curve, z_star, memory, dict(facts["info"]))
     run.pool, run.reconstruction = tensors["pool"].to(run.device), tensors["reconstruction"].to(run.device)
     run.scale, run.seconds, run.losses = scales, float(facts["seconds"]), dict(facts["losses"])
     if scales:
@@ -108,13 +110,23 @@ def _restore(
         state.step, state.attempt = int(facts["step"]), int(facts["attempt"])
         _fill(state.generator, tensors, "generator.")
         _fill(state.critic, tensors, "critic.")
-        state.ema = [tensors[f"ema.{i}"].to(run.device) for i in range(len(state.ema))]
-        for name, optimiser in (("generator_opt.", state.generator_opt), ("critic_opt.", state.critic_opt)):
+        for i, average in enumerate(state.ema):
+            average.copy_(tensors[f"ema.{i}"])
+        for name, optimiser in (("generator_opt", state.generator_opt), ("critic_opt", state.critic_opt)):
+            parameters = optimiser.param_groups[0]["params"]
             stored = optimiser.state_dict()
-            for key, value in tensors.items():
-                if key.startswith(name):
-                    i, moment = key.removeprefix(name).split(".")
-                    stored["state"].setdefault(int(i), {})[moment] = value
+            # Into the parameters' own memory layout: the fused optimiser goes by address, not by index.
+            stored["state"] = {
+                i: {
+                    "step": tensors[f"{name}.{i}.step"],
+                    **{
+                        key: torch.empty_like(parameter).copy_(tensors[f"{name}.{i}.{key}"])
+                        for key in ("exp_avg", "exp_avg_sq")
+                    },
+                }
+                for i, parameter in enumerate(parameters)
+                if f"{name}.{i}.step" in tensors
+            }
             optimiser.load_state_dict(stored)
     run.rng.set_state(tensors["rng"])
     return state

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +21,14 @@ from singan.errors import TrainingError
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.losses import CriticLoss, composition_loss, critic_loss, critic_loss_published
 from singan.model import (
+    CURVE,
     SinGAN,
+    diversity,
     draw_noise,
     make_generator,
     pick_device,
     refine,
-    remembered_scales,
+    voting_scales,
 )
 from singan.networks import PatchNet, half_precision
 from singan.patches import vote
@@ -224,13 +226,12 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
     real = [resize(learned, size).to(device) for size in sizes]
     rng = torch.Generator().manual_seed(seed)
     z_star = draw_noise(1, sizes[0], 0, config, rng).contiguous().to(device)
-    memory = real[: remembered_scales(config)]
     info = {"seed": seed, "source_size": [image.height, image.width], "device": device.type}
     info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
-    model = SinGAN(config, sizes[:0], [], [], z_star, [], info)
+    identity = [i / CURVE for i in range(CURVE + 1)]
+    model = SinGAN(config, sizes[:0], [], [], identity, z_star, [], info)
     blank = torch.zeros(1, 3, *sizes[0], device=device)
     run = Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
-    run.model.memory = memory[:0]
     return run
 
 
@@ -424,34 +425,58 @@ class ScaleTrainer:
                 for weight, average in zip(self.state.weights, self.state.ema, strict=True):
                     weight.copy_(average)
         generator.requires_grad_(False)
+        old = run.model
+        run.model = replace(
+            old,
+            scale_sizes=[*old.scale_sizes, self.size],
+            generators=[*old.generators, generator],
+            noise_amps=[*old.noise_amps, self.amp],
+            memory=run.real[: min(k + 1, voting_scales(config, run.sizes))],
+            info={**old.info, "seconds": round(run.seconds, 1)},
+        )
+        if k == 0:
+            run.model.variation_curve = variation_curve(run.model, self.real)
         m = self.margin
         base = self.previous[:, :, m:-m, m:-m]
-        keep = max(POOL_MIN, min(len(base) - 1, POOL_PIXELS // (self.size[0] * self.size[1])))
-        keep = min(keep, len(base) - 1)
-        picks = torch.linspace(0, len(base) - 2, keep).round().long().tolist()
-        pool = []
-        for at, i in enumerate(picks):
-            noise = draw_noise(1, self.size, k, config, run.rng).to(run.device)
-            if k == 0:
-                v = config.min_variation + (1 - config.min_variation) * at / max(1, keep - 1)
-                noise = v * noise + math.sqrt(1 - v**2) * run.model.z_star
-            x = refine(generator, base[i : i + 1], self.amp * noise, config)
-            with self.precision:
-                pool.append(vote(x, self.real, at_scale(config.voting_rounds, k)))
-        anchor = run.model.z_star if k == 0 else None
-        run.reconstruction = refine(generator, base[-1:], anchor, config).clone()
-        run.pool = torch.cat(pool).clone()
-        old = run.model
-        run.model = SinGAN(
-            config,
-            [*old.scale_sizes, self.size],
-            [*old.generators, generator],
-            [*old.noise_amps, self.amp],
-            old.z_star,
-            run.real[: min(k + 1, remembered_scales(config))],
-            {**old.info, "seconds": round(run.seconds, 1)},
-        )
+        run.reconstruction = refine(generator, base[-1:], run.model.z_star if k == 0 else None, config).clone()
+        run.pool = self._carry(base[:-1])
         run.scale += 1
+
+    def _carry(self, pool: torch.Tensor) -> torch.Tensor:
+        """The pool, enlarged to this scale, through its generator; thinned out as images grow."""
+        run, config, k = self.run, self.config, self.run.scale
+        keep = min(len(pool), max(POOL_MIN, POOL_PIXELS // (self.size[0] * self.size[1])))
+        images = []
+        for i in torch.linspace(0, len(pool) - 1, keep).round().long().tolist():
+            if k == 0:
+                share = i / max(1, len(pool) - 1)  # ends at 1, which the preview shows
+                variation = 1 - (1 - config.min_variation) * (1 - share)
+                seed = int(torch.randint(2**62, (), generator=run.rng))
+                images.append(run.model.sample_tensor(seed, self.size, 0, variation))
+                continue
+            noise = draw_noise(1, self.size, k, config, run.rng).to(run.device)
+            x = refine(self.state.generator, pool[i : i + 1], self.amp * noise, config)
+            if k < len(run.model.memory):
+                with self.precision:
+                    x = vote(x, self.real, at_scale(config.voting_rounds, k))
+            images.append(x)
+        return torch.cat(images).clone()
+
+
+def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:
+    """The share of fresh noise for each part of the greatest diversity, for a model of one scale.
+
+    A well-trained scale 0 takes noise near z_star for z_star, so that diversity stays at nothing for small shares
+    and then rises steeply; this makes `variation` an even knob.
+    """
+    shares = [i / CURVE for i in range(CURVE + 1)]
+    model = replace(model, variation_curve=shares)
+    found = [
+        diversity(torch.cat([model.sample_tensor(seed, model.image_size, 0, v) for seed in range(6)]), real)
+        for v in shares
+    ]
+    rising = np.maximum.accumulate(found) + 1e-9 * np.arange(CURVE + 1)
+    return [float(v) for v in np.interp(np.linspace(0, rising[-1], CURVE + 1), rising, shares)]
 
 
 def clone(network: PatchNet, blank: PatchNet) -> PatchNet:

@@ -1,0 +1,66 @@
+"""What tests share: a tiny picture and model, and for the app's tests tiny pyramids and the app on a free port."""
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # as app.py does, before gradio is imported
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import singan
+
+
+@pytest.fixture(scope="session")
+def tiny_picture() -> Image.Image:
+    """70x54 px of smooth colour."""
+    noise = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
+    return Image.fromarray(noise).resize((70, 54), Image.Resampling.BICUBIC)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> singan.TrainConfig:
+    return singan.TrainConfig(steps=6, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_picture, tiny_config) -> singan.SinGAN:
+    return singan.train(tiny_picture, tiny_config, seed=1)
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """A picture of 52x40 px with large and small things in it."""
+    y, x = np.mgrid[:40, :52]
+    pixels = np.stack([4 * x, 6 * y, 255 * ((x // 9 + y // 7) % 2)], axis=2)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+@pytest.fixture(scope="session")
+def photo_path(photo, tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "tiles.png"
+    photo.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def pretrained(photo, tmp_path_factory):
+    """A directory like pretrained/, with the pyramids "blue" and "green-field"."""
+    directory = tmp_path_factory.mktemp("pretrained")
+    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    for seed, name in enumerate(["blue", "green-field"]):
+        singan.train(photo, config, seed=seed).save_pretrained(directory / name)
+        photo.save(directory / name / "preview.png")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def app_url(pretrained):
+    """The address of the running app."""
+    from singan.ui import LAUNCH, build_app
+
+    demo = build_app(pretrained)
+    _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield url
+    demo.close(verbose=False)

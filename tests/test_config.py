@@ -1,0 +1,85 @@
+"""Settings: ranges, presets, JSON."""
+
+import json
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from singan.config import PRESETS, TrainConfig, at_scale
+from singan.errors import ConfigError
+
+
+def test_last_value_of_a_schedule_holds_for_all_finer_scales():
+    assert [at_scale((3, 2, 1), k) for k in range(5)] == [3, 2, 1, 1, 1]
+
+
+def test_one_number_stands_for_a_schedule():
+    config = TrainConfig(steps=10, alpha=5, width=[16, 32])
+    assert (config.steps, config.alpha, config.width) == ((10,), (5,), (16, 32))
+
+
+def test_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        TrainConfig().steps = 5
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_go_through_json_unchanged(name):
+    config = TrainConfig.preset(name)
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_default_is_fast_and_overrides_replace_fields():
+    assert TrainConfig() == TrainConfig.preset("fast")
+    assert TrainConfig.preset("best", max_size=500).max_size == 500
+
+
+def test_paper_is_the_published_method():
+    """Every constant as published; docs/engine.md lists what is not and why."""
+    c = TrainConfig.preset("paper")
+    assert [at_scale(c.width, k) for k in (0, 3, 4, 7, 8, 20)] == [32, 32, 64, 64, 128, 128]
+    assert (c.min_size, c.max_size, c.scale_factor, c.layers, c.norm) == (25, 250, 0.75, 5, "batch")
+    assert (c.steps, c.critic_updates, c.generator_updates, c.alpha, c.penalty) == ((2000,), 3, 3, (10.0,), (0.1,))
+    assert (c.generator_lr, c.critic_lr, c.betas) == ((5e-4,), (5e-4,), (0.5, 0.999))
+    assert c.crop_size is None and c.pool_size == 0 and c.voting_rounds == (0,) and c.composition == (0.0,)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 0}, "steps is 0; it goes from 1 to"),
+        ({"steps": (10, -1)}, "steps is -1"),
+        ({"steps": 1.5}, "steps is 1.5; it takes whole numbers"),
+        ({"steps": True}, "steps is True; it takes whole numbers"),
+        ({"alpha": "high"}, "alpha is 'h'; it takes numbers"),
+        ({"alpha": ()}, "alpha lists 0 values; give 1 to 32"),
+        ({"alpha": float("nan")}, "alpha is nan; it takes numbers"),
+        ({"scale_factor": 1.0}, "scale_factor is 1; it goes from 0.1 to 0.95"),
+        ({"width": 10**9}, "width is 1e.09; it goes from 1 to 512"),
+        ({"max_size": 3}, "max_size is 3; it goes from 25 to 8192"),
+        ({"max_size": 30, "min_size": 40}, "max_size 30 is under min_size 40"),
+        ({"num_scales": 0}, "num_scales is 0; it goes from 1 to 32"),
+        ({"crop_size": 5}, "crop_size is 5; it goes from 12"),
+        ({"norm": "layer"}, "norm is 'layer'; choose one of"),
+        ({"lr_decay": "cosine"}, "lr_decay is 'cosine'; choose one of"),
+        ({"residual": 1}, "residual is 1; it is True or False"),
+        ({"betas": (0.5,)}, "betas has 1 values; Adam takes two"),
+        ({"norm": "batch"}, 'norm "batch" needs whole images: set crop_size to None'),
+    ],
+)
+def test_setting_out_of_range_names_value_and_limit(values, message):
+    with pytest.raises(ConfigError, match=message):
+        TrainConfig(**values)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ConfigError, match="There is no preset 'quick'; choose one of fast, best, paper"):
+        TrainConfig.preset("quick")
+    with pytest.raises(ConfigError, match="TrainConfig has no field stepps"):
+        TrainConfig.preset("fast", stepps=3)
+
+
+@pytest.mark.parametrize("broken", [{"steps": [1]}, TrainConfig().to_dict() | {"extra": 1}, None])
+def test_stored_settings_of_another_version_are_refused(broken):
+    with pytest.raises(ConfigError, match="not those of this version"):
+        TrainConfig.from_dict(broken)

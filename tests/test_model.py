@@ -1,0 +1,253 @@
+"""Sampling, saving, loading."""
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from singan.config import TrainConfig
+from singan.errors import CheckpointError, ConfigError
+from singan.image import image_to_tensor
+from singan.model import SinGAN, atomic_path, diversity, pick_device, refine
+from singan.networks import PatchNet
+
+
+def pixels(image) -> np.ndarray:
+    return np.asarray(image, dtype=float)
+
+
+# --- sampling -------------------------------------------------------------------------------------
+
+
+def test_same_seed_gives_same_image_in_any_batch(tiny_model):
+    batch = tiny_model.sample(3, seed=5)
+    for k in range(3):
+        assert tiny_model.sample(1, seed=5 + k)[0].tobytes() == batch[k].tobytes()
+    assert batch[0].tobytes() != batch[1].tobytes()
+
+
+def test_sampling_leaves_global_randomness_alone(tiny_model):
+    before = torch.get_rng_state()
+    tiny_model.sample(1)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("size", [(54, 70), (100, 40), (16, 200), (33, 17)])
+def test_any_size_is_met_exactly(tiny_model, size):
+    assert tiny_model.sample(1, size=size)[0].size == size[::-1]
+
+
+def test_strips_give_the_whole_image(tiny_model, monkeypatch):
+    whole = tiny_model.sample_tensor(3, (54, 70), 0, 1.0)
+    monkeypatch.setattr("singan.model.STRIP_PIXELS", 70 * 7)
+    torch.testing.assert_close(tiny_model.sample_tensor(3, (54, 70), 0, 1.0), whole, rtol=0, atol=1e-5)
+
+
+def test_no_variation_keeps_what_the_noise_of_finer_scales_leaves(tiny_model):
+    still = torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, 0.0) for s in range(4)])
+    free = torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, 1.0) for s in range(4)])
+    real = image_to_tensor(tiny_model.reconstruct())
+    assert diversity(still, real) < 0.8 * diversity(free, real)
+    coarse = [tiny_model.sample_tensor(s, (54, 70), 0, 0.0, stop=1) for s in range(2)]
+    assert torch.equal(*coarse)
+
+
+def test_diversity_grows_with_variation(tiny_model):
+    real = image_to_tensor(tiny_model.reconstruct())
+    found = [
+        diversity(torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, v) for s in range(8)]), real)
+        for v in (0.0, 0.35, 0.7, 1.0)
+    ]
+    assert found == sorted(found)
+
+
+def test_variation_curve_is_rising_from_zero_to_one(tiny_model):
+    curve = tiny_model.variation_curve
+    assert curve[0] == 0 and curve == sorted(curve) and 0 < curve[-1] <= 1
+    shares = [tiny_model.fresh_share(v) for v in (0.0, 0.1, 1.0)]
+    assert shares == pytest.approx([0.0, curve[1], curve[-1]])
+
+
+def test_later_start_scale_stays_nearer_to_the_training_image(tiny_model):
+    reconstruction = pixels(tiny_model.reconstruct())
+
+    def distance(scale):
+        return np.abs(pixels(tiny_model.sample(1, start_scale=scale)[0]) - reconstruction).mean()
+
+    assert distance(tiny_model.num_scales - 1) < distance(0)
+
+
+def test_start_scale_above_zero_takes_any_size_too(tiny_model):
+    assert tiny_model.sample(1, start_scale=2, size=(80, 60))[0].size == (60, 80)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"n": 0}, "n is 0; draw at least 1"),
+        ({"start_scale": 9}, r"start_scale is 9; this model has the scales 0 to \d"),
+        ({"start_scale": -1}, "start_scale is -1"),
+        ({"variation": 1.5}, "variation is 1.5; it goes from 0 to 1"),
+        ({"variation": float("nan")}, "variation is nan"),
+        ({"seed": -1}, "seed is -1; it goes from 0"),
+        ({"size": (8, 100)}, "size is 8x100 px; sides start at 16 px"),
+        ({"size": (20_000, 20_000)}, "the area ends at 100 megapixels"),
+    ],
+)
+def test_sampling_out_of_range_names_value_and_limit(tiny_model, values, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny_model.sample(**{"n": 1, **values})
+
+
+def test_refine_without_residual_replaces_the_image():
+    config = TrainConfig(residual=False, width=8)
+    net = PatchNet(3, 8, 3, 5)
+    net.initialise(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for p in net.parameters():
+            p.zero_()
+    ones = torch.ones(1, 3, 20, 20)
+    assert refine(net, ones, None, config).abs().max() == 0
+    assert torch.equal(refine(net, ones, None, replace(config, residual=True)), ones)
+
+
+def test_unknown_device_is_refused():
+    with pytest.raises(ConfigError, match="Device 'cuda:99' cannot be used .*; try cpu"):
+        pick_device("cuda:99")
+    with pytest.raises(ConfigError, match="Device 'gpu' cannot be used"):
+        pick_device("gpu")
+
+
+# --- saving and loading ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def saved(tiny_model, tmp_path):
+    return tiny_model.save_pretrained(tmp_path / "m")
+
+
+def test_model_survives_saving_to_the_last_bit(tiny_model, saved):
+    loaded = SinGAN.from_pretrained(saved)
+    assert loaded.config == tiny_model.config and loaded.scale_sizes == tiny_model.scale_sizes
+    assert loaded.info == tiny_model.info and loaded.noise_amps == tiny_model.noise_amps
+    assert loaded.sample(1, seed=3)[0].tobytes() == tiny_model.sample(1, seed=3)[0].tobytes()
+    assert loaded.reconstruct().tobytes() == tiny_model.reconstruct().tobytes()
+    assert loaded.num_parameters == tiny_model.num_parameters
+
+
+def test_directory_holds_just_the_three_files_and_describes_itself(tiny_model, saved):
+    assert sorted(p.name for p in saved.iterdir()) == ["config.json", "model.safetensors", "preview.png"]
+    described = json.loads((saved / "config.json").read_text())
+    assert described["format_version"] == 1 and described["singan_version"]
+    assert described["info"]["seed"] == 1 and described["info"]["source_size"] == [54, 70]
+    assert described["scale_sizes"][-1] == [54, 70]
+
+
+def test_saving_again_replaces_the_model(tiny_model, saved):
+    tiny_model.save_pretrained(saved)
+    assert SinGAN.from_pretrained(saved).num_scales == tiny_model.num_scales
+
+
+def test_failed_save_leaves_the_old_model(tiny_model, saved, monkeypatch):
+    before = {p.name: p.read_bytes() for p in saved.iterdir()}
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space left"):
+        tiny_model.save_pretrained(saved)
+    assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+
+
+def test_atomic_path_keeps_nothing_of_a_broken_write(tmp_path):
+    def write():
+        with atomic_path(tmp_path / "file") as part:
+            part.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def edit(folder, change) -> None:
+    path = folder / "config.json"
+    described = json.loads(path.read_text())
+    change(described)
+    path.write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format_version=2), "has format 2, .* this version reads format 1: update singan"),
+        (lambda d: d.pop("format_version"), "it has no format_version"),
+        (lambda d: d.pop("scale_sizes"), "is not a SinGAN configuration: 'scale_sizes'"),
+        (lambda d: d.update(scale_sizes=[[10**9, 5]] * 3), "lists 3 scales"),
+        (lambda d: d.update(scale_sizes=[], noise_amps=[]), "lists 0 scales"),
+        (lambda d: d["noise_amps"].__setitem__(0, float("inf")), "scales and . amplitudes"),
+        (lambda d: d["scale_sizes"].__setitem__(0, [10**9, 10**9]), "has a scale over 10000 px"),
+        (lambda d: d.update(variation_curve=[0, 2]), "needs a variation_curve"),
+        (lambda d: d["config"].update(width=[10**9]), "width is 1e.09"),
+        (lambda d: d["config"].update(width=[9]), "the two do not belong together"),
+        (lambda d: d["config"].update(surprise=1), "not those of this version"),
+        (lambda d: d.update(weights_sha256="0" * 64), "is not the file that config.json was saved with"),
+    ],
+)
+def test_config_that_does_not_fit_is_refused(saved, change, message):
+    edit(saved, change)
+    with pytest.raises(CheckpointError, match=message):
+        SinGAN.from_pretrained(saved)
+
+
+def reweigh(folder, change) -> None:
+    """Change the tensors, and the checksum with them, as someone who means harm would."""
+    import hashlib
+
+    path = folder / "model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    edit(folder, lambda d: d.update(weights_sha256=digest))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t["z_star"].fill_(float("nan")), "z_star holds NaN"),
+        (lambda t: t.update(extra=torch.zeros(1)), "does not hold the tensors of config.json: see extra"),
+        (lambda t: t.update(z_star=t["z_star"].flatten()), "z_star has shape"),
+        (lambda t: t.update(z_star=t["z_star"].view(torch.int32)), "z_star has shape"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(saved, change, message):
+    reweigh(saved, change)
+    with pytest.raises(CheckpointError, match=message):
+        SinGAN.from_pretrained(saved)
+
+
+def test_damaged_files_are_refused(saved):
+    weights = saved / "model.safetensors"
+    data = weights.read_bytes()
+    for broken in (b"", data[:-10], b"\xff" * len(data)):
+        weights.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="do not belong together|is not the file"):
+            SinGAN.from_pretrained(saved)
+    weights.unlink()
+    with pytest.raises(CheckpointError, match=r"holds no model\.safetensors"):
+        SinGAN.from_pretrained(saved)
+    for broken_config, message in ((b"{", "is not JSON"), (b"[1]", "no format_version"), (b" " * 10**7, "bytes")):
+        (saved / "config.json").write_bytes(broken_config)
+        with pytest.raises(CheckpointError, match=message):
+            SinGAN.from_pretrained(saved)
+
+
+def test_directory_without_a_model_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=r"holds no trained model: there is no config\.json"):
+        SinGAN.from_pretrained(tmp_path)

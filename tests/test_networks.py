@@ -1,0 +1,71 @@
+"""Networks: crops are exact, and the input gradient is the one autograd finds."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from singan.networks import PatchNet, half_precision
+
+
+def network(out_channels=1, **kwargs) -> PatchNet:
+    net = PatchNet(3, 8, out_channels, 5, **kwargs).double()
+    net.initialise(torch.Generator().manual_seed(0))
+    return net
+
+
+def noise(*shape) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def test_output_of_a_crop_is_the_crop_of_the_output():
+    net, x = network(3), F.pad(noise(1, 3, 40, 50), (5,) * 4)
+    whole = net(x)
+    assert whole.shape == (1, 3, 40, 50)
+    crop = net(x[:, :, 7 : 7 + 26, 20 : 20 + 30])
+    torch.testing.assert_close(crop, whole[:, :, 7 : 7 + 16, 20 : 20 + 20], rtol=0, atol=1e-12)
+
+
+def test_batch_norm_breaks_that_identity():
+    """Which is why the presets that train on crops have none."""
+    net, x = network(3, norm="batch"), noise(1, 3, 60, 60)
+    assert (net(x[:, :, :30]) - net(x)[:, :, :20]).abs().max() > 1e-3
+
+
+def test_receptive_field_is_eleven_pixels():
+    net, x = network(), noise(1, 3, 31, 31).requires_grad_()
+    out = net(x)
+    out[0, 0, 10, 10].backward()
+    seen = x.grad.abs().sum((0, 1)) > 0
+    rows = seen.any(1).nonzero().flatten().tolist()
+    assert rows == list(range(10, 21)) and 2 * net.margin + 1 == 11
+
+
+def test_forward_with_slopes_is_forward():
+    net, x = network(), noise(2, 3, 24, 20)
+    out, slopes = net.forward_with_slopes(x)
+    torch.testing.assert_close(out, net(x))
+    assert len(slopes) == 4 and set(torch.cat([s.flatten() for s in slopes]).tolist()) == {1.0, 0.2}
+
+
+def test_input_gradient_is_that_of_autograd():
+    net, x = network(), noise(2, 3, 24, 20).requires_grad_()
+    out, slopes = net.forward_with_slopes(x)
+    (expected,) = torch.autograd.grad(net(x).sum(), x)
+    torch.testing.assert_close(net.input_gradient(slopes, torch.ones_like(out)), expected)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_initial_weights_depend_on_the_generator_alone(norm):
+    def weights(seed):
+        net = PatchNet(3, 8, 3, 5, norm)
+        net.initialise(torch.Generator().manual_seed(seed), last=0.1)
+        return torch.cat([p.flatten() for p in net.parameters()])
+
+    torch.manual_seed(5)
+    first = weights(0)
+    assert torch.equal(first, weights(0)) and not torch.equal(first, weights(1))
+
+
+def test_half_precision_can_be_switched_off():
+    with half_precision(torch.device("cpu"), False):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32

@@ -1,0 +1,337 @@
+"""Training: events, crops, resume after a kill, divergence, odd inputs, the paper's preset."""
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+import singan
+from singan import resume
+from singan.errors import CheckpointError, TrainingError
+from singan.image import image_to_tensor
+from singan.trainer import ScaleTrainer, begin_scale, iter_train, start_run, train
+
+
+def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
+    return model._tensors()
+
+
+def same(a: singan.SinGAN, b: singan.SinGAN) -> bool:
+    one, other = weights(a), weights(b)
+    equal = one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+    return equal and a.noise_amps == b.noise_amps and a.variation_curve == b.variation_curve
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def test_events_count_every_step_and_end_with_the_model(tiny_picture, tiny_config):
+    events = list(iter_train(tiny_picture, tiny_config, preview_every=5))
+    scales = events[0].scales
+    assert [e.kind for e in events] == ["start", *(["step"] * 6 + ["scale"]) * scales, "done"]
+    steps = [e for e in events if e.kind == "step"]
+    assert [e.total_step for e in steps] == list(range(1, 6 * scales + 1))
+    assert all(e.total_steps == 6 * scales and 1 <= e.step <= e.steps == 6 for e in steps)
+    assert [e.preview is not None for e in steps] == [e.step == 5 for e in steps]
+    assert set(steps[0].losses) == {"critic_real", "critic_fake", "penalty", "reconstruction"}
+    finished = [e for e in events if e.kind == "scale"]
+    assert [e.model.num_scales for e in finished] == list(range(1, scales + 1))
+    assert all(e.preview.size == e.size[::-1] and e.size == e.model.image_size for e in finished)
+    assert events[-1].model.num_scales == scales and events[-1].seconds_left == 0
+    assert all(b.seconds >= a.seconds for a, b in itertools.pairwise(events))
+
+
+def test_same_seed_gives_the_same_weights(tiny_picture, tiny_config, tiny_model):
+    torch.manual_seed(99)  # the global state is not used
+    again = train(tiny_picture, tiny_config, seed=1)
+    assert same(again, tiny_model)
+    assert not same(train(tiny_picture, tiny_config, seed=2), tiny_model)
+
+
+def test_previews_do_not_change_the_result(tiny_picture, tiny_config, tiny_model):
+    *_, last = iter_train(tiny_picture, tiny_config, seed=1, preview_every=1)
+    assert same(last.model, tiny_model)
+
+
+def test_reconstruction_gets_better(tiny_picture, tiny_config):
+    real = image_to_tensor(tiny_picture)
+
+    def error(steps):
+        model = train(tiny_picture, replace(tiny_config, steps=(steps,), width=(16,)))
+        return (image_to_tensor(model.reconstruct()) - real).square().mean().sqrt().item()
+
+    assert error(80) < 0.5 * error(2)
+
+
+def test_stop_keeps_the_finished_scales(tiny_picture, tiny_config, tiny_model):
+    steps = itertools.count()
+    model = train(tiny_picture, tiny_config, seed=1, stop=lambda: next(steps) == 15)
+    assert model.num_scales == 2 and model.sample(1)[0].size == model.image_size[::-1]
+    stored = weights(model)
+    assert all(torch.equal(value, weights(tiny_model)[name]) for name, value in stored.items())
+
+
+def test_stop_before_the_first_scale_is_an_error(tiny_picture, tiny_config):
+    with pytest.raises(TrainingError, match="stopped before its first scale was finished"):
+        train(tiny_picture, tiny_config, stop=lambda: True)
+
+
+# --- crops ----------------------------------------------------------------------------------------
+
+
+def trainer_at(picture, config, scale) -> ScaleTrainer:
+    run = start_run(picture, config, 0, torch.device("cpu"))
+    for _ in range(scale):
+        state = begin_scale(run)
+        ScaleTrainer(run, state).finish()
+    return ScaleTrainer(run, begin_scale(run))
+
+
+def test_training_on_a_crop_sees_what_the_whole_image_shows(tiny_picture, tiny_config):
+    """Generator, padding and windows together: the crop of the whole image's output, at every place."""
+    config = replace(tiny_config, mixed_precision=False, crop_size=20)
+    trainer = trainer_at(tiny_picture, config, 2)
+    height, width = trainer.size
+    assert trainer.crop == (20, 20) and height > 20
+    m = trainer.margin
+    base = trainer.previous[:1]
+    noise = torch.randn(base.shape, generator=torch.Generator().manual_seed(0)) * trainer.inside
+    with torch.no_grad():
+        whole = trainer.state.generator(base + noise) + base[:, :, m:-m, m:-m]
+        for window in ((0, 0), (3, 7), (height - 20, width - 20)):
+            crops = trainer._crops([base], [window], m), trainer._crops([noise], [window], m)
+            part = trainer._generate(*crops)
+            expected = trainer._crops([whole], [window], 0)
+            torch.testing.assert_close(part, expected, rtol=0, atol=1e-5)
+
+
+def test_noise_stays_inside_the_image_unless_it_shall_pad_it(tiny_picture, tiny_config):
+    for padded in (False, True):
+        trainer = trainer_at(tiny_picture, replace(tiny_config, noise_padding=padded), 1)
+        noise, _ = trainer._draw_noise()
+        outside = F.pad(torch.zeros(1, 1, *trainer.size), (trainer.margin,) * 4, value=1.0)
+        assert bool((noise[:-1] * outside).abs().sum() > 0) == padded
+        assert noise[-1].abs().max() == 0  # the reconstruction's
+
+
+def test_pixels_near_the_border_are_trained_on_too(tiny_picture, tiny_config):
+    trainer = trainer_at(tiny_picture, replace(tiny_config, crop_size=20), 4)
+    windows = trainer._draw_windows(4000)
+    seen = np.zeros(trainer.size)
+    for top, left in windows:
+        seen[top : top + 20, left : left + 20] += 1
+    assert seen.min() > 0.15 * seen.mean()  # drawn plainly, a corner would be seen once in 800 crops
+
+
+# --- resume ---------------------------------------------------------------------------------------
+
+SCRIPT = """
+import sys, torch, singan, singan.trainer
+from PIL import Image
+torch.set_num_threads(1)
+picture, folder, out, again, pace = sys.argv[1:]
+singan.trainer.CHECKPOINT_SECONDS = float(pace)
+config = singan.TrainConfig(steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16)
+model = singan.train(picture, config, seed=1, checkpoint_dir=folder, resume=again == "resume")
+model.save_pretrained(out)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize("kills", [(0.0,), (0.4, 0.9)])
+def test_killed_run_resumes_and_ends_with_the_same_bits(tiny_picture, tmp_path, kills):
+    """A real process, really killed, at moments that no one chose; twice in a row in the second case."""
+    tiny_picture.save(tmp_path / "picture.png")
+    folder = tmp_path / "checkpoint"
+
+    def start(out, how, checkpoints=folder):
+        arguments = [tmp_path / "picture.png", checkpoints, out, how, "0"]
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, arguments)])
+
+    assert start(tmp_path / "whole", "start", tmp_path / "other").wait() == 0
+    for number, delay in enumerate(kills):
+        process = start(tmp_path / "killed", "resume" if number else "start")
+        while not (folder / "state.safetensors").exists():
+            assert process.poll() is None
+            time.sleep(0.01)
+        before = (folder / "state.safetensors").stat().st_mtime_ns
+        while (folder / "state.safetensors").stat().st_mtime_ns == before:  # it got on, so there is what to lose
+            assert process.poll() is None
+            time.sleep(0.005)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    assert start(tmp_path / "resumed", "resume").wait() == 0
+    whole, resumed = (singan.SinGAN.from_pretrained(tmp_path / name) for name in ("whole", "resumed"))
+    assert same(whole, resumed)
+
+
+@pytest.mark.parametrize("after", [1, 5, 6, 7, 13, 20])
+def test_closed_run_resumes_at_any_step(tiny_picture, tiny_config, tiny_model, tmp_path, after):
+    events = iter_train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path)
+    for event in events:
+        if event.total_step == after:
+            break
+    events.close()
+    again = list(iter_train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path, resume=True))
+    assert again[0].kind == "start" and again[0].total_step in (after, after - 1)
+    assert same(again[-1].model, tiny_model)
+
+
+def test_finished_run_resumes_to_its_end(tiny_picture, tiny_config, tiny_model, tmp_path):
+    train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path)
+    assert same(train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path, resume=True), tiny_model)
+
+
+def test_stopped_run_can_be_resumed(tiny_picture, tiny_config, tiny_model, tmp_path):
+    steps = itertools.count()
+    train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path, stop=lambda: next(steps) == 15)
+    assert same(train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path, resume=True), tiny_model)
+
+
+def test_kept_run_is_not_overwritten(tiny_picture, tiny_config, tmp_path):
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+    with pytest.raises(CheckpointError, match="holds a broken-off run: resume it, or remove"):
+        next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+
+
+def test_resume_of_another_run_is_refused(tiny_picture, tiny_config, tmp_path):
+    with pytest.raises(CheckpointError, match="nothing to resume"):
+        next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+    others = [
+        (tiny_picture.rotate(180), tiny_config, 0),
+        (tiny_picture, replace(tiny_config, alpha=(1.0,)), 0),
+        (tiny_picture, tiny_config, 1),
+    ]
+    for picture, config, seed in others:
+        with pytest.raises(CheckpointError, match="is from another image, seed, size or other settings"):
+            next(iter_train(picture, config, seed=seed, checkpoint_dir=tmp_path, resume=True))
+
+
+def test_damaged_state_is_refused(tiny_picture, tiny_config, tmp_path):
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+    state = tmp_path / resume.STATE_FILE
+    data = state.read_bytes()
+    for broken in (b"", data[:-100], b"\x00" * 100):
+        state.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+
+
+# --- divergence -----------------------------------------------------------------------------------
+
+
+def spoil(monkeypatch, bad_steps):
+    """Make the losses of the given calls of `step` not finite."""
+    step, calls = ScaleTrainer.step, itertools.count()
+
+    def spoilt(self):
+        losses = step(self)
+        return {**losses, "critic_fake": float("nan")} if next(calls) in bad_steps else losses
+
+    monkeypatch.setattr(ScaleTrainer, "step", spoilt)
+
+
+def test_scale_that_diverges_is_retried_once_at_half_the_rate(tiny_picture, tiny_config, monkeypatch):
+    rates = []
+    original = ScaleTrainer._set_rates
+
+    def record(self):
+        original(self)
+        rates.append((self.run.scale, self.state.step, self.state.generator_opt.param_groups[0]["lr"]))
+
+    monkeypatch.setattr(ScaleTrainer, "_set_rates", record)
+    spoil(monkeypatch, {8})  # the third step of scale 1
+    model = train(tiny_picture, replace(tiny_config, warmup_steps=0))
+    assert model.num_scales == len(model.scale_sizes) > 3
+    first, second = [lr for k, step, lr in rates if (k, step) == (1, 0)]
+    assert second == first / 2
+    assert [lr for k, step, lr in rates if (k, step) == (2, 0)] == [first]
+
+
+def test_scale_that_diverges_twice_keeps_the_finished_ones(tiny_picture, tiny_config, monkeypatch, tmp_path):
+    spoil(monkeypatch, {8, 11})
+    with pytest.raises(TrainingError, match=r"Scale 1 diverged twice, .*; the 1 coarser scales are finished") as error:
+        train(tiny_picture, tiny_config, checkpoint_dir=tmp_path)
+    assert error.value.model.num_scales == 1 and error.value.model.sample(1)
+    assert next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True)).scale == 1
+
+
+def test_absurd_learning_rate_is_a_clear_error(tiny_picture, tiny_config):
+    with pytest.raises(TrainingError, match=r"Scale \d diverged twice.*lower generator_lr"):
+        train(tiny_picture, replace(tiny_config, generator_lr=(1.0,), critic_lr=(1.0,), steps=(300,), alpha=(1e6,)))
+
+
+# --- inputs and settings --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(150, 2000), (2000, 150), (25, 25), (26, 300)])
+def test_extreme_shapes_train(size):
+    height, width = size
+    picture = Image.effect_noise((width, height), 80).convert("RGB")
+    model = train(picture, singan.TrainConfig(steps=1, width=8, critic_width=8, pool_size=4))
+    height, width = model.image_size
+    assert max(size) / min(size) == pytest.approx(max(model.image_size) / min(model.image_size), rel=0.05)
+    assert model.sample(1)[0].size == (width, height)
+
+
+def test_path_array_and_image_are_the_same_input(tiny_picture, tiny_config, tiny_model, tmp_path):
+    tiny_picture.save(tmp_path / "p.png")
+    assert same(train(tmp_path / "p.png", tiny_config, seed=1), tiny_model)
+    assert same(train(np.asarray(tiny_picture), tiny_config, seed=1), tiny_model)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"residual": False},
+        {"noise_padding": True},
+        {"ema_decay": 0.0},
+        {"num_scales": 2},
+        {"layers": 3},
+        {"pool_size": 0},
+        {"voting_rounds": (0,)},
+        {"critic_updates": 2, "generator_updates": 3},
+        {"lr_decay": "step"},
+        {"warm_start": False},
+        {"crop_size": None},
+        {"width": (8, 12), "critic_width": (10,)},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_every_knob_trains_samples_and_saves(tiny_picture, tiny_config, tmp_path, changes):
+    model = train(tiny_picture, replace(tiny_config, **{"steps": (3,), **changes}))
+    loaded = singan.SinGAN.from_pretrained(model.save_pretrained(tmp_path))
+    assert loaded.sample(1, seed=2)[0].tobytes() == model.sample(1, seed=2)[0].tobytes()
+
+
+def test_paper_preset_trains_samples_resumes(tiny_picture, tmp_path):
+    config = singan.TrainConfig.preset("paper", steps=2, width=8, critic_width=8)
+    model = train(tiny_picture, config, checkpoint_dir=tmp_path / "c")
+    assert model.memory == [] and model.sample(1)[0].size == tiny_picture.size
+    half = iter_train(tiny_picture, config, checkpoint_dir=tmp_path / "half")
+    for event in half:
+        if event.total_step == 3:
+            break
+    half.close()
+    assert same(train(tiny_picture, config, checkpoint_dir=tmp_path / "half", resume=True), model)
+
+
+def test_shared_pictures_train_where_they_are(tiny_config):
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data" / "images"
+    if not folder.is_dir():
+        pytest.skip(f"the comparison pictures are not at {folder}")
+    for path in sorted(folder.iterdir())[:3]:
+        model = train(path, replace(tiny_config, steps=(1,), max_size=60))
+        assert max(model.image_size) <= 80
