@@ -22,8 +22,6 @@ from singan import __version__
 from singan.errors import ConfigError, ImageWarning, SinGANError, TrainingError
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from singan.model import SinGAN
     from singan.trainer import TrainEvent
 
@@ -151,6 +149,7 @@ def sample(
     if taken and not force:
         raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
 
+    from singan.files import save_png
     from singan.model import SinGAN
 
     model = SinGAN.from_pretrained(model_dir)
@@ -163,9 +162,8 @@ def sample(
             "variation": variation,
             "start_scale": start_scale,
             "size": f"{image.height}x{image.width}",
-            "singan": __version__,
         }
-        _save_png(image, path, settings)
+        save_png(image, path, settings)
         if not as_json:
             typer.echo(str(path))
     if as_json:
@@ -278,21 +276,6 @@ def _parse_size(text: str | None) -> tuple[int, int] | None:
     if match is None:
         raise typer.BadParameter(f"{text!r} is not height x width in pixels, as in 186x248", param_hint="--size")
     return int(match[1]), int(match[2])
-
-
-def _save_png(image: Image.Image, path: Path, settings: dict[str, object]) -> None:
-    """Write the PNG with its settings as text chunks, whole or not at all."""
-    from PIL.PngImagePlugin import PngInfo
-
-    text = PngInfo()
-    for key, value in settings.items():
-        text.add_text(key, str(value))
-    part = path.with_name(f".{path.name}.part")
-    try:
-        image.save(part, "PNG", pnginfo=text)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _clock(seconds: float) -> str:

@@ -23,6 +23,7 @@ from safetensors.torch import save as safetensors_bytes
 from singan import __version__
 from singan.config import TrainConfig, at_scale
 from singan.errors import CheckpointError, ConfigError
+from singan.files import atomic_path
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, half_precision
 from singan.patches import MAX_PIXELS, vote
@@ -308,23 +309,6 @@ def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
     """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
     votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_PIXELS for k, (h, w) in enumerate(sizes)]
     return [*votes, False].index(False)
-
-
-class atomic_path:  # noqa: N801 - used as a function
-    """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.part = path, path.with_name(f".{path.name}.{os.getpid()}.part")
-
-    def __enter__(self) -> Path:
-        return self.part
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                os.replace(self.part, self.path)
-        finally:
-            self.part.unlink(missing_ok=True)
 
 
 def _read_config(folder: Path) -> dict[str, Any]:

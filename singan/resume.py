@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError
-from singan.model import SinGAN, atomic_path, make_generator, voting_scales
+from singan.files import atomic_path
+from singan.model import SinGAN, make_generator, voting_scales
 from singan.networks import PatchNet
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ RANK = {
     "singan": 0,
     "singan.errors": 1,
     "singan.config": 2,
+    "singan.files": 2,
     "singan.image": 2,
     "singan.pyramid": 3,
     "singan.networks": 4,

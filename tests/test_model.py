@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError
+from singan.files import atomic_path
 from singan.image import image_to_tensor
-from singan.model import SinGAN, atomic_path, diversity, pick_device, refine
+from singan.model import SinGAN, diversity, pick_device, refine
 from singan.networks import PatchNet
 
 

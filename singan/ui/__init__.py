@@ -1,0 +1,41 @@
+"""The app that `app.py` starts: one pyramid chosen at the top, and a tab for each thing to do with it.
+
+One file a tab, each a `build` that makes the widgets and the handlers it wires to them. Handlers are plain
+functions: typed and documented, because the API page is made from that.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from singan.ui import sample, train
+from singan.ui.look import CSS, INTRO, THEME
+from singan.ui.shelf import Shelf, build_top
+
+KEEP_SECONDS = 3600  # how long files and trained pyramids are kept
+
+LAUNCH: dict[str, Any] = {
+    "theme": THEME,
+    "css": CSS,
+    "max_file_size": "20mb",
+    "run_history": False,  # photos are private
+    "enable_monitoring": False,
+    "footer_links": ["api"],
+    "ssr_mode": False,
+}
+
+
+def build_app(pretrained_dir: str | Path) -> gr.Blocks:
+    """The app, serving the pyramids in the directories under `pretrained_dir`; launch it with `**LAUNCH`."""
+    with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
+        gr.HTML(INTRO)
+        top = build_top(Shelf(Path(pretrained_dir)), KEEP_SECONDS)
+        with gr.Tabs() as tabs:
+            with gr.Tab("Sample", id="sample"):
+                sample.build(demo, top)
+            with gr.Tab("Train", id="train"):
+                train.build(top, tabs)
+    return demo.queue(default_concurrency_limit=1, max_size=32)

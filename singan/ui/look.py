@@ -1,0 +1,172 @@
+"""How the app looks: theme, style sheet, introduction, progress bar and loss curves."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+
+import gradio as gr
+import numpy as np
+
+from singan.trainer import TrainEvent
+
+INTRO = """
+<header id="intro">
+  <h1>SinGAN</h1>
+  <p>Learns one photo, from the layout down to the grain, and draws new pictures of the same kind.
+  Choose a model and sample from it, or train your own in minutes.
+  <a href="https://arxiv.org/abs/1905.01164" target="_blank" rel="noopener">Paper</a></p>
+</header>
+"""
+
+THEME = gr.themes.Base(
+    primary_hue="teal", secondary_hue="amber", neutral_hue="stone", radius_size="lg", text_size="md"
+).set(
+    body_background_fill="*neutral_100",
+    body_background_fill_dark="*neutral_950",
+    block_background_fill="white",
+    block_background_fill_dark="*neutral_900",
+    block_border_width="0px",
+    block_shadow="0 1px 3px rgb(0 0 0 / .08)",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_500",
+    button_primary_text_color="white",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_400",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_400",
+    color_accent="*primary_700",
+    link_text_color="*primary_700",
+    link_text_color_hover="*primary_800",
+    link_text_color_dark="*primary_400",
+    link_text_color_hover_dark="*primary_300",
+    slider_color="*primary_700",
+    slider_color_dark="*primary_500",
+)
+
+CSS = """
+.gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
+footer .divider { display: none; }
+.dark { --color-accent: var(--primary-400); }
+#intro h1 { font-size: 2rem; font-weight: 700; margin: 0; letter-spacing: -.02em; }
+#intro p { margin: .25rem 0 0; max-width: 46rem; }
+#intro a { color: var(--link-text-color); text-decoration: underline; }
+
+/* Galleries grow with their pictures, which keep their shape. */
+.grow .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
+#pyramids .grid-container, #samples .grid-container { padding-top: 0 !important; }
+.grow .grid-container { grid-auto-rows: auto !important; align-items: start; }
+.grow .thumbnail-item { aspect-ratio: auto !important; height: auto !important; }
+.grow img { height: auto !important; }
+#pyramids .grid-container { grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
+#scales .grid-container { padding-top: 1.5rem !important;
+  grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
+#pyramids .thumbnail-item { aspect-ratio: 4 / 3 !important; }
+#pyramids img { height: 100% !important; }
+#pyramids .selected { outline: 3px solid var(--primary-600); outline-offset: -3px; }
+#now img { width: 100%; height: 100%; object-fit: contain; }
+#now img, #scales img { image-rendering: pixelated; }
+
+#status .error { display: none; } /* the text says it */
+.run p { margin: .25rem 0; font-variant-numeric: tabular-nums; }
+.run .note { opacity: .75; }
+.run progress { width: 100%; height: .5rem; border: 0; border-radius: 1rem; overflow: hidden; appearance: none;
+  background: var(--border-color-primary); }
+.run progress::-webkit-progress-bar { background: var(--border-color-primary); }
+.run progress::-webkit-progress-value { background: var(--primary-600); }
+.run progress::-moz-progress-bar { background: var(--primary-600); }
+
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(250px, 1fr)); gap: 1rem; }
+.curves figure { margin: 0; }
+.curves figcaption { font-size: .85rem; display: flex; flex-wrap: wrap; gap: 0 .9rem; margin-bottom: .25rem; }
+.curves .plot { display: grid; grid-template-columns: 2.6rem 1fr; }
+.curves .range { display: flex; flex-direction: column; justify-content: space-between; font-size: .7rem;
+  opacity: .75; text-align: right; padding-right: .3rem; }
+.curves svg { width: 100%; height: 120px; display: block; border: solid var(--border-color-primary);
+  border-width: 0 0 1px 1px; }
+.curves path { fill: none; stroke-width: 1.6; vector-effect: non-scaling-stroke; }
+.curves line { stroke: currentColor; opacity: .35; stroke-dasharray: 2 3; vector-effect: non-scaling-stroke; }
+.curves .c0 { stroke: var(--primary-600); color: var(--primary-700); }
+.curves .c1 { stroke: var(--secondary-500); color: var(--secondary-700); }
+.dark .curves .c0 { color: var(--primary-400); }
+.dark .curves .c1 { color: var(--secondary-400); }
+
+@media (max-width: 600px) {
+  .gradio-container .app { padding: .75rem !important; }
+  #pyramids .grid-container, #scales .grid-container {
+    grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
+  #samples .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
+}
+"""
+
+PLOTS = {  # caption -> (key of TrainEvent.losses, name in the legend)
+    "Critic": (("critic_real", "D(x)"), ("critic_fake", "D(G(z))")),
+    "Reconstruction error": (("reconstruction", "RMSE of 255"),),
+}
+
+
+def clock(seconds: float) -> str:
+    """Seconds as 0:07, 12:34 or 1:02:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def run_status(text: str, done: float | None, notes: list[str]) -> str:
+    """A line of text, a progress bar (`done` in [0, 1]; None: no bar), and what was said of the photo."""
+    bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
+    said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
+    return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
+
+
+class Curves:
+    """The losses of one run, drawn over all of its steps; steps that share a point are averaged."""
+
+    POINTS = 240
+
+    def __init__(self) -> None:
+        keys = [key for plot in PLOTS.values() for key, _ in plot]
+        self.sums = {key: np.zeros(self.POINTS) for key in keys}
+        self.counts = np.zeros(self.POINTS)
+        self.starts: list[int] = []  # points at which a scale begins
+        self.last: dict[str, float] = {}
+
+    def add(self, event: TrainEvent) -> None:
+        """Take in the losses of a step."""
+        if event.kind != "step" or not all(math.isfinite(event.losses[key]) for key in self.sums):
+            return
+        point = min(self.POINTS - 1, event.total_step * self.POINTS // max(1, event.total_steps))
+        if event.step == 1:
+            self.starts.append(point)
+        for key, sums in self.sums.items():
+            sums[point] += event.losses[key]
+        self.counts[point] += 1
+        self.last = event.losses
+
+    def html(self) -> str:
+        """One figure for each of `PLOTS`; colours are the theme's."""
+        if not self.last:
+            return ""
+        return f'<div class="curves">{"".join(map(self._figure, PLOTS))}</div>'
+
+    def _figure(self, caption: str) -> str:
+        where = np.flatnonzero(self.counts)
+        values = [self.sums[key][where] / self.counts[where] for key, _ in PLOTS[caption]]
+        low, high = np.quantile(values, [0.01, 0.99])  # one spike shall not flatten the rest
+        span = max(high - low, 1e-9)
+        paths = legend = ""
+        for k, (key, name) in enumerate(PLOTS[caption]):
+            heights = 96 - 92 * np.clip((values[k] - low) / span, 0, 1)
+            line = " ".join(f"{x} {y:.1f}" for x, y in zip(where, heights, strict=True))
+            paths += f'<path class="c{k}" d="M{line}"/>'
+            legend += f'<span class="c{k}">{name} {self.last[key]:.2f}</span>'
+        marks = "".join(f'<line x1="{x}" x2="{x}" y1="0" y2="100"/>' for x in self.starts)
+        return (
+            f"<figure><figcaption><b>{caption}</b>{legend}</figcaption>"
+            f'<div class="plot"><div class="range"><span>{high:.3g}</span><span>{low:.3g}</span></div>'
+            f'<svg viewBox="0 0 {self.POINTS} 100" preserveAspectRatio="none" role="img" '
+            f'aria-label="{caption} over the steps; dashed lines: a scale begins">{marks}{paths}</svg>'
+            "</div></figure>"
+        )

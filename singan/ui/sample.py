@@ -1,0 +1,116 @@
+"""The tab Sample: new pictures from the chosen pyramid."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+
+from singan.errors import ConfigError
+from singan.files import save_png
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+
+MAX_PIXELS = 5_000_000  # of all samples of one call
+
+
+def build(demo: gr.Blocks, top: Top) -> None:
+    """Make the tab. It draws when the page appears, and whenever another pyramid is chosen."""
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=260):
+            variation = gr.Slider(
+                0, 1, 0.7, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
+            )
+            number = gr.Slider(1, 16, 6, step=1, label="Number of samples")
+            with gr.Row():
+                height = gr.Number(None, label="Height (px)", precision=0, min_width=100)
+                width = gr.Number(None, label="Width (px)", precision=0, min_width=100)
+            with gr.Accordion("Advanced", open=False):
+                start_scale = gr.Slider(
+                    0, 8, 0, step=1, label="Start scale", info="Coarsest scale to draw anew: details only."
+                )
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                new_seed = gr.Checkbox(True, label="New seed each time")
+            draw = gr.Button("Draw samples", variant="primary")
+        with gr.Column(scale=3, min_width=320):
+            samples = gr.Gallery(
+                label="Samples",
+                format="png",
+                columns=3,
+                show_label=False,
+                buttons=["download", "download_all", "fullscreen"],
+                interactive=False,
+                elem_id="samples",
+                elem_classes="grow",
+            )
+    chosen = [top.shelf, top.name]
+    controls = [number, height, width, variation, start_scale, seed, new_seed]
+    fitted = [height, width, start_scale]
+    wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
+
+    draw.click(sample, **wiring, **COMPUTE, api_name="sample")
+    top.name.change(fit, chosen, fitted, api_visibility="private").then(
+        sample, **wiring, **COMPUTE, api_visibility="private"
+    )
+    if top.name.value:  # the first samples do not wait for another visitor's training
+        demo.load(fit, chosen, fitted, api_visibility="private").then(
+            sample, **wiring, concurrency_id="first samples", api_visibility="private"
+        )
+
+
+def sample(
+    shelf: Shelf,
+    pyramid: str,
+    number: int = 6,
+    height: int | None = None,
+    width: int | None = None,
+    variation: float = 1.0,
+    start_scale: int = 0,
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[tuple[list[tuple[str, str]], int]]:
+    """Draw new pictures from a pyramid. Gives their files, each captioned with its seed, and the first seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        number: how many pictures
+        height: height of the pictures in pixels; empty: the photo's
+        width: width of the pictures in pixels; empty: the photo's
+        variation: 0 keeps the layout of the photo, 1 invents freely
+        start_scale: coarsest scale to draw anew, 0 for everything
+        seed: picture k is drawn with seed + k
+        new_seed: take a random seed instead
+    """
+    if new_seed or seed is None:
+        seed = secrets.randbelow(2**31)
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+        if not pyramid:
+            raise ConfigError("There is nothing to sample from yet: train a photo first.")
+        model = shelf.load(pyramid)
+        size = (height or model.image_size[0], width or model.image_size[1])
+        megapixels = number * size[0] * size[1] / 1e6
+        if megapixels > MAX_PIXELS / 1e6:
+            raise ConfigError(
+                f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
+                f"the limit is {MAX_PIXELS / 1e6:g}: ask for fewer or smaller ones."
+            )
+        images = model.sample(number, size=size, start_scale=start_scale, variation=variation, seed=seed)
+        pictures = []
+        for k, image in enumerate(images):
+            settings: dict[str, object] = {"model": pyramid, "seed": seed + k, "variation": variation}
+            settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
+            path = Path(folder, f"{pyramid}-{seed + k}.png")
+            save_png(image, path, settings)
+            pictures.append((str(path), f"seed {seed + k}"))
+        yield pictures, seed
+
+
+def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:
+    """The controls for a pyramid: its own height and width, and its scales to start from."""
+    with toasts():
+        model = shelf.load(pyramid)
+    last = model.num_scales - 1
+    return *model.image_size, gr.update(value=0, maximum=max(1, last), interactive=last > 0)

@@ -1,0 +1,210 @@
+"""The app in a real browser: Debian's chromium, driven by playwright.
+
+Every page must stay free of errors in its console and talk to nobody but the app.
+"""
+
+import contextlib
+import os
+import re
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from singan import SinGAN
+from singan.ui import train
+
+CHROMIUM = Path("/usr/bin/chromium")
+# No sandbox, because root may not use it; the rest keeps the browser from calling home.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        message = f"{CHROMIUM} is not installed: apt-get install chromium"
+        if os.environ.get("SINGAN_REQUIRE_BROWSER"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser, app_url):
+    """A function that opens the app in a context of its own; what goes wrong in the page fails the test."""
+    wrong = []
+    with contextlib.ExitStack() as contexts:
+
+        def open_page(**options):
+            context = browser.new_context(**options)
+            contexts.callback(context.close)
+            context.set_default_timeout(30_000)
+            page = context.new_page()
+            page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("request", lambda request: _is_ours(request.url, app_url) or wrong.append(request.url))
+            page.goto(app_url)
+            expect(page.locator("#samples img")).to_have_count(6, timeout=30_000)
+            return page
+
+        yield open_page
+    assert wrong == []
+
+
+def _is_ours(url, app_url):
+    return url.startswith((app_url, "data:", "blob:"))
+
+
+def start_training(page, photo, steps):
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#photo input[type=file]").set_input_files(photo)
+    expect(page.get_by_text("Learned at 40x52 px, in 3 scales.")).to_be_visible()
+    page.locator("button:visible", has_text="Advanced").click()
+    page.get_by_label("Steps per scale").fill(str(steps))
+    page.get_by_role("button", name="Train", exact=True).click()
+
+
+def captions(page, gallery):
+    return page.locator(f"#{gallery} .caption-label").all_inner_texts()
+
+
+def overflow(page):
+    """By how many pixels the page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
+    page = open_page()
+    assert captions(page, "pyramids") == ["blue", "green-field"]
+    before = captions(page, "samples")
+    page.get_by_label("Number of samples").first.fill("2")
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.locator("#samples img")).to_have_count(2)
+    seed = re.fullmatch(r"seed (\d+)", captions(page, "samples")[0])[1]
+    assert f"seed {seed}" not in before
+
+    page.locator("button:visible", has_text="Advanced").click()
+    expect(page.get_by_label("Seed", exact=True)).to_have_value(seed)  # written back
+
+    page.locator("#pyramids img").nth(1).click()  # another pyramid: drawn anew at once
+    expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed}")
+
+
+def test_seed_that_is_kept_gives_the_same_pictures(open_page):
+    page = open_page()
+    page.locator("button:visible", has_text="Advanced").click()
+    page.get_by_label("New seed each time").uncheck()
+    page.get_by_label("Seed", exact=True).fill("12")
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.locator("#samples .caption-label").first).to_have_text("seed 12")
+    first = page.locator("#samples img").first
+    address = first.get_attribute("src")  # it holds a hash of the file's content
+    assert address.endswith(".png")
+    page.locator("#pyramids img").nth(1).click()
+    expect(first).not_to_have_attribute("src", address)
+    page.locator("#pyramids img").nth(0).click()
+    expect(first).to_have_attribute("src", address)
+
+
+def test_training_to_the_end_gives_a_model_to_download_and_to_sample(open_page, photo_path, tmp_path):
+    page = open_page()
+    start_training(page, photo_path, steps=3)
+    expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
+    assert captions(page, "scales") == ["25x32", "32x41", "40x52"]
+    assert captions(page, "pyramids") == ["tiles", "blue", "green-field"]
+    expect(page.locator(".curves svg")).to_have_count(2)
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+
+    with page.expect_download() as download:
+        page.get_by_text("Download model").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        archive.extractall(tmp_path)
+    assert SinGAN.from_pretrained(tmp_path / "tiles").image_size == (40, 52)
+
+    page.get_by_role("button", name="Sample from it").click()
+    expect(page.locator("#samples img").first).to_be_visible()
+    expect(page.get_by_label("Height (px)")).to_have_value("40")
+
+
+def test_stop_keeps_the_finished_scales(open_page, photo_path):
+    page = open_page()
+    start_training(page, photo_path, steps=150)
+    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Stopped after .* [12] scales? kept"))).to_be_visible()
+    page.get_by_role("button", name="Sample from it").click()
+    expect(page.get_by_label("Height (px)")).to_have_value(re.compile("25|32"))
+    expect(page.locator("#samples img").first).to_be_visible()
+
+
+def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):
+    ended = []
+    real = train.iter_train
+
+    def watched(*args, **settings):
+        try:
+            yield from real(*args, **settings)
+        finally:
+            ended.append(time.monotonic())
+
+    monkeypatch.setattr(train, "iter_train", watched)
+    page = open_page()
+    start_training(page, photo_path, steps=100_000)
+    expect(page.get_by_text(re.compile("Scale 1 of 3 .* step"))).to_be_visible()
+    assert ended == []
+    page.close()
+    for _ in range(100):
+        if ended:
+            break
+        time.sleep(0.1)
+    assert len(ended) == 1
+
+
+def test_wrong_upload_is_a_toast_and_stays(open_page, tmp_path):
+    wrong = tmp_path / "notes.png"
+    wrong.write_text("not an image")
+    page = open_page()
+    page.get_by_role("tab", name="Train").click()
+    page.locator("#photo input[type=file]").set_input_files(wrong)
+    toast = page.get_by_test_id("toast-body")
+    expect(toast).to_contain_text("notes.png is not an image that can be read; save it as PNG or JPEG.")
+    expect(page.locator("#photo")).to_contain_text("notes")
+    page.get_by_test_id("toast-close").click()
+    expect(toast).to_have_count(0)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(toast).to_be_visible()
+    expect(page.locator(".run")).to_contain_text("notes.png is not an image that can be read")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    assert "Traceback" not in page.content()
+
+
+def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
+    page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    assert overflow(page) == 0
+    start_training(page, photo_path, steps=2)
+    expect(page.get_by_text(re.compile("Done after"))).to_be_visible(timeout=60_000)
+    assert overflow(page) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_both_colour_schemes(open_page, scheme):
+    page = open_page(color_scheme=scheme)
+    luminance = """element => { let node = element, colour = 'rgba(0, 0, 0, 0)';
+        while (node && colour == 'rgba(0, 0, 0, 0)') {
+            colour = getComputedStyle(node).backgroundColor; node = node.parentElement }
+        return [getComputedStyle(element).color, colour].map(text => {
+            const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(v => {
+                v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 });
+            return .2126 * r + .7152 * g + .0722 * b }) }"""
+    for element in ("#intro p", "#intro a", "[role=tab][aria-selected=true]", "#samples .caption-label"):
+        text, ground = page.locator(element).first.evaluate(luminance)
+        low, high = sorted([text, ground])
+        assert (ground > 0.5) == (scheme == "light"), element
+        assert (high + 0.05) / (low + 0.05) >= 4.5, element  # the contrast that WCAG asks for

@@ -1,0 +1,39 @@
+"""The shipped pyramids load, sample, say where their photograph is from, and stay small."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+import singan
+
+ROOT = Path(__file__).parent.parent / "pretrained"
+SHIPPED = sorted(path for path in ROOT.iterdir() if path.is_dir())
+
+
+def test_there_are_at_least_three_and_together_they_are_small():
+    assert len(SHIPPED) >= 3
+    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 12_000_000
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
+def test_shipped_pyramid_samples(folder):
+    model = singan.SinGAN.from_pretrained(folder)
+    assert max(model.image_size) == 250 and model.config == singan.TrainConfig.preset("best")
+    first, second = (np.asarray(image, dtype=float) for image in model.sample(2, seed=3))
+    photo = np.asarray(model.reconstruct(), dtype=float)
+    assert first.shape == photo.shape and np.abs(first - second).mean() > 2
+    assert abs(first.mean() - photo.mean()) < 30 and abs(first.std() - photo.std()) < 30
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
+def test_card_names_licence_and_source(folder):
+    _, front, text = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    card = yaml.safe_load(front)
+    assert card["license"] in ("cc0-1.0", "public-domain") and card["library_name"] == "singan"
+    assert card["pipeline_tag"] == "unconditional-image-generation"
+    assert "| source |" in text and f'from_pretrained("pretrained/{folder.name}")' in text
+    with Image.open(folder / "preview.png") as preview:
+        assert preview.size == singan.SinGAN.from_pretrained(folder).image_size[::-1]
