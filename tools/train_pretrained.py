@@ -34,7 +34,7 @@ A SinGAN pyramid that learned one photograph, shown here as it remembers it:
 | scales | {scales} |
 | parameters | {parameters} |
 | preset, seed | {preset}, {seed} |
-| training | {seconds:.0f} s on {device} |
+| training | {seconds:.0f} s by the clock on {device} |
 
 ```python
 import singan
