@@ -438,7 +438,9 @@ class ScaleTrainer:
             run.model.variation_curve = variation_curve(run.model, self.real)
         m = self.margin
         base = self.previous[:, :, m:-m, m:-m]
-        run.reconstruction = refine(generator, base[-1:], run.model.z_star if k == 0 else None, config).clone()
+        # Contiguous as after a resume: sums depend on the memory layout to the last bit.
+        reconstruction = refine(generator, base[-1:], run.model.z_star if k == 0 else None, config)
+        run.reconstruction = reconstruction.clone(memory_format=torch.contiguous_format)
         run.pool = self._carry(base[:-1])
         run.scale += 1
 
@@ -460,7 +462,7 @@ class ScaleTrainer:
                 with self.precision:
                     x = vote(x, self.real, at_scale(config.voting_rounds, k))
             images.append(x)
-        return torch.cat(images).clone()
+        return torch.cat(images).clone(memory_format=torch.contiguous_format)
 
 
 def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:
