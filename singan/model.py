@@ -10,10 +10,12 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
@@ -24,12 +26,12 @@ from singan import __version__
 from singan.config import TrainConfig, at_scale
 from singan.errors import CheckpointError, ConfigError
 from singan.files import atomic_path
-from singan.image import tensor_to_image
+from singan.image import image_to_tensor, tensor_to_image
 from singan.networks import PatchNet, half_precision
 from singan.patches import MAX_PIXELS, vote
 from singan.pyramid import resize
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE = "config.json", "model.safetensors", "preview.png"
 MAX_CONFIG_BYTES = 1_000_000
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
@@ -99,8 +101,9 @@ class SinGAN:
 
     `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `variation_curve` the
     share v of fresh noise at which diversity is 0, 1, ... CURVE of CURVE parts of what it can be; `z_star` the
-    reconstruction noise of scale 0, (1, 3, *noise_size); `memory` the training image at those coarse scales
-    whose samples are redrawn from it (singan/patches.py); `info` tells how the model was trained.
+    reconstruction noise of scale 0, (1, 3, *noise_size); `real` the training image at the size that is learned,
+    (1, 3, H, W) in steps of 1/255; `info` tells how the model was trained. `memory` is the training image at those
+    coarse scales whose samples are redrawn from it (singan/patches.py).
     """
 
     config: TrainConfig
@@ -109,8 +112,12 @@ class SinGAN:
     noise_amps: list[float]
     variation_curve: list[float]
     z_star: torch.Tensor
-    memory: list[torch.Tensor]
+    real: torch.Tensor
     info: dict[str, Any] = field(default_factory=dict)
+    memory: list[torch.Tensor] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.memory = [self.real_at(k) for k in range(voting_scales(self.config, self.scale_sizes))]
 
     @property
     def device(self) -> torch.device:
@@ -152,24 +159,44 @@ class SinGAN:
             for k in range(n)
         ]
 
-    def sample_tensor(
-        self, seed: int, size: tuple[int, int], start_scale: int, variation: float, stop: int | None = None
-    ) -> torch.Tensor:
-        """One sample (1, 3, H, W); `stop` ends the pyramid before that scale."""
+    def sample_tensor(self, seed: int, size: tuple[int, int], start_scale: int, variation: float) -> torch.Tensor:
+        """One sample (1, 3, H, W)."""
         rng = torch.Generator().manual_seed(seed)
-        x = self.reconstruct_tensor(start_scale)
-        for k in range(start_scale, self.num_scales if stop is None else stop):
-            x = resize(x, self._size_at(k, size))
-            noise = draw_noise(1, (x.shape[2], x.shape[3]), k, self.config, rng).to(self.device)
-            if k == 0:
-                z_star = F.interpolate(self.z_star, size=noise.shape[2:], mode="nearest")
-                v = self.fresh_share(variation)
-                noise = v * noise + math.sqrt(1 - v**2) * z_star
-            x = refine(self.generators[k], x, self.noise_amps[k] * noise, self.config)
-            if k < len(self.memory):
+        share = self.fresh_share(variation)
+
+        def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
+            fresh = draw_noise(1, size, scale, self.config, rng)
+            return self.mix_noise(fresh, share) if scale == 0 else fresh
+
+        return self.generate(self.reconstruct_tensor(start_scale), start_scale, size, noise)
+
+    def generate(
+        self,
+        x: torch.Tensor,
+        start_scale: int,
+        size: tuple[int, int],
+        noise: Callable[[int, tuple[int, int]], torch.Tensor],
+        *,
+        voting: bool = True,
+    ) -> torch.Tensor:
+        """`x`, (1, 3, any, any), through the scales from `start_scale` to the finest: (1, 3, *size).
+
+        `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives each scale's noise,
+        (1, 3, *noise_size) of standard deviation 1. `voting=False` leaves the patch voting out.
+        """
+        for k in range(start_scale, self.num_scales):
+            x = resize(x, self.size_at(k, size))
+            z = noise(k, (x.shape[2], x.shape[3])).to(self.device)
+            x = refine(self.generators[k], x, self.noise_amps[k] * z, self.config)
+            if voting and k < len(self.memory):
                 with half_precision(self.device, self.config.mixed_precision):
                     x = vote(x, self.memory[k], at_scale(self.config.voting_rounds, k))
         return x
+
+    def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
+        """Noise of scale 0: `share` of `fresh`, (1, 3, *noise_size), the rest of the training image's own."""
+        z_star = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
+        return share * fresh.to(self.device) + math.sqrt(1 - share**2) * z_star
 
     def fresh_share(self, variation: float) -> float:
         """v of `sample`: `variation_curve` at `variation`, linear between its points."""
@@ -190,11 +217,21 @@ class SinGAN:
             x = refine(self.generators[k], resize(x, self.scale_sizes[k]), noise, self.config)
         return x
 
+    def real_at(self, scale: int) -> torch.Tensor:
+        """The training image at that scale, (1, 3, H, W)."""
+        return resize(self.real, self.scale_sizes[scale])
+
+    @property
+    def training_image(self) -> Image.Image:
+        """The training image at the size of the finest scale."""
+        return tensor_to_image(self.real_at(self.num_scales - 1))
+
     def to(self, device: str | torch.device) -> SinGAN:
         """This model on another device, in place."""
         chosen = pick_device(device)
         self.generators = [generator.to(chosen) for generator in self.generators]
         self.z_star = self.z_star.to(chosen)
+        self.real = self.real.to(chosen)
         self.memory = [real.to(chosen) for real in self.memory]
         return self
 
@@ -202,10 +239,12 @@ class SinGAN:
         """Write config.json, model.safetensors and preview.png, each whole or not at all. Returns the directory."""
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        weights = safetensors_bytes(self._tensors())
+        image = torch.from_numpy(np.array(tensor_to_image(self.real)))
+        weights = safetensors_bytes(_tensors(self.generators, self.z_star, image))
         described = {
             "format_version": FORMAT_VERSION,
             "singan_version": __version__,
+            "learned_size": list(image.shape[:2]),
             "scale_sizes": [list(size) for size in self.scale_sizes],
             "noise_amps": self.noise_amps,
             "variation_curve": self.variation_curve,
@@ -228,6 +267,7 @@ class SinGAN:
         described = _read_config(folder)
         try:
             config = TrainConfig.from_dict(described["config"])
+            height, width = (int(side) for side in described["learned_size"])
             sizes = [(int(h), int(w)) for h, w in described["scale_sizes"]]
             amps = [float(amp) for amp in described["noise_amps"]]
             curve = [float(v) for v in described["variation_curve"]]
@@ -238,45 +278,24 @@ class SinGAN:
             raise CheckpointError(f"{folder / CONFIG_FILE} lists {len(sizes)} scales and {len(amps)} amplitudes.")
         if len(curve) != CURVE + 1 or not all(0 <= v <= 1 for v in curve):
             raise CheckpointError(f"{folder / CONFIG_FILE} needs a variation_curve of {CURVE + 1} numbers in [0, 1].")
-        if any(not 1 <= side <= 10_000 for size in sizes for side in size):
+        if any(not 1 <= side <= 10_000 for size in [*sizes, (height, width)] for side in size):
             raise CheckpointError(f"{folder / CONFIG_FILE} has a scale over 10000 px; it is damaged.")
         with torch.device("meta"):  # shapes only: no memory is taken for what has not been checked
-            expected = cls._blank(config, sizes, amps, curve, info)._tensors()
+            generators = [make_generator(config, k) for k in range(len(sizes))]
+            z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
+            image = torch.empty(height, width, 3, dtype=torch.uint8)
+            expected = _tensors(generators, z_star, image)
         tensors = _read_weights(folder, expected, described.get("weights_sha256"))
-        model = cls._blank(config, sizes, amps, curve, info)
-        for k, generator in enumerate(model.generators):
-            prefix = f"scales.{k}."
-            weights = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-            generator.load_state_dict(weights, strict=True)
+        generators = [make_generator(config, k) for k in range(len(sizes))]
+        for k, generator in enumerate(generators):
+            fill(generator, tensors, f"scales.{k}.")
             generator.requires_grad_(False)
-        model.z_star = tensors["z_star"]
-        model.memory = [tensors[f"memory.{k}"] for k in range(len(model.memory))]
+        real = image_to_tensor(Image.fromarray(tensors["image"].numpy()))
+        model = cls(config, sizes, generators, amps, curve, tensors["z_star"], real, info)
         return model.to(pick_device(device))
 
-    @classmethod
-    def _blank(
-        cls,
-        config: TrainConfig,
-        sizes: list[tuple[int, int]],
-        amps: list[float],
-        curve: list[float],
-        info: dict[str, Any],
-    ) -> SinGAN:
-        """A model of the right shapes, its numbers not yet filled in."""
-        generators = [make_generator(config, k) for k in range(len(sizes))]
-        z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
-        memory = [torch.empty(1, 3, *size) for size in sizes[: voting_scales(config, sizes)]]
-        return cls(config, sizes, generators, amps, curve, z_star, memory, info)
-
-    def _tensors(self) -> dict[str, torch.Tensor]:
-        tensors = {"z_star": self.z_star}
-        tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
-        for k, generator in enumerate(self.generators):
-            tensors |= {f"scales.{k}.{name}": value for name, value in generator.state_dict().items()}
-        return {name: value.detach().cpu().contiguous() if value.device.type != "meta" else value
-                for name, value in tensors.items()}  # fmt: skip
-
-    def _size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
+    def size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of `scale` in an image that is `size` at the finest scale."""
         (h, w), (height, width) = self.scale_sizes[scale], self.image_size
         return max(1, round(h * size[0] / height)), max(1, round(w * size[1] / width))
 
@@ -309,6 +328,20 @@ def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
     """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
     votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_PIXELS for k, (h, w) in enumerate(sizes)]
     return [*votes, False].index(False)
+
+
+def fill(network: PatchNet, tensors: Mapping[str, torch.Tensor], prefix: str) -> None:
+    """Load into `network` those of `tensors` whose names start with `prefix`."""
+    weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    network.load_state_dict(weights, strict=True)
+
+
+def _tensors(generators: list[PatchNet], z_star: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+    """What model.safetensors holds; `image` is (H, W, 3), 8 bits."""
+    tensors = {"z_star": z_star, "image": image}
+    for k, generator in enumerate(generators):
+        tensors |= {f"scales.{k}.{name}": value.detach() for name, value in generator.state_dict().items()}
+    return {name: value if value.is_meta else value.cpu().contiguous() for name, value in tensors.items()}
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -350,7 +383,8 @@ def _read_weights(folder: Path, expected: dict[str, torch.Tensor], sha256: objec
                 raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {', '.join(odd)}.")
             for name, blank in expected.items():
                 view = file.get_slice(name)
-                if view.get_shape() != list(blank.shape) or view.get_dtype() != "F32":
+                kind = "U8" if blank.dtype == torch.uint8 else "F32"
+                if view.get_shape() != list(blank.shape) or view.get_dtype() != kind:
                     raise CheckpointError(f"{path}: {name} has shape {view.get_shape()}, not {list(blank.shape)}.")
             tensors = {name: file.get_tensor(name) for name in expected}
     except SafetensorError as error:

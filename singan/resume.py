@@ -14,7 +14,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError
 from singan.files import atomic_path
-from singan.model import SinGAN, make_generator, voting_scales
+from singan.model import SinGAN, fill, make_generator
 from singan.networks import PatchNet
 
 if TYPE_CHECKING:
@@ -92,25 +92,24 @@ def _restore(
     config, scales = run.config, int(facts["scale"])
     generators = [make_generator(config, k).to(run.device).requires_grad_(False) for k in range(scales)]
     for k, generator in enumerate(generators):
-        _fill(generator, tensors, f"scales.{k}.")
-    memory = run.real[: min(scales, voting_scales(config, run.sizes))]
+        fill(generator, tensors, f"scales.{k}.")
     z_star = tensors["z_star"].to(run.device)
     amps = [float(amp) for amp in facts["noise_amps"]]
     curve = [float(v) for v in facts["variation_curve"]]
-    run.model = SinGAN(config, run.sizes[:scales], generators, amps, curve, z_star, memory, dict(facts["info"]))
+    run.model = SinGAN(config, run.sizes[:scales], generators, amps, curve, z_star, run.real[-1], dict(facts["info"]))
     run.pool, run.reconstruction = tensors["pool"].to(run.device), tensors["reconstruction"].to(run.device)
     run.scale, run.seconds, run.losses = scales, float(facts["seconds"]), dict(facts["losses"])
     if scales:
         critic = PatchNet(3, tensors["warm.critic.convs.0.weight"].shape[0], 1, config.layers, config.norm)
         run.warm = (make_generator(config, scales - 1).to(run.device), critic.to(run.device))
         for name, network in zip(("warm.generator.", "warm.critic."), run.warm, strict=True):
-            _fill(network, tensors, name)
+            fill(network, tensors, name)
     state = None
     if facts["step"] is not None:
         state = begin()
         state.step, state.attempt = int(facts["step"]), int(facts["attempt"])
-        _fill(state.generator, tensors, "generator.")
-        _fill(state.critic, tensors, "critic.")
+        fill(state.generator, tensors, "generator.")
+        fill(state.critic, tensors, "critic.")
         for i, average in enumerate(state.ema):
             average.copy_(tensors[f"ema.{i}"])
         for name, optimiser in (("generator_opt", state.generator_opt), ("critic_opt", state.critic_opt)):
@@ -131,11 +130,6 @@ def _restore(
             optimiser.load_state_dict(stored)
     run.rng.set_state(tensors["rng"])
     return state
-
-
-def _fill(network: PatchNet, tensors: dict[str, torch.Tensor], prefix: str) -> None:
-    weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-    network.load_state_dict(weights, strict=True)
 
 
 def _fingerprint(run: Run) -> str:

@@ -28,7 +28,6 @@ from singan.model import (
     make_generator,
     pick_device,
     refine,
-    voting_scales,
 )
 from singan.networks import PatchNet, half_precision
 from singan.patches import vote
@@ -221,7 +220,7 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
     """The state before the first step."""
     height, width = learned_size(image.height, image.width, config)
     whole = image_to_tensor(image)
-    learned = resize(whole, (height, width)).clamp(-1, 1)
+    learned = image_to_tensor(tensor_to_image(resize(whole, (height, width))))  # 8-bit values, as they are stored
     sizes = scale_sizes(height, width, config)
     real = [resize(learned, size).to(device) for size in sizes]
     rng = torch.Generator().manual_seed(seed)
@@ -229,7 +228,7 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
     info = {"seed": seed, "source_size": [image.height, image.width], "device": device.type}
     info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
     identity = [i / CURVE for i in range(CURVE + 1)]
-    model = SinGAN(config, sizes[:0], [], [], identity, z_star, [], info)
+    model = SinGAN(config, [], [], [], identity, z_star, real[-1], info)
     blank = torch.zeros(1, 3, *sizes[0], device=device)
     run = Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
     return run
@@ -431,7 +430,6 @@ class ScaleTrainer:
             scale_sizes=[*old.scale_sizes, self.size],
             generators=[*old.generators, generator],
             noise_amps=[*old.noise_amps, self.amp],
-            memory=run.real[: min(k + 1, voting_scales(config, run.sizes))],
             info={**old.info, "seconds": round(run.seconds, 1)},
         )
         if k == 0:

@@ -23,7 +23,9 @@ from singan.trainer import ScaleTrainer, begin_scale, iter_train, start_run, tra
 
 
 def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
-    return model._tensors()
+    networks = {f"scales.{k}": generator for k, generator in enumerate(model.generators)}
+    tensors = {f"{name}.{key}": t for name, network in networks.items() for key, t in network.state_dict().items()}
+    return tensors | {"z_star": model.z_star, "real": model.real}
 
 
 def same(a: singan.SinGAN, b: singan.SinGAN) -> bool:

@@ -1,17 +1,11 @@
-"""`singan train`, `singan sample`, `singan info`: the package on the command line.
-
-PyTorch is imported inside the commands, so that `singan --help` answers at once. Results go to stdout, an
-error is one line on stderr; exit codes are 0, 1 (it failed), 2 (wrong usage) and 130 (Ctrl-C).
-"""
+"""`singan train`, `singan sample`, `singan info`."""
 
 from __future__ import annotations
 
-import json
-import re
 import shlex
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,52 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from singan import __version__
-from singan.errors import ConfigError, ImageWarning, SinGANError, TrainingError
+from singan.cli.common import AsJson, Force, Interrupted, Seed, clock, parse_size, print_json
+from singan.errors import ConfigError, ImageWarning, TrainingError
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
     from singan.trainer import TrainEvent
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
-UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
-Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
-
-
-class Interrupted(SinGANError):
-    """The user pressed Ctrl-C."""
-
-
-def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line (`sys.argv` by default) and return its exit code."""
-    try:
-        return app(args, prog_name="singan", standalone_mode=False) or 0
-    except typer.Abort:  # Ctrl-C where nothing is lost
-        return 130
-    except Interrupted as error:
-        return _fail(error, 130)
-    except UsageError as error:
-        return _fail(error.format_message() + " (--help lists the options)", 2)
-    except (SinGANError, OSError) as error:
-        return _fail(error, 1)
-
-
-@app.callback(invoke_without_command=True)
-def singan(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Learn one photograph, and sample new ones from it."""
-    if version:
-        typer.echo(f"singan {__version__}")
-    elif context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-
-
-@app.command()
 def train(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
     out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
@@ -123,14 +79,13 @@ def train(
             "seed": seed,
             "seconds": round(seconds, 3),
         }
-        _print_json({**result, **_facts(model), "losses": last.losses, "warnings": notes})
+        print_json({**result, **_facts(model), "losses": last.losses, "warnings": notes})
     else:
         height, width = model.image_size
-        typer.echo(f"Trained {model.num_scales} scales up to {height}x{width} px in {_clock(seconds)}: {out}")
+        typer.echo(f"Trained {model.num_scales} scales up to {height}x{width} px in {clock(seconds)}: {out}")
         typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
 
 
-@app.command()
 def sample(
     model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
     out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")],
@@ -143,7 +98,7 @@ def sample(
     as_json: AsJson = False,
 ) -> None:
     """Sample from the model in MODEL_DIR: sample K is drawn with seed --seed + K and named after it."""
-    height_width = _parse_size(size)
+    height_width = parse_size(size)
     paths = [out / f"sample-{seed + k}.png" for k in range(n)]
     taken = next((path for path in paths if path.exists()), None)
     if taken and not force:
@@ -169,10 +124,9 @@ def sample(
     if as_json:
         result = {"model": str(model_dir), "samples": [str(path) for path in paths], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
-        _print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+        print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
 
-@app.command()
 def info(
     model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
     as_json: AsJson = False,
@@ -183,7 +137,7 @@ def info(
     model = SinGAN.from_pretrained(model_dir)
     facts = {"model": str(model_dir), **_facts(model)}
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, value in facts.items():
         if isinstance(value, dict):
@@ -249,12 +203,12 @@ def _show(events: Iterator[TrainEvent]) -> TrainEvent:
         for event in events:
             last = event
             where = f"scale {event.scale + 1}/{event.scales} {event.size[0]}x{event.size[1]}"
-            left = "" if event.seconds_left is None else f"{_clock(event.seconds_left)} left"
+            left = "" if event.seconds_left is None else f"{clock(event.seconds_left)} left"
             progress.update(bar, description=where, completed=event.total_step, total=event.total_steps, left=left)
             if event.kind == "scale":
                 error = event.losses["reconstruction"]
                 progress.console.print(
-                    f"{where} done at {_clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
+                    f"{where} done at {clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
                 )
     return last
 
@@ -269,25 +223,4 @@ def _facts(model: SinGAN) -> dict[str, Any]:
     }
 
 
-def _parse_size(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    match = re.fullmatch(r"([1-9]\d{0,5})x([1-9]\d{0,5})", text)
-    if match is None:
-        raise typer.BadParameter(f"{text!r} is not height x width in pixels, as in 186x248", param_hint="--size")
-    return int(match[1]), int(match[2])
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _print_json(result: dict[str, Any]) -> None:
-    typer.echo(json.dumps(result, ensure_ascii=False))
-
-
-def _fail(message: object, code: int) -> int:
-    typer.echo("singan: " + " ".join(str(message).split()), err=True)
-    return code
+COMMANDS = (train, sample, info)

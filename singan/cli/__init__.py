@@ -1,0 +1,54 @@
+"""The command `singan`: the package on the command line; one file for each group of commands.
+
+PyTorch is imported inside the commands, so that `singan --help` answers at once. Results go to stdout, an
+error is one line on stderr; exit codes are 0, 1 (it failed), 2 (wrong usage) and 130 (Ctrl-C).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from singan import __version__
+from singan.cli import models
+from singan.cli.common import Interrupted
+from singan.errors import SinGANError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+for command in models.COMMANDS:
+    app.command()(command)
+
+UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the command line (`sys.argv` by default) and return its exit code."""
+    try:
+        return app(args, prog_name="singan", standalone_mode=False) or 0
+    except typer.Abort:  # Ctrl-C where nothing is lost
+        return 130
+    except Interrupted as error:
+        return _fail(error, 130)
+    except UsageError as error:
+        return _fail(error.format_message() + " (--help lists the options)", 2)
+    except (SinGANError, OSError) as error:
+        return _fail(error, 1)
+
+
+@app.callback(invoke_without_command=True)
+def singan(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Learn one photograph, and sample new ones from it."""
+    if version:
+        typer.echo(f"singan {__version__}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _fail(message: object, code: int) -> int:
+    typer.echo("singan: " + " ".join(str(message).split()), err=True)
+    return code
