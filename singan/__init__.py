@@ -18,10 +18,25 @@ if TYPE_CHECKING:
         ImageError,
         ImageWarning,
         SinGANError,
+        TaskWarning,
         TrainingError,
     )
     from singan.image import load_image
     from singan.model import SinGAN
+    from singan.tasks import (
+        TaskEvent,
+        animate,
+        animation_config,
+        denoise,
+        edit,
+        harmonize,
+        iter_frames,
+        paint_to_image,
+        retarget,
+        super_resolution_config,
+        super_resolve,
+        variation_map,
+    )
     from singan.trainer import TrainEvent, iter_train, train
 
 __version__ = "0.1.0"
@@ -34,13 +49,26 @@ __all__ = [
     "ImageWarning",
     "SinGAN",
     "SinGANError",
+    "TaskEvent",
+    "TaskWarning",
     "TrainConfig",
     "TrainEvent",
     "TrainingError",
     "__version__",
+    "animate",
+    "animation_config",
+    "denoise",
+    "edit",
+    "harmonize",
+    "iter_frames",
     "iter_train",
     "load_image",
+    "paint_to_image",
+    "retarget",
+    "super_resolution_config",
+    "super_resolve",
     "train",
+    "variation_map",
 ]
 
 _HOME = {
@@ -54,9 +82,22 @@ _HOME = {
     "TrainingError": "errors",
     "load_image": "image",
     "SinGAN": "model",
+    "TaskWarning": "errors",
     "TrainEvent": "trainer",
     "iter_train": "trainer",
     "train": "trainer",
+    "TaskEvent": "tasks",
+    "animate": "tasks",
+    "animation_config": "tasks",
+    "denoise": "tasks",
+    "edit": "tasks",
+    "harmonize": "tasks",
+    "iter_frames": "tasks",
+    "paint_to_image": "tasks",
+    "retarget": "tasks",
+    "super_resolution_config": "tasks",
+    "super_resolve": "tasks",
+    "variation_map": "tasks",
 }
 
 

@@ -34,3 +34,7 @@ class TrainingError(SinGANError):
 
 class ImageWarning(UserWarning):
     """The image was accepted, but part of it (transparency, later frames) was not used as it stands."""
+
+
+class TaskWarning(UserWarning):
+    """The task was done, but could have been done better; the text says how."""

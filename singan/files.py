@@ -16,7 +16,7 @@ from singan import __version__
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")  # some writers go by the suffix
     try:
         yield part
         os.replace(part, path)

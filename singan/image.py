@@ -33,12 +33,14 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 }
 
 
-def load_image(source: Image.Image | np.ndarray | str | os.PathLike[str], *, name: str = "") -> Image.Image:
+def load_image(
+    source: Image.Image | np.ndarray | str | os.PathLike[str], *, name: str = "", background: str = "white"
+) -> Image.Image:
     """Return `source` as an 8-bit RGB image, upright.
 
     `source` is a PIL image of any mode, a path, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
     type bool, uint8, uint16 (0 to 65535) or float (0 to 1; an image of mode F likewise). Images of mode I or
-    I;16 are read as 16-bit. Transparency is flattened on white, and of an animation one frame is used; an
+    I;16 are read as 16-bit. Transparency is flattened on `background`, and of an animation one frame is used; an
     `ImageWarning` says so. `name` is what messages call the image.
 
     Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `MAX_PIXELS`: the size is
@@ -49,12 +51,12 @@ def load_image(source: Image.Image | np.ndarray | str | os.PathLike[str], *, nam
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on damaged metadata and large images: ours are below
         if isinstance(source, np.ndarray):
-            image = _from_array(source, name or "Array", notes)
+            image = _from_array(source, name or "Array", notes, background)
         elif isinstance(source, Image.Image):
-            image = _from_pil(source, name or "Image", notes)
+            image = _from_pil(source, name or "Image", notes, background)
         elif isinstance(source, (str, os.PathLike)):
             path = os.fsdecode(source)
-            image = _from_file(Path(path), name or " ".join(path.split()), notes)
+            image = _from_file(Path(path), name or " ".join(path.split()), notes, background)
         else:
             raise ImageError(
                 f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array."
@@ -82,7 +84,7 @@ def tensor_to_image(x: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
 
 
-def _from_file(path: Path, name: str, notes: list[str]) -> Image.Image:
+def _from_file(path: Path, name: str, notes: list[str], background: str) -> Image.Image:
     try:
         if path.is_dir():
             raise ImageError(f"{name} is a directory; give the path of one image file.")
@@ -94,7 +96,7 @@ def _from_file(path: Path, name: str, notes: list[str]) -> Image.Image:
             raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
         Image.init()
         with Image.open(path, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
-            return _from_pil(image, name, notes)
+            return _from_pil(image, name, notes, background)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_PIXELS
@@ -110,7 +112,7 @@ def _from_file(path: Path, name: str, notes: list[str]) -> Image.Image:
         raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
 
 
-def _from_pil(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+def _from_pil(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
     _check_size(*image.size, name)
     try:
         several = getattr(image, "is_animated", False) and image.format != "MPO"  # MPO: a photo and its previews
@@ -123,13 +125,17 @@ def _from_pil(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
         notes.append(f"{name} has several frames: only {which} is used.")
     upright = _upright(image, name, notes)
     if upright.mode.startswith("I") or upright.mode == "F":
-        return _from_array(_wide_pixels(upright, name), name, notes, transparent=image.info.get("transparency"))
+        return _from_array(
+            _wide_pixels(upright, name), name, notes, background, transparent=image.info.get("transparency")
+        )
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
-        return _flatten(upright, name, notes)
+        return _flatten(upright, name, notes, background)
     return upright.convert("RGB")
 
 
-def _from_array(array: np.ndarray, name: str, notes: list[str], *, transparent: object = None) -> Image.Image:
+def _from_array(
+    array: np.ndarray, name: str, notes: list[str], background: str, *, transparent: object = None
+) -> Image.Image:
     """`transparent` is the one 16-bit value that a greyscale PNG declares to be see-through."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         cure = "transpose it to (H, W, 3)" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else "reshape it"
@@ -144,7 +150,7 @@ def _from_array(array: np.ndarray, name: str, notes: list[str], *, transparent: 
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return _flatten(image, name, notes) if image.mode == "RGBA" else image.convert("RGB")
+    return _flatten(image, name, notes, background) if image.mode == "RGBA" else image.convert("RGB")
 
 
 def _to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
@@ -186,14 +192,14 @@ def _upright(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
     return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
 
 
-def _flatten(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
     rgba = image.convert("RGBA")
     if rgba.getchannel("A").getextrema() == (255, 255):
         return rgba.convert("RGB")
-    notes.append(f"{name} is partly transparent: it is flattened on white.")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    notes.append(f"{name} is partly transparent: it is flattened on {background}.")
+    return Image.alpha_composite(Image.new("RGBA", rgba.size, background), rgba).convert("RGB")
 
 
 def _check_size(width: int, height: int, name: str) -> None:

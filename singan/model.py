@@ -153,7 +153,7 @@ class SinGAN:
         training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`.
         Raises `ConfigError` on a value out of range.
         """
-        self._check_sampling(n, size, start_scale, variation, seed)
+        self.check_sampling(n, size, start_scale, variation, seed)
         return [
             tensor_to_image(self.sample_tensor(seed + k, size or self.image_size, start_scale, variation))
             for k in range(n)
@@ -176,19 +176,17 @@ class SinGAN:
         start_scale: int,
         size: tuple[int, int],
         noise: Callable[[int, tuple[int, int]], torch.Tensor],
-        *,
-        voting: bool = True,
     ) -> torch.Tensor:
         """`x`, (1, 3, any, any), through the scales from `start_scale` to the finest: (1, 3, *size).
 
         `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives each scale's noise,
-        (1, 3, *noise_size) of standard deviation 1. `voting=False` leaves the patch voting out.
+        (1, 3, *noise_size) of standard deviation 1.
         """
         for k in range(start_scale, self.num_scales):
             x = resize(x, self.size_at(k, size))
             z = noise(k, (x.shape[2], x.shape[3])).to(self.device)
             x = refine(self.generators[k], x, self.noise_amps[k] * z, self.config)
-            if voting and k < len(self.memory):
+            if k < len(self.memory):
                 with half_precision(self.device, self.config.mixed_precision):
                     x = vote(x, self.memory[k], at_scale(self.config.voting_rounds, k))
         return x
@@ -299,7 +297,7 @@ class SinGAN:
         (h, w), (height, width) = self.scale_sizes[scale], self.image_size
         return max(1, round(h * size[0] / height)), max(1, round(w * size[1] / width))
 
-    def _check_sampling(
+    def check_sampling(
         self, n: int, size: tuple[int, int] | None, start_scale: int, variation: float, seed: int
     ) -> None:
         if n < 1:
@@ -308,15 +306,25 @@ class SinGAN:
             raise ConfigError(f"start_scale is {start_scale}; this model has the scales 0 to {self.num_scales - 1}.")
         if not 0 <= variation <= 1:
             raise ConfigError(f"variation is {variation:g}; it goes from 0 to 1.")
-        if not 0 <= seed <= 2**63 - 1 - n:
-            raise ConfigError(f"seed is {seed}; it goes from 0 to 2^63.")
+        check_seed(seed, n)
         if size is not None:
-            height, width = size
-            if min(size) < MIN_SAMPLE_SIDE or height * width > MAX_SAMPLE_PIXELS:
-                raise ConfigError(
-                    f"size is {height}x{width} px; sides start at {MIN_SAMPLE_SIDE} px "
-                    f"and the area ends at {MAX_SAMPLE_PIXELS / 1e6:g} megapixels."
-                )
+            check_size(size)
+
+
+def check_seed(seed: int, n: int = 1) -> None:
+    """Raise `ConfigError` unless `seed` and the n - 1 after it are seeds."""
+    if not 0 <= seed <= 2**63 - 1 - n:
+        raise ConfigError(f"seed is {seed}; it goes from 0 to 2^63.")
+
+
+def check_size(size: tuple[int, int]) -> None:
+    """Raise `ConfigError` unless an image of this (height, width) can be made."""
+    height, width = size
+    if min(size) < MIN_SAMPLE_SIDE or height * width > MAX_SAMPLE_PIXELS:
+        raise ConfigError(
+            f"size is {height}x{width} px; sides start at {MIN_SAMPLE_SIDE} px "
+            f"and the area ends at {MAX_SAMPLE_PIXELS / 1e6:g} megapixels."
+        )
 
 
 def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:

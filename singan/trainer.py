@@ -261,7 +261,10 @@ def begin_scale(run: Run, attempt: int = 0) -> ScaleState:
 class ScaleTrainer:
     """The steps of one scale; all that is not in `run` or `state` follows from them."""
 
-    def __init__(self, run: Run, state: ScaleState) -> None:
+    def __init__(
+        self, run: Run, state: ScaleState, transform: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> None:
+        """`transform`, if given, changes the enlarged coarser images, (N, 3, H, W), that the scale starts from."""
         self.run, self.state, self.config, k = run, state, run.config, run.scale
         self.real = run.real[k]
         self.size = height, width = run.sizes[k]
@@ -273,6 +276,8 @@ class ScaleTrainer:
         self.alpha, self.penalty = at_scale(self.config.alpha, k), at_scale(self.config.penalty, k)
         self.composition = at_scale(self.config.composition, k) if self.crop == self.size else 0.0
         pool, base = resize(run.pool, self.size), resize(run.reconstruction, self.size)
+        if transform:
+            pool, base = transform(pool), transform(base)
         rmse = (base - self.real).square().mean().sqrt().item()
         self.amp = 1.0 if k == 0 else self.config.noise_amp * rmse
         self.previous = F.pad(torch.cat([pool, base]), (margin,) * 4)  # the last one is the reconstruction
@@ -461,6 +466,38 @@ class ScaleTrainer:
                     x = vote(x, self.real, at_scale(config.voting_rounds, k))
             images.append(x)
         return torch.cat(images).clone(memory_format=torch.contiguous_format)
+
+
+def iter_retrain_scale(
+    model: SinGAN, scale: int, transform: Callable[[torch.Tensor], torch.Tensor], *, seed: int = 0
+) -> Generator[int, None, SinGAN]:
+    """Train one scale on, from enlarged coarser images that went through `transform`, yielding the number of each
+    step; returns a model with that scale replaced. Raises `TrainingError` if it diverges."""
+    config, k = model.config, scale
+    rng = torch.Generator().manual_seed(seed)
+    coarser = replace(
+        model, scale_sizes=model.scale_sizes[:k], generators=model.generators[:k], noise_amps=model.noise_amps[:k]
+    )
+    count = max(POOL_MIN, min(config.pool_size, 16))
+    spread = torch.linspace(config.min_variation, 1, count).tolist()
+    pool = torch.cat([coarser.sample_tensor(seed + i, coarser.image_size, 0, v) for i, v in enumerate(spread)])
+    real = [model.real_at(i) for i in range(model.num_scales)]
+    run = Run(config, seed, model.device, real, rng, coarser, pool, coarser.reconstruct_tensor(k), scale=k)
+    state = begin_scale(run)
+    state.generator.load_state_dict(model.generators[k].state_dict())
+    for average, weight in zip(state.ema, state.weights, strict=True):
+        average.copy_(weight.detach())
+    trainer = ScaleTrainer(run, state, transform)
+    while state.step < run.steps[k]:
+        losses = trainer.step()
+        if not all(map(math.isfinite, losses.values())):
+            raise TrainingError(f"Retraining scale {k} diverged at step {state.step}: try another seed.")
+        state.step += 1
+        yield state.step
+    trainer.finish()
+    generators, amps = list(model.generators), list(model.noise_amps)
+    generators[k], amps[k] = run.model.generators[k], run.model.noise_amps[k]
+    return replace(model, generators=generators, noise_amps=amps)
 
 
 def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:

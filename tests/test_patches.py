@@ -28,7 +28,7 @@ def test_nearest_patches_are_those_of_a_plain_search_whatever_the_memory(monkeyp
     monkeypatch.setattr(patches, "CHUNK", chunk)
     rng = np.random.default_rng(0)
     queries, keys = rng.normal(size=(60, 147)).astype("f"), rng.normal(size=(41, 147)).astype("f")
-    ours = patches._nearest(torch.from_numpy(queries), torch.from_numpy(keys))
+    ours = patches._nearest(torch.from_numpy(queries), torch.from_numpy(keys), patches.COMPLETENESS)
     assert ours.tolist() == nearest_by_hand(queries, keys).tolist()
 
 

@@ -1,0 +1,176 @@
+"""Animation: a walk through the noise, one frame a step (SinGAN sec. 4.5), that ends where it began."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from singan.config import TrainConfig
+from singan.errors import ConfigError
+from singan.files import atomic_path
+from singan.image import tensor_to_image
+from singan.model import SinGAN, check_seed, check_size, draw_noise
+from singan.tasks import video
+from singan.tasks.injection import OnEvent, TaskEvent
+
+MAX_FRAMES = 10_000
+MIN_LOOP_ALPHA = 0.01  # a walk that is hardly pulled back takes thousands of steps to forget its start
+REMAINS = 1e-4  # of the walk's start when it is taken to have forgotten it
+
+
+def animate(
+    model: SinGAN,
+    out: str | os.PathLike[str],
+    *,
+    frames: int = 100,
+    fps: float = 10,
+    size: tuple[int, int] | None = None,
+    start_scale: int = 0,
+    alpha: float = 0.1,
+    beta: float = 0.9,
+    variation: float = 0.1,
+    loop: bool = True,
+    seed: int = 0,
+    on_event: OnEvent | None = None,
+) -> Path:
+    """Write an animation of `model` to `out`, a .gif, .webp or .mp4 file, frame by frame; returns the path.
+
+    `fps`: frames a second, 1 to 60. The other arguments, and the errors, are those of `iter_frames`. The file
+    appears when it is complete. MP4 needs the package imageio-ffmpeg; a `ConfigError` says so.
+    """
+    path = Path(out)
+    if not 1 <= fps <= 60:
+        raise ConfigError(f"fps is {fps:g}; it goes from 1 to 60.")
+    images = iter_frames(
+        model,
+        frames=frames,
+        size=size,
+        start_scale=start_scale,
+        alpha=alpha,
+        beta=beta,
+        variation=variation,
+        loop=loop,
+        seed=seed,
+    )
+
+    def watched() -> Iterator[Image.Image]:
+        for done, image in enumerate(images, 1):
+            if on_event:
+                on_event(TaskEvent(done, frames, "frame", image))
+            yield image
+
+    write = video.writer(path)
+    with atomic_path(path) as part:
+        write(part, watched(), fps)
+    return path
+
+
+def iter_frames(
+    model: SinGAN,
+    *,
+    frames: int = 100,
+    size: tuple[int, int] | None = None,
+    start_scale: int = 0,
+    alpha: float = 0.1,
+    beta: float = 0.9,
+    variation: float = 0.1,
+    loop: bool = True,
+    seed: int = 0,
+) -> Iterator[Image.Image]:
+    """The frames of an animation, RGB images, one after the other.
+
+    The noise of each scale from `start_scale` on walks around the training image's own. `alpha` in [0, 1]: the
+    pull back to it; `beta` in [0, 1): how smoothly the walk goes on in its direction; `variation` in [0, 1]: how far
+    it goes from the training image, as in `SinGAN.sample`. `loop`: the last frame is followed by the first; without
+    it the walk starts at the training image. `size`: (height, width). Raises `ConfigError` on a value out of range.
+    """
+    size = size or model.image_size
+    check_size(size)
+    check_seed(seed)
+    _check(model, frames, start_scale, alpha, beta, variation, loop)
+    return _frames(model, frames, size, start_scale, Walk(alpha, beta, frames if loop else None, seed), variation)
+
+
+def animation_config(preset: str = "fast", **overrides: Any) -> TrainConfig:
+    """The preset changed to learn a picture for animation: noise beyond the border, a coarser start, no voting."""
+    changes = {"min_size": 20, "noise_padding": True}
+    if preset != "paper":
+        changes["voting_rounds"] = 0
+    return TrainConfig.preset(preset, **{**changes, **overrides})
+
+
+class Walk:
+    """Noise that walks (SinGAN supplementary, sec. 4), of zero mean and, once under way, standard deviation 1.
+
+    With `period`, it is driven by noise that repeats, and is taken when its start is forgotten: it repeats too.
+    """
+
+    def __init__(self, alpha: float, beta: float, period: int | None, seed: int) -> None:
+        self.period, self.seed = period, seed
+        # z = alpha * 0 + (1 - alpha) * (before + beta * (before - earlier) + (1 - beta) * e), as a recurrence
+        self.before, self.earlier = (1 - alpha) * (1 + beta), -(1 - alpha) * beta
+        fresh = (1 - alpha) * (1 - beta)
+        # Stationary deviation of a second-order autoregression; a walk that is not pulled back has none.
+        spread = (1 + self.earlier) * ((1 - self.earlier) ** 2 - self.before**2)
+        deviation = fresh * math.sqrt((1 - self.earlier) / spread) if spread > 1e-9 else 1.0
+        self.fresh = fresh / max(deviation, 1e-9)
+
+    def noise(self, draw: Callable[[torch.Generator], torch.Tensor], scale: int) -> Iterator[torch.Tensor]:
+        """The walk's noise for one scale, step by step. `draw` makes independent noise."""
+
+        def fresh(step: int) -> torch.Tensor:
+            at = step if self.period is None else step % self.period
+            return draw(torch.Generator().manual_seed((self.seed * 1_000_003 + scale * 100_003 + at) % 2**63))
+
+        step = 0 if self.period is None else -self.warm_up()
+        earlier = now = torch.zeros_like(fresh(0))
+        while True:
+            if step >= 0:
+                yield now
+            earlier, now = now, self.before * now + self.earlier * earlier + self.fresh * fresh(step)
+            step += 1
+
+    def warm_up(self) -> int:
+        """Steps after which only the share REMAINS of a start is left."""
+        roots = np.abs(np.roots([1, -self.before, -self.earlier]))
+        return math.ceil(math.log(REMAINS) / math.log(max(float(roots.max()), 0.1)))
+
+
+def _check(
+    model: SinGAN, frames: int, start_scale: int, alpha: float, beta: float, variation: float, loop: bool
+) -> None:
+    if not 2 <= frames <= MAX_FRAMES:
+        raise ConfigError(f"frames is {frames}; it goes from 2 to {MAX_FRAMES}.")
+    if not 0 <= start_scale < model.num_scales:
+        raise ConfigError(f"start_scale is {start_scale}; this model has the scales 0 to {model.num_scales - 1}.")
+    for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):
+        if not 0 <= value <= end:
+            raise ConfigError(f"{name} is {value:g}; it goes from 0 to {end:g}.")
+    if loop and alpha < MIN_LOOP_ALPHA:
+        raise ConfigError(
+            f"alpha is {alpha:g}; a walk that closes needs {MIN_LOOP_ALPHA:g} or more: raise it, or turn loop off."
+        )
+
+
+def _frames(
+    model: SinGAN, frames: int, size: tuple[int, int], start_scale: int, walk: Walk, variation: float
+) -> Iterator[Image.Image]:
+    base, share = model.reconstruct_tensor(start_scale), model.fresh_share(variation)
+    walks = {
+        k: walk.noise(lambda rng, k=k: draw_noise(1, model.size_at(k, size), k, model.config, rng), k)  # type: ignore[misc]
+        for k in range(start_scale, model.num_scales)
+    }
+
+    def noise(scale: int, _: tuple[int, int]) -> torch.Tensor:
+        z = next(walks[scale])
+        return model.mix_noise(z, share) if scale == 0 else z
+
+    for _ in range(frames):
+        yield tensor_to_image(model.generate(base, start_scale, size, noise))

@@ -1,0 +1,63 @@
+"""Denoising by injection: shrinking drops the noise, and the finer scales put the training image's details back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from PIL import Image
+
+from singan.errors import ConfigError
+from singan.image import image_to_tensor, load_image
+from singan.model import SinGAN
+from singan.tasks.blending import Picture, fit
+from singan.tasks.injection import Injection, OnEvent, Scale, run
+
+ROUNDS = (1, 1)
+KEEP = 1.5
+MAX_TIMES = 10
+SAME = 0.02  # of the range [-1, 1]: below it the picture is the one that was learned
+
+
+def denoise(
+    model: SinGAN,
+    noisy: Picture | None = None,
+    *,
+    scale: Scale = "auto",
+    seed: int = 0,
+    times: int = 1,
+    average: bool = False,
+    voting: bool | None = None,
+    on_event: OnEvent | None = None,
+) -> list[Image.Image]:
+    """Remove the noise of `noisy`, or of the training image: one RGB image per scale.
+
+    `model` learned the noisy picture itself or, much better, a clean one of the same kind. `noisy`: another size
+    than the training image's is resized, with an `ImageWarning`. `scale`: the injection scale, from 1 (smooth) to
+    the model's finest (faithful), several, "all", or "auto", which is 1 where the model learned the noisy picture
+    itself. `times`, 1 to 10: the result is injected again. `average`: one image, the mean over the scales.
+    `voting=False` leaves patch voting out.
+    Raises `ImageError`, `ConfigError` for a value out of range.
+    """
+    if not 1 <= times <= MAX_TIMES:
+        raise ConfigError(f"times is {times}; it goes from 1 to {MAX_TIMES}.")
+    x = model.real_at(model.num_scales - 1) if noisy is None else fit(model, noisy, "The noisy picture")
+    if scale == "auto" and (x - model.real_at(model.num_scales - 1)).abs().mean() < SAME:
+        scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
+    settings = {"task": "denoise", "times": times}
+    first = Injection(x, ROUNDS, KEEP)
+    images = run(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
+    for _ in range(times - 1):
+        again = []
+        for image in images:
+            injection = replace(first, image=image_to_tensor(load_image(image)).to(model.device))
+            again += run(model, injection, image.info["scale"], seed, voting=voting, settings=settings)
+        images = again
+    return [_mean(images)] if average else images
+
+
+def _mean(images: list[Image.Image]) -> Image.Image:
+    mean = images[0]
+    for k, image in enumerate(images[1:], 2):
+        mean = Image.blend(mean, image, 1 / k)
+    mean.info = {**images[0].info, "scale": [image.info["scale"] for image in images]}
+    return mean

@@ -1,0 +1,175 @@
+"""Injection: an image enters the pyramid at some scale, and the finer scales make it one of the training image's kind
+(SinGAN sec. 4). Painting, harmonising, editing and denoising differ in what goes in and in what is done with the
+result; where it goes in is chosen here.
+
+Published, the image is shrunk to the scale before and refined from there. That relies on generators which pull
+anything towards the training image; those of `fast` and `best` reconstruct too well for it. So the shrunk image
+first goes through the same patch voting as a sample of that scale would, and so do the next scales' results.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from singan.errors import ConfigError
+from singan.image import tensor_to_image
+from singan.model import SinGAN, check_seed, draw_noise, refine
+from singan.networks import half_precision
+from singan.patches import MAX_PIXELS, STRIDE, distances_to, vote
+from singan.pyramid import resize
+
+Scale = int | Sequence[int] | Literal["auto", "all"]
+
+MAX_COMPARISONS = 200_000_000  # of patches in one scale's voting, a second or two; beyond it a generator stands alone
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """Progress of a task that takes more than a moment."""
+
+    done: int  # of `total`
+    total: int
+    unit: Literal["scale", "frame", "pass", "sample", "step"]
+    image: Image.Image | None = None  # what was just made
+
+
+OnEvent = Callable[[TaskEvent], object]
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What enters the pyramid, and how the results are treated.
+
+    `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `rounds` of voting at the scale before the
+    injection, at it, and so on. `completeness`: see `patches.vote`. `region`, (1, 1, H, W): only where it is over
+    0 is voted and judged. `keep`: how much the loss of the input's structure weighs against misfit when the scale
+    is chosen. `finish` makes the result of what the pyramid returns, both (1, 3, H, W).
+    """
+
+    image: torch.Tensor
+    rounds: tuple[int, ...]
+    keep: float
+    completeness: float = math.inf
+    region: torch.Tensor | None = None
+    palette: torch.Tensor | None = None
+    finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
+
+
+def run(
+    model: SinGAN,
+    injection: Injection,
+    scale: Scale,
+    seed: int,
+    *,
+    voting: bool | None = None,
+    on_event: OnEvent | None = None,
+    settings: Mapping[str, Any],
+) -> list[Image.Image]:
+    """The results at the scales asked for, coarsest first, or at the one that `choose` picks for "auto".
+
+    `voting`: None does as in training. Every image's `info` holds `settings`, the seed, the scale, and what the
+    choice of a scale goes by: misfit and lost. Raises `ConfigError` on a scale or seed out of range.
+    """
+    check_seed(seed)
+    scales = resolve(model, scale)
+    voting = any(model.config.voting_rounds) if voting is None else voting
+    injection = injection if voting else replace(injection, rounds=())
+    images = []
+    for done, k in enumerate(scales, 1):
+        result = injection.finish(inject(model, injection, k, seed))
+        image = tensor_to_image(result)
+        judged = {name: round(value, 4) for name, value in judge(model, injection, result).items()}
+        image.info.update(settings, scale=k, seed=seed, **judged)
+        images.append(image)
+        if on_event:
+            on_event(TaskEvent(done, len(scales), "scale", image))
+    return [choose(images, injection.keep)] if scale == "auto" else images
+
+
+def resolve(model: SinGAN, scale: Scale) -> list[int]:
+    """The injection scales asked for, each 1 to `num_scales` - 1, coarsest first."""
+    last = model.num_scales - 1
+    if last < 1:
+        raise ConfigError("The model has 1 scale; an injection needs at least 2: train it with a smaller min_size.")
+    if isinstance(scale, str):
+        if scale not in ("auto", "all"):
+            raise ConfigError(f"Injection scale {scale!r} is not there; choose from 1 to {last}, auto or all.")
+        return list(range(1, last + 1))
+    scales = [scale] if isinstance(scale, int) else list(scale)
+    wrong = [k for k in scales if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= last]
+    if wrong or not scales:
+        shown = wrong[0] if wrong else scales
+        raise ConfigError(f"Injection scale {shown!r} is not there; choose from 1 to {last}, auto or all.")
+    return sorted(set(scales))
+
+
+def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.Tensor:
+    """The image, shrunk to the scale before `scale` and refined from there on: (1, 3, H, W) as it came in."""
+    rng = torch.Generator().manual_seed(seed)
+    size = injection.image.shape[2], injection.image.shape[3]
+    x = injection.image
+    for k in range(scale - 1, model.num_scales):
+        x = resize(x, model.size_at(k, size))
+        if k == scale and injection.palette is not None:
+            x = quantize(x, injection.palette)
+        if k >= scale:
+            noise = draw_noise(1, (x.shape[2], x.shape[3]), k, model.config, rng).to(model.device)
+            x = refine(model.generators[k], x, model.noise_amps[k] * noise, model.config)
+        at = k - scale + 1
+        if at < len(injection.rounds):
+            x = _vote(model, injection, x, k, injection.rounds[at])
+    return x
+
+
+def quantize(x: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
+    """Each pixel of `x`, (N, 3, H, W), replaced by the nearest colour of `palette`, (colours, 3)."""
+    pixels = x.movedim(1, -1)  # (N, H, W, 3)
+    return palette[torch.cdist(pixels, palette).argmin(-1)].movedim(-1, 1)
+
+
+def _vote(model: SinGAN, injection: Injection, x: torch.Tensor, scale: int, rounds: int) -> torch.Tensor:
+    region = injection.region
+    if region is not None:
+        region = F.adaptive_max_pool2d(region, x.shape[2:])
+    voters = (x[0, 0].numel() if region is None else int(region.count_nonzero())) / STRIDE**2
+    if rounds * voters * math.prod(model.scale_sizes[scale]) > MAX_COMPARISONS:
+        return x
+    with half_precision(model.device, model.config.mixed_precision):
+        return vote(x, model.real_at(scale), rounds, completeness=injection.completeness, region=region)
+
+
+def judge(model: SinGAN, injection: Injection, result: torch.Tensor) -> dict[str, float]:
+    """What a choice of scale can go by without knowing the truth, both near 0 at best and near 1 at worst.
+
+    `misfit`: mean squared distance of the result's patches to their nearest ones in the training image, over that
+    of the input's patches. `lost`: the share of the input's variance that no linear map of the result's colours
+    explains. Both are taken at the finest scale that is small enough to be searched: patches there are large
+    enough to hold structure.
+    """
+    fits = [k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS]
+    k = max(fits, default=0)
+    size = model.size_at(k, (result.shape[2], result.shape[3]))
+    before, after, real = resize(injection.image, size), resize(result, size), model.real_at(k)
+    region = None if injection.region is None else F.adaptive_max_pool2d(injection.region, size)
+    near = [float(distances_to(real, x, region).mean()) for x in (before, after)]
+    return {"misfit": near[1] / max(near[0], 1e-6), "lost": _unexplained(before, after, region)}
+
+
+def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor | None) -> float:
+    inside = slice(None) if region is None else region.flatten() > 0
+    columns = [x.float()[0].flatten(1).T[inside].cpu() for x in (before, after)]
+    wanted, given = (c - c.mean(0) for c in columns)  # (pixels, 3)
+    left = wanted - given @ torch.linalg.lstsq(given, wanted, driver="gelsd").solution
+    return float(left.square().sum() / wanted.square().sum().clamp_min(1e-6))
+
+
+def choose(images: Sequence[Image.Image], keep: float) -> Image.Image:
+    """The image with the least misfit + keep * lost, by its `info`."""
+    return min(images, key=lambda image: image.info["misfit"] + keep * image.info["lost"])

@@ -1,0 +1,94 @@
+"""Paint to image: clip-art or a sketch becomes a picture of the training image's kind (SinGAN sec. 4.2)."""
+
+from __future__ import annotations
+
+import torch
+from PIL import Image
+
+from singan.config import at_scale
+from singan.errors import ConfigError
+from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.model import SinGAN, check_size
+from singan.pyramid import resize
+from singan.tasks.blending import Picture
+from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
+from singan.trainer import iter_retrain_scale
+
+ROUNDS = (3, 2, 2)
+KEEP = 0.25
+COMPLETENESS = 0.01  # weaker than in sampling: what the painting leaves out stays out
+
+
+def paint_to_image(
+    model: SinGAN,
+    painting: Picture,
+    *,
+    scale: Scale = "auto",
+    seed: int = 0,
+    size: tuple[int, int] | None = None,
+    colors: int | None = None,
+    voting: bool | None = None,
+    on_event: OnEvent | None = None,
+) -> list[Image.Image]:
+    """Turn `painting` into a picture with its layout and the training image's contents: one RGB image per scale.
+
+    `size`: (height, width); by default the painting's proportions at the training image's area. `scale`: the
+    injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
+    (published: 5), reduces the painting to the training image's palette and trains each scale asked for on
+    palette images first, which takes some seconds; "auto" then picks the scale before that. `voting=False` leaves
+    patch voting out, as published. Raises `ImageError`, `ConfigError` for a value out of range.
+    """
+    image = load_image(painting, name="The painting")
+    size = size or _default_size(model, image)
+    check_size(size)
+    if colors is not None and not 2 <= colors <= 64:
+        raise ConfigError(f"colors is {colors}; a palette has 2 to 64.")
+    x = resize(image_to_tensor(image), size).to(model.device)
+    injection = Injection(x, ROUNDS, KEEP, COMPLETENESS)
+    settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
+    images = run(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
+    if colors is None:
+        return images
+    settings["colors"] = colors
+    return [_quantized(model, x, image.info["scale"], seed, colors, voting, on_event, settings) for image in images]
+
+
+def _quantized(
+    model: SinGAN,
+    x: torch.Tensor,
+    scale: int,
+    seed: int,
+    colors: int,
+    voting: bool | None,
+    on_event: OnEvent | None,
+    settings: dict[str, object],
+) -> Image.Image:
+    palette = find_palette(model.real_at(scale), colors)
+    training = iter_retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed)
+    total = at_scale(model.config.steps, scale)
+    while True:
+        try:
+            step = next(training)
+        except StopIteration as done:
+            retrained = done.value
+            break
+        if on_event:
+            on_event(TaskEvent(step, total, "step"))
+    # What was trained on palette images needs no voting before it.
+    injection = Injection(x, (0, *ROUNDS[1:]), KEEP, COMPLETENESS, palette=palette)
+    return run(retrained, injection, scale, seed, voting=voting, settings=settings)[0]
+
+
+def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:
+    """The `colors` most telling colours of an image, (1, 3, H, W), by k-means: (colors or fewer, 3) in [-1, 1]."""
+    reduced = tensor_to_image(real).quantize(colors, method=Image.Quantize.MEDIANCUT, kmeans=10)
+    used = reduced.getpalette() or []
+    count = len(reduced.getcolors() or [])
+    return torch.tensor(used[: 3 * count], device=real.device).view(-1, 3) / 127.5 - 1
+
+
+def _default_size(model: SinGAN, image: Image.Image) -> tuple[int, int]:
+    """The image's proportions at the training image's area."""
+    height, width = model.image_size
+    factor = (height * width / (image.height * image.width)) ** 0.5
+    return round(image.height * factor), round(image.width * factor)

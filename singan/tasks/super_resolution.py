@@ -1,0 +1,123 @@
+"""Super-resolution: the finest generator, applied again and again to an ever larger image (SinGAN sec. 4.1)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+
+from singan.config import TrainConfig
+from singan.errors import ConfigError, TaskWarning
+from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.model import SinGAN, check_seed, check_size, draw_noise, refine
+from singan.pyramid import resize
+from singan.tasks.blending import Picture
+from singan.tasks.injection import OnEvent, TaskEvent
+from singan.trainer import TrainEvent, train
+
+MAX_FACTOR = 8
+STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
+CORRECTIONS = 3  # after each pass, towards an image that shrinks to the given one
+
+
+def super_resolve(
+    source: Picture | SinGAN,
+    factor: float = 4.0,
+    *,
+    detail: float = 0.5,
+    preset: str = "fast",
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    on_event: OnEvent | None = None,
+    on_train_event: Callable[[TrainEvent], object] | None = None,
+) -> Image.Image:
+    """Enlarge a picture `factor` times, 1 to 8, to exactly round(factor * its height and width).
+
+    `source`: the picture, which is learned first with `super_resolution_config`, or a model that was trained so,
+    whose training image is then enlarged. A model trained for sampling works too, less well: a `TaskWarning` says
+    so. `detail`: see `enlarge`. Raises `ImageError`, and `ConfigError` for a value out of range.
+    """
+    check_factor(factor)
+    _check_detail(detail)
+    check_seed(seed)
+    if isinstance(source, SinGAN):
+        model = source
+        if min(model.config.alpha) < 100:
+            warnings.warn(
+                f"This model was trained for sampling (alpha {min(model.config.alpha):g}, where super-resolution "
+                "has 100): give the picture itself, or train with super_resolution_config.",
+                TaskWarning,
+                stacklevel=2,
+            )
+    else:
+        image = load_image(source)
+        check_size((round(factor * image.height), round(factor * image.width)))
+        config = super_resolution_config(factor, image.size, preset)
+        model = train(image, config, seed=seed, device=device, on_event=on_train_event)
+    return enlarge(model, model.training_image, factor, detail=detail, seed=seed, on_event=on_event)
+
+
+def super_resolution_config(factor: float, size: tuple[int, int], preset: str = "fast") -> TrainConfig:
+    """The preset changed to learn a picture of `size` (width, height) for super-resolution, at its full size."""
+    check_factor(factor)
+    ratio = factor ** (1 / passes(factor))
+    voting = {"voting_rounds": 0} if preset != "paper" else {}
+    return TrainConfig.preset(
+        preset, alpha=100, min_size=18, scale_factor=min(0.95, 1 / ratio), max_size=max(25, *size), **voting
+    )
+
+
+def passes(factor: float) -> int:
+    """How often the generator is applied: 6 times for 4, 3 times for 2."""
+    return max(1, round(math.log(factor) / math.log(STEP)))
+
+
+def enlarge(
+    model: SinGAN,
+    image: Image.Image,
+    factor: float,
+    *,
+    detail: float = 0.5,
+    seed: int = 0,
+    on_event: OnEvent | None = None,
+) -> Image.Image:
+    """`image`, of the kind that `model` learned, `factor` times as large; in strips, so that memory stays bounded.
+
+    `detail`, from 0 to 1: how much of what the generator adds is used in each pass, from faithful and soft to
+    sharp and invented (published: 1). After each pass the image is corrected so that it shrinks to the given one
+    again, which the published method leaves out: errors otherwise grow from pass to pass (docs/tasks.md).
+    """
+    check_factor(factor)
+    _check_detail(detail)
+    check_seed(seed)
+    height, width = round(factor * image.height), round(factor * image.width)
+    check_size((height, width))
+    rng, count = torch.Generator().manual_seed(seed), passes(factor)
+    given = image_to_tensor(image).to(model.device)
+    x = given
+    for i in range(1, count + 1):
+        grown = factor ** (i / count)
+        size = (height, width) if i == count else (round(grown * image.height), round(grown * image.width))
+        x = resize(x, size)
+        noise = model.noise_amps[-1] * draw_noise(1, size, model.num_scales - 1, model.config, rng).to(model.device)
+        x = x + detail * (refine(model.generators[-1], x, noise, model.config) - x)
+        for _ in range(CORRECTIONS):
+            x = x + resize(given - resize(x, (image.height, image.width)), size)
+        if on_event:
+            on_event(TaskEvent(i, count, "pass"))
+    result = tensor_to_image(x)
+    result.info = {"task": "super-resolution", "factor": factor, "detail": detail, "seed": seed}
+    return result
+
+
+def _check_detail(detail: float) -> None:
+    if not 0 <= detail <= 1:
+        raise ConfigError(f"detail is {detail:g}; it goes from 0 to 1.")
+
+
+def check_factor(factor: float) -> None:
+    if not 1 <= factor <= MAX_FACTOR:
+        raise ConfigError(f"factor is {factor:g}; it goes from 1 to {MAX_FACTOR}.")
