@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from singan.errors import SinGANError
+from singan.errors import ImageWarning, SinGANError, TaskWarning
+
+if TYPE_CHECKING:
+    from singan.trainer import TrainEvent
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -36,3 +43,57 @@ def clock(seconds: float) -> str:
 
 def print_json(result: dict[str, Any]) -> None:
     typer.echo(json.dumps(result, ensure_ascii=False))
+
+
+def remove_checkpoint(checkpoint: Path) -> None:
+    """Remove the resume state, and the directory unless something else is in it."""
+    (checkpoint / "state.safetensors").unlink(missing_ok=True)
+    if checkpoint.is_dir() and not any(checkpoint.iterdir()):
+        checkpoint.rmdir()
+
+
+@contextmanager
+def noted(silent: bool) -> Iterator[list[str]]:
+    """Collect the package's warnings as notes, and print them at the end unless `silent`."""
+    notes: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        for kind in (ImageWarning, TaskWarning):
+            warnings.simplefilter("always", kind)
+        yield notes
+    notes += [str(one.message) for one in caught if isinstance(one.message, (ImageWarning, TaskWarning))]
+    if not silent:
+        for note in notes:
+            typer.echo(f"Note: {note}")
+
+
+def show_silently(events: Iterator[TrainEvent]) -> TrainEvent:
+    for event in events:
+        last = event
+    return last
+
+
+def show(events: Iterator[TrainEvent]) -> TrainEvent:
+    """Run the training with a progress bar, and one line for each finished scale."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    console = Console(highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=None, left="")
+        for event in events:
+            last = event
+            where = f"scale {event.scale + 1}/{event.scales} {event.size[0]}x{event.size[1]}"
+            left = "" if event.seconds_left is None else f"{clock(event.seconds_left)} left"
+            progress.update(bar, description=where, completed=event.total_step, total=event.total_steps, left=left)
+            if event.kind == "scale":
+                error = event.losses["reconstruction"]
+                progress.console.print(
+                    f"{where} done at {clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
+                )
+    return last

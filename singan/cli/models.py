@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import shlex
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,18 +11,32 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from singan import __version__
-from singan.cli.common import AsJson, Force, Interrupted, Seed, clock, parse_size, print_json
-from singan.errors import ConfigError, ImageWarning, TrainingError
+from singan.cli.common import (
+    AsJson,
+    Force,
+    Interrupted,
+    Seed,
+    clock,
+    noted,
+    parse_size,
+    print_json,
+    remove_checkpoint,
+    show,
+    show_silently,
+)
+from singan.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
-    from singan.trainer import TrainEvent
 
 
 def train(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
     out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
     preset: Annotated[Literal["fast", "best", "paper"], typer.Option(help="Speed against quality.")] = "fast",
+    purpose: Annotated[
+        Literal["sampling", "animation"], typer.Option("--for", help="What the model is for; animation suits animate.")
+    ] = "sampling",
     max_size: Annotated[int | None, typer.Option(help="Longest side to learn, in pixels.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps per scale.")] = None,
     seed: Seed = 0,
@@ -38,26 +50,22 @@ def train(
 
     from singan.config import TrainConfig
     from singan.image import load_image
+    from singan.tasks import animation_config
     from singan.trainer import iter_train
 
-    asked = {"max_size": max_size, "steps": steps}
-    config = TrainConfig.preset(preset, **{k: v for k, v in asked.items() if v is not None})
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ImageWarning)
+    asked = {k: v for k, v in {"max_size": max_size, "steps": steps}.items() if v is not None}
+    config = animation_config(preset, **asked) if purpose == "animation" else TrainConfig.preset(preset, **asked)
+    with noted(as_json) as notes:
         photo = load_image(image)
-    notes = [str(one.message) for one in caught]
-    if not as_json:
-        for note in notes:
-            typer.echo(f"Note: {note}")
 
     start = time.perf_counter()
     if force and not resume:
-        _remove_checkpoint(checkpoint)
+        remove_checkpoint(checkpoint)
     try:
         events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
-        last = _show_silently(events) if as_json else _show(events)
+        last = show_silently(events) if as_json else show(events)
     except KeyboardInterrupt:
-        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, max_size, steps, seed)) from None
+        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, purpose, max_size, steps, seed)) from None
     except TrainingError as error:
         if error.model is None:
             raise
@@ -68,7 +76,7 @@ def train(
     model = last.model
     assert model is not None  # the last event always carries the model
     model.save_pretrained(out)
-    _remove_checkpoint(checkpoint)
+    remove_checkpoint(checkpoint)
 
     seconds = time.perf_counter() - start
     if as_json:
@@ -162,55 +170,23 @@ def _check_out(out: Path, checkpoint: Path, resume: bool, force: bool) -> None:
         raise ConfigError(f"{out} holds a broken-off run: continue it with --resume, or start again with --force.")
 
 
-def _remove_checkpoint(checkpoint: Path) -> None:
-    """Remove the resume state, and the directory unless something else is in it."""
-    (checkpoint / "state.safetensors").unlink(missing_ok=True)
-    if checkpoint.is_dir() and not any(checkpoint.iterdir()):
-        checkpoint.rmdir()
-
-
 def _how_to_resume(
-    checkpoint: Path, image: Path, out: Path, preset: str, max_size: int | None, steps: int | None, seed: int
+    checkpoint: Path,
+    image: Path,
+    out: Path,
+    preset: str,
+    purpose: str,
+    max_size: int | None,
+    steps: int | None,
+    seed: int,
 ) -> str:
     if not (checkpoint / "state.safetensors").exists():
         return "Interrupted before the first checkpoint: nothing of this run is kept."
     command = ["singan", "train", str(image), "--out", str(out), "--preset", preset]
+    command += ["--for", purpose] if purpose != "sampling" else []
     for option, value in (("--max-size", max_size), ("--steps", steps), ("--seed", seed)):
         command += [option, str(value)] if value is not None else []
     return f"Interrupted; what is learned so far is kept: continue with {shlex.join([*command, '--resume'])}"
-
-
-def _show_silently(events: Iterator[TrainEvent]) -> TrainEvent:
-    for event in events:
-        last = event
-    return last
-
-
-def _show(events: Iterator[TrainEvent]) -> TrainEvent:
-    """Run the training with a progress bar, and one line for each finished scale."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    console = Console(highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None, left="")
-        for event in events:
-            last = event
-            where = f"scale {event.scale + 1}/{event.scales} {event.size[0]}x{event.size[1]}"
-            left = "" if event.seconds_left is None else f"{clock(event.seconds_left)} left"
-            progress.update(bar, description=where, completed=event.total_step, total=event.total_steps, left=left)
-            if event.kind == "scale":
-                error = event.losses["reconstruction"]
-                progress.console.print(
-                    f"{where} done at {clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
-                )
-    return last
 
 
 def _facts(model: SinGAN) -> dict[str, Any]:
@@ -223,4 +199,4 @@ def _facts(model: SinGAN) -> dict[str, Any]:
     }
 
 
-COMMANDS = (train, sample, info)
+COMMANDS = {"train": train, "sample": sample, "info": info}

@@ -1,0 +1,366 @@
+"""`singan sr`, `harmonize`, `edit`, `paint2image`, `animate`, `denoise`, `retarget` and `map`."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from singan import __version__
+from singan.cli.common import (
+    AsJson,
+    Force,
+    Interrupted,
+    Seed,
+    noted,
+    parse_size,
+    print_json,
+    remove_checkpoint,
+    show,
+    show_silently,
+)
+from singan.errors import ConfigError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from singan.model import SinGAN
+    from singan.tasks import TaskEvent
+
+ModelDir = Annotated[str, typer.Argument(metavar="MODEL", help="Directory of a trained model.")]
+Out = Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by scale.")]
+Where = Annotated[
+    str,
+    typer.Option(
+        "--scale", metavar="K|auto", help="Injection scale: 1 (free) to the finest, several as 2,4, auto, all."
+    ),
+]
+Plain = Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")]
+Mask = Annotated[Path | None, typer.Option(help="White where something was pasted or changed.")]
+StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
+Variation = Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 invents freely.")]
+
+
+def sr(
+    source: Annotated[Path, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
+    out: Out,
+    factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
+    detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = 0.5,
+    preset: Annotated[Literal["fast", "best", "paper"], typer.Option(help="Speed against quality.")] = "fast",
+    save_model: Annotated[Path | None, typer.Option(help="Directory to keep the model in, to use it again.")] = None,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Enlarge a picture: learn it first, or take a model that did."""
+    _refuse(out, force)
+    if save_model is not None and (save_model / "config.json").exists() and not force:
+        raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
+
+    from singan.image import load_image
+    from singan.model import SinGAN
+    from singan.tasks import super_resolution_config, super_resolve
+    from singan.trainer import iter_train
+
+    with _task("sr", as_json, {"factor": factor, "preset": preset}) as result, noted(as_json) as notes:
+        if source.is_dir():
+            model = SinGAN.from_pretrained(source)
+        else:
+            photo = load_image(source)
+            checkpoint = None if save_model is None else save_model / "checkpoint"
+            started = checkpoint is not None and (checkpoint / "state.safetensors").exists()
+            config = super_resolution_config(factor, photo.size, preset)
+            try:
+                events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=started)
+                last = show_silently(events) if as_json else show(events)
+            except KeyboardInterrupt:
+                kept = "nothing is kept" if checkpoint is None else "run the same command again to go on"
+                raise Interrupted(f"Interrupted while learning the picture: {kept}.") from None
+            assert last.model is not None  # the last event always carries the model
+            model = last.model
+            if save_model is not None and checkpoint is not None:
+                model.save_pretrained(save_model)
+                remove_checkpoint(checkpoint)
+        image = super_resolve(model, factor, detail=detail, seed=seed)
+    _save(result, [image], out, as_json, notes)
+
+
+def harmonize(
+    model_dir: ModelDir,
+    composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
+    out: Out,
+    mask: Mask = None,
+    scale: Where = "auto",
+    seed: Seed = 0,
+    no_voting: Plain = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a pasted object look like part of the picture."""
+    scales = parse_scale(scale)
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import harmonize
+
+    with _task("harmonize", as_json) as result, noted(as_json) as notes:
+        images = harmonize(model, composite, mask, scale=scales, seed=seed, voting=_voting(no_voting))
+    _save(result, images, out, as_json, notes)
+
+
+def edit(
+    model_dir: ModelDir,
+    edited: Annotated[Path, typer.Argument(help="The training image, roughly edited.")],
+    out: Out,
+    mask: Annotated[Path, typer.Option(help="White where it was changed.")],
+    scale: Where = "auto",
+    seed: Seed = 0,
+    no_voting: Plain = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a roughly edited picture seamless."""
+    scales = parse_scale(scale)
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import edit
+
+    with _task("edit", as_json) as result, noted(as_json) as notes:
+        images = edit(model, edited, mask, scale=scales, seed=seed, voting=_voting(no_voting))
+    _save(result, images, out, as_json, notes)
+
+
+def paint2image(
+    model_dir: ModelDir,
+    painting: Annotated[Path, typer.Argument(help="Clip-art, a sketch or a painting.")],
+    out: Out,
+    scale: Where = "auto",
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
+    colors: Annotated[int | None, typer.Option(help="Reduce it to a palette, and train on that; published: 5.")] = None,
+    seed: Seed = 0,
+    no_voting: Plain = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a painting into a picture of the learned kind."""
+    scales, height_width = parse_scale(scale), parse_size(size)
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import paint_to_image
+
+    with _task("paint2image", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+        images = paint_to_image(
+            model,
+            painting,
+            scale=scales,
+            size=height_width,
+            colors=colors,
+            seed=seed,
+            voting=_voting(no_voting),
+            on_event=on_event,
+        )
+    _save(result, images, out, as_json, notes)
+
+
+def animate(
+    model_dir: ModelDir,
+    out: Annotated[Path, typer.Option(help="File to write: .gif, .webp or .mp4.")],
+    frames: Annotated[int, typer.Option(help="Number of frames.")] = 100,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 10,
+    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
+    start_scale: StartScale = 0,
+    alpha: Annotated[float, typer.Option(help="Pull back to the photo, 0 to 1.")] = 0.1,
+    beta: Annotated[float, typer.Option(help="Smoothness of the walk, 0 to .99.")] = 0.9,
+    variation: Annotated[float, typer.Option(help="How far it goes from the photo, 0 to 1.")] = 0.1,
+    loop: Annotated[bool, typer.Option(help="End where it began.")] = True,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Walk through the noise: a moving picture."""
+    height_width = parse_size(size)
+    model = _load(model_dir, out, force, (".gif", ".webp", ".mp4"))
+
+    from singan.tasks import animate
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+        animate(
+            model,
+            out,
+            frames=frames,
+            fps=fps,
+            size=height_width,
+            start_scale=start_scale,
+            alpha=alpha,
+            beta=beta,
+            variation=variation,
+            loop=loop,
+            seed=seed,
+            on_event=on_event,
+        )
+    result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": seed, "warnings": notes}
+    _report(result, [out], as_json)
+
+
+def denoise(
+    model_dir: ModelDir,
+    out: Out,
+    noisy: Annotated[Path | None, typer.Argument(help="The noisy picture; by default what the model learned.")] = None,
+    scale: Where = "auto",
+    times: Annotated[int, typer.Option(help="Inject the result again, so often in all.")] = 1,
+    average: Annotated[bool, typer.Option("--average", help="One picture: the mean over the scales.")] = False,
+    seed: Seed = 0,
+    no_voting: Plain = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove noise, with a model of the picture or, better, of a clean one of its kind."""
+    scales = parse_scale(scale)
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import denoise
+
+    with _task("denoise", as_json) as result, noted(as_json) as notes:
+        images = denoise(model, noisy, scale=scales, seed=seed, times=times, average=average, voting=_voting(no_voting))
+    _save(result, images, out, as_json, notes)
+
+
+def retarget(
+    model_dir: ModelDir,
+    out: Out,
+    width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
+    height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
+    start_scale: StartScale = 0,
+    variation: Variation = 0.5,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make the picture wider or higher, with more of the same in it."""
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import retarget
+
+    with _task("retarget", as_json, {"width": width, "height": height}) as result:
+        options = {"start_scale": start_scale, "variation": variation, "seed": seed}
+        image = retarget(model, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
+        image.info.update(task="retarget", width=width, height=height, **options)
+    _save(result, [image], out, as_json, [])
+
+
+def variation(
+    model_dir: ModelDir,
+    out: Out,
+    n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
+    start_scale: StartScale = 0,
+    variation: Variation = 1.0,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Draw a heat map of how much each pixel varies from sample to sample."""
+    model = _load(model_dir, out, force)
+
+    from singan.tasks import variation_map
+
+    with _task("map", as_json) as result, _bar(as_json) as on_event:
+        image = variation_map(model, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
+    _save(result, [image], out, as_json, [])
+
+
+def parse_scale(text: str) -> Any:
+    """ "auto", "all", or the list of scales in "2" or "2,4"."""
+    if text in ("auto", "all"):
+        return text
+    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
+        raise typer.BadParameter(
+            f"{text!r} is not a scale: give a number, several as 2,4, auto or all", param_hint="--scale"
+        )
+    return [int(part) for part in text.split(",")]
+
+
+def _voting(no_voting: bool) -> bool | None:
+    return False if no_voting else None
+
+
+def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> None:
+    """Raise `ConfigError` if `out`, or a file of several that would be named after it, is not to be written."""
+    if out.suffix.lower() not in kinds:
+        raise ConfigError(f"{out} must end in {' or '.join(kinds)}: choose such a name for --out.")
+    numbered = re.compile(re.escape(out.stem) + r"-\d+" + re.escape(out.suffix))
+    there = [path for path in out.parent.glob("*") if path.name == out.name or numbered.fullmatch(path.name)]
+    if there and (out.is_dir() or not force):
+        cure = "choose a file" if out.is_dir() else "choose another --out, or replace it with --force"
+        raise ConfigError(f"{min(there)} exists: {cure}.")
+
+
+def _load(model_dir: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> SinGAN:
+    _refuse(out, force, kinds)
+
+    from singan.model import SinGAN
+
+    return SinGAN.from_pretrained(model_dir)
+
+
+@contextmanager
+def _task(name: str, as_json: bool, settings: Mapping[str, object] | None = None) -> Iterator[dict[str, Any]]:
+    """What --json prints of a task: its name and seconds, and what is added meanwhile."""
+    result: dict[str, Any] = {"task": name, **(settings or {})}
+    start = time.perf_counter()
+    yield result
+    result["seconds"] = round(time.perf_counter() - start, 3)
+
+
+@contextmanager
+def _bar(silent: bool) -> Iterator[Any]:
+    """A progress bar, as an `on_event`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    hidden = silent or not console.is_terminal
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden) as progress:
+        bar = progress.add_task("", total=None)
+
+        def on_event(event: TaskEvent) -> None:
+            progress.update(bar, description=event.unit, completed=event.done, total=event.total)
+
+        yield on_event
+
+
+def _save(result: dict[str, Any], images: list[Image.Image], out: Path, as_json: bool, notes: list[str]) -> None:
+    """Write one PNG, or one for each scale, with the settings in them."""
+    from singan.files import save_png
+
+    paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info['scale']}") for image in images]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for image, path in zip(images, paths, strict=True):
+        save_png(image, path, {str(name): value for name, value in image.info.items()})
+    result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
+    _report({**result, "warnings": notes}, paths, as_json)
+
+
+def _report(result: dict[str, Any], paths: list[Path], as_json: bool) -> None:
+    if as_json:
+        print_json({**result, "singan": __version__})
+    else:
+        for path in paths:
+            typer.echo(str(path))
+
+
+COMMANDS = {
+    "sr": sr,
+    "harmonize": harmonize,
+    "edit": edit,
+    "paint2image": paint2image,
+    "animate": animate,
+    "denoise": denoise,
+    "retarget": retarget,
+    "map": variation,
+}
