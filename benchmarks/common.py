@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import torch
+from PIL import Image
 
 import singan
 
@@ -38,3 +39,13 @@ def machine() -> str:
     bf16 = "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, singan {singan.__version__}"
     return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {bf16}; {versions}"
+
+
+def contact_sheet(rows: list[list[Image.Image]], path: Path) -> None:
+    """Rows of images on white."""
+    width, height = (max(getattr(i, side) for row in rows for i in row) + 4 for side in ("width", "height"))
+    sheet = Image.new("RGB", (max(map(len, rows)) * width, len(rows) * height), "white")
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            sheet.paste(image, (x * width, y * height))
+    sheet.save(path)

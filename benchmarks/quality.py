@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from common import SHARED, machine, need_shared, score_program
+from common import SHARED, contact_sheet, machine, need_shared, score_program
 from PIL import Image
 
 import singan
@@ -39,16 +39,6 @@ def match_diversity(model, real, target, score):
         low, high = (low, middle) if trial[2] > target else (middle, high)
         best = min(best, trial, key=lambda one: abs(one[2] - target))
     return best
-
-
-def contact_sheet(rows, path):
-    """Rows of images on white."""
-    width, height = (max(getattr(i, side) for row in rows for i in row) + 4 for side in ("width", "height"))
-    sheet = Image.new("RGB", (max(map(len, rows)) * width, len(rows) * height), "white")
-    for y, row in enumerate(rows):
-        for x, image in enumerate(row):
-            sheet.paste(image, (x * width, y * height))
-    sheet.save(path)
 
 
 def main():
