@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from singan.errors import (
         CheckpointError,
         ConfigError,
+        HubError,
         ImageError,
         ImageWarning,
         SinGANError,
@@ -30,6 +31,7 @@ __all__ = [
     "PRESETS",
     "CheckpointError",
     "ConfigError",
+    "HubError",
     "ImageError",
     "ImageWarning",
     "SinGAN",
@@ -48,6 +50,7 @@ _HOME = {
     "TrainConfig": "config",
     "CheckpointError": "errors",
     "ConfigError": "errors",
+    "HubError": "errors",
     "ImageError": "errors",
     "ImageWarning": "errors",
     "SinGANError": "errors",
