@@ -127,8 +127,8 @@ def find(
 
     Raises `CheckpointError` if there is no such model, `HubError` if the Hub did not give it.
     """
-    local = Path(where) if Path(where).is_dir() else SHIPPED / where if where in shipped() else None
-    if local is not None:
+    local = Path(where) if Path(where).is_dir() or where not in shipped() else SHIPPED / where
+    if local.is_dir():
         if revision is not None:
             raise CheckpointError(f"{where} is a local folder, which has no revision {revision!r}: leave it out.")
         return local
@@ -316,12 +316,14 @@ def _explained(
         ) from error
     except HfHubHTTPError as error:
         raise HubError(_refusal(error.response.status_code, repo_id, hub)) from error
+    except ValueError as error:  # the Hub looks at the first lines of a card before it takes it
+        raise HubError(f"{hub} refuses {repo_id}: {' '.join(str(error).split())[:300]}") from error
     except Exception as error:  # httpx2, hf_xet and the disk have their own
         if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
             raise HubError("The disk is full: free some space and try again; nothing half-written is kept.") from error
         if isinstance(error, OSError) and error.filename:
             raise HubError(f"{error.filename}: {error.strerror}; check its permissions.") from error
-        raise HubError(f"The exchange with {hub} broke off ({type(error).__name__}): check the network.") from error
+        raise HubError(f"The exchange with {hub} failed ({type(error).__name__}): check the network.") from error
 
 
 def _refusal(status: int, repo_id: str, hub: str) -> str:
@@ -338,4 +340,4 @@ def _refusal(status: int, repo_id: str, hub: str) -> str:
 
 def _cell(text: str) -> str:
     """Text from a file as it may stand in a table of Markdown."""
-    return re.sub(r"[|<>`\[\]]", " ", " ".join(text.split()))
+    return " ".join(re.sub(r"[|<>`\[\]]", " ", text).split())

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from singan import __version__
-from singan.cli import models
+from singan.cli import hub, models
 from singan.cli.common import Interrupted
 from singan.errors import SinGANError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command in models.COMMANDS:
+for command in (*models.COMMANDS, *hub.COMMANDS):
     app.command()(command)
 
 UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds

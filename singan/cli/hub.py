@@ -1,0 +1,59 @@
+"""`singan push`, `singan pull`, `singan convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from singan.cli.common import AsJson, Revision, print_json
+
+RepoId = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository on the Hub.")]
+
+
+def push(
+    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    repo_id: RepoId,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
+    create_pr: Annotated[bool, typer.Option("--pr", help="Open a pull request instead.")] = False,
+    message: Annotated[str | None, typer.Option(help="Commit message.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Upload the model in MODEL_DIR to the Hugging Face Hub, as whoever `hf auth login` logged in."""
+    from singan import hub
+
+    pushed = hub.push(
+        model_dir,
+        repo_id,
+        private=private or None,
+        revision=revision,
+        create_pr=create_pr,
+        commit_message=message,
+    )
+    if as_json:
+        print_json({"model": str(model_dir), "repo_id": repo_id, **vars(pushed)})
+        return
+    typer.echo(f"Pushed: {pushed.url}" if pushed.changed else f"Nothing to push: {repo_id} holds this model already.")
+    if pushed.card_kept:
+        typer.echo("The card there was edited by hand, and stays as it is.")
+
+
+def pull(
+    repo_id: RepoId,
+    out: Annotated[Path, typer.Option(help="New directory to save the model in.")],
+    revision: Revision = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a model from the Hugging Face Hub into a directory of its own, whole or not at all."""
+    from singan import hub
+
+    hub.pull(repo_id, out, revision=revision)
+    if as_json:
+        print_json({"model": str(out), "repo_id": repo_id, "revision": revision})
+    else:
+        typer.echo(f"Pulled {repo_id}: {out}")
+
+
+COMMANDS = (push, pull)
