@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from singan.cli.common import AsJson, Revision, print_json
+from singan.cli.common import AsJson, Force, Revision, print_json
+from singan.errors import ConfigError
 
 RepoId = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository on the Hub.")]
 
@@ -56,4 +57,25 @@ def pull(
         typer.echo(f"Pulled {repo_id}: {out}")
 
 
-COMMANDS = (push, pull)
+def convert(
+    old_dir: Annotated[Path, typer.Argument(metavar="OLD_DIR", help="Directory with Gs.pth, Zs.pth, ...")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Directory to save the model in.")],
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a model of the published code into one of this package."""
+    if (out / "config.json").exists() and not force:
+        raise ConfigError(f"{out} holds a trained model: choose another directory, or replace it with --force.")
+
+    from singan.convert import load_published
+
+    model = load_published(old_dir)
+    model.save_pretrained(out)
+    if as_json:
+        print_json({"model": str(out), "image_size": list(model.image_size), "scales": model.num_scales})
+    else:
+        height, width = model.image_size
+        typer.echo(f"Converted {model.num_scales} scales up to {height}x{width} px: {out}")
+
+
+COMMANDS = (push, pull, convert)
