@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -32,6 +33,7 @@ MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**
 MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
 CURVE = 10  # parts of the variation curve
+LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Size = tuple[int, int]  # (height, width)
 
 
@@ -69,6 +71,13 @@ class Description:
             "info": self.info,
         }
 
+    def checked(self) -> Description:
+        """This description as it will be read again. Raises `CheckpointError` if it would be refused."""
+        try:
+            return Description.from_dict(json.loads(json.dumps(self.to_dict(), allow_nan=False)))
+        except (CheckpointError, ConfigError, TypeError, ValueError) as error:
+            raise CheckpointError(f"The model cannot be saved: {_line(error)}.") from None
+
     @classmethod
     def from_dict(cls, described: Any) -> Description:
         """The inverse of `to_dict`, of this format or an older one. Raises `CheckpointError` or `ConfigError`."""
@@ -77,11 +86,11 @@ class Description:
         version, writer = described["format_version"], _text(described.get("singan_version"), "singan_version")
         if version > FORMAT_VERSION:
             raise CheckpointError(
-                f"it has format {min(version, 10**9)}, which takes singan {writer} or later; this is {__version__} "
+                f"it has format {version}, which takes singan {writer} or later; this is {__version__} "
                 f"and reads up to format {FORMAT_VERSION}: update singan"
             )
         if version < 1:
-            raise CheckpointError(f"it has format {max(version, -(10**9))}; the first one was 1")
+            raise CheckpointError(f"it has format {version}; the first one was 1")
         new = {"learned_size", "stores_memory"} if version > 1 else set()
         names = {"scale_sizes", "noise_amps", "variation_curve", "weights_sha256", "config", "info"} | new
         missing = sorted(names - set(described))
@@ -153,7 +162,7 @@ def describe(folder: Path) -> Description:
         size = path.stat().st_size
         if size > MAX_BYTES[CONFIG_FILE]:
             raise CheckpointError(f"it has {size} bytes, over a million")
-        described = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_not_finite)
+        described = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_not_finite, parse_int=_integer)
         return Description.from_dict(described)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not JSON ({_line(error)}); save or download the model again.") from None
@@ -181,12 +190,10 @@ def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
 
 
-def write(
-    folder: Path, description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image
-) -> Description:
-    """Write config.json, model.safetensors and preview.png, each whole or not at all; returns what config.json says.
+def write(folder: Path, description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> None:
+    """Write config.json, model.safetensors and preview.png, each whole or not at all.
 
-    Raises `CheckpointError`, before anything is written, if `read` would refuse the files.
+    Raises `CheckpointError`, before anything is written, if the model is too large.
     """
     weights = safetensors_bytes({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
     if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
@@ -194,15 +201,12 @@ def write(
             f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower max_size or width."
         )
     described = replace(description, weights_sha256=hashlib.sha256(weights).hexdigest()).to_dict()
-    text = json.dumps(described, indent=1)
-    checked = Description.from_dict(json.loads(text))
     with atomic_path(folder / PREVIEW_FILE) as part:
         preview.save(part, "PNG")
     with atomic_path(folder / WEIGHTS_FILE) as part:
         part.write_bytes(weights)
     with atomic_path(folder / CONFIG_FILE) as part:
-        part.write_text(text + "\n", encoding="utf-8")
-    return checked
+        part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
 def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
@@ -295,6 +299,8 @@ def _photo(value: Any, name: str) -> None:
         raise CheckpointError(f"{name} is not an object of names and texts")
     for key, inner in value.items():
         _text(inner, _text(key, name))
+    if not LICENCE.fullmatch(value.get("license", "unknown")):
+        raise CheckpointError(f"license is {value['license']!r:.60}; give the Hub's identifier for it, as in cc0-1.0")
 
 
 INFO: dict[str, Any] = {  # what is known of info, all of it optional; later versions may add to it
@@ -304,8 +310,15 @@ INFO: dict[str, Any] = {  # what is known of info, all of it optional; later ver
     "device": _text,
     "singan_version": _text,
     "torch_version": _text,
+    "converted_from": _text,
     "photo": _photo,
 }
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 30:  # to convert very many takes very long
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)
 
 
 def _not_finite(name: str) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import re
 import shutil
 import tempfile
@@ -27,11 +28,10 @@ from huggingface_hub.errors import (
 
 from singan.checkpoint import CARD_FILE, CONFIG_FILE, MAX_BYTES, WEIGHTS_FILE, Description, describe, read
 from singan.config import PRESETS
-from singan.errors import CheckpointError, ConfigError, HubError, SinGANError
+from singan.errors import CheckpointError, HubError, SinGANError
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"  # in a checkout; an installed package brings none
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
-LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 FILES = list(MAX_BYTES)
 
 CARD = """---
@@ -57,7 +57,7 @@ A SinGAN pyramid that learned one picture, shown here as it remembers it:
 ```python
 import singan
 
-model = singan.SinGAN.from_pretrained("{where}")
+model = singan.SinGAN.from_pretrained({where})
 model.sample(1, seed=1)[0].save("sample.png")
 ```
 """
@@ -77,13 +77,11 @@ class Pushed:
 def model_card(description: Description, where: str) -> str:
     """The README.md of a model, made from its config.json; `where` is what its code snippet loads.
 
-    `info["photo"]` may hold title, author, license (a Hub identifier such as cc0-1.0) and source of the picture.
+    `info["photo"]` may hold title, author, license and source of the picture.
     """
     info = description.info
     photo = {name: _cell(text) for name, text in info.get("photo", {}).items()}
     licence = photo.get("license", "unknown")
-    if not LICENCE.fullmatch(licence):
-        raise ConfigError(f"The licence is {licence!r}; give the Hub's identifier for it, as in cc0-1.0.")
     title = photo.get("title", _cell(where.rpartition("/")[2]))
     height, width = description.scale_sizes[-1]
     preset = next((name for name, known in PRESETS.items() if known == description.config), "own settings")
@@ -97,10 +95,10 @@ def model_card(description: Description, where: str) -> str:
         "preset": preset,
         "seed": info.get("seed"),
         "training": f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None,
-        "converted from": info.get("converted_from"),
+        "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
-    return CARD.format(licence=licence, title=title, rows=rows, where=where.replace("\\", "\\\\").replace('"', '\\"'))
+    return CARD.format(licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
 
 
 def card_is_edited(folder: Path, where: str) -> bool:
@@ -241,7 +239,7 @@ def push(
     linked = next((name for name, path in files.items() if path.is_symlink()), None)
     if linked:  # it could lead to anything that is no part of the model
         raise CheckpointError(f"{folder / linked} is a symbolic link; put the file itself in its place.")
-    by_hand = card_is_edited(folder, folder.name)
+    by_hand = card_is_edited(folder, folder.resolve().name)
     card = files[CARD_FILE].read_bytes() if by_hand else model_card(description, repo_id).encode()
     with _explained(repo_id, revision, token):
         api = HfApi(token=token)
@@ -310,7 +308,7 @@ def _explained(
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         if local_files_only or constants.HF_HUB_OFFLINE:
             why = "local_files_only is set" if local_files_only else "HF_HUB_OFFLINE is set"
-            raise HubError(f"{repo_id} needs the network and {why}: leave that out once, to download it.") from error
+            raise HubError(f"{repo_id} needs the network and {why}: leave that out once.") from error
         raise HubError(
             f"{hub} cannot be reached, and {repo_id} was not downloaded before: check the network."
         ) from error

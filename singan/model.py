@@ -81,7 +81,7 @@ def refine(
 
 
 @dataclass
-class SinGAN(ModelHubMixin):
+class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whose saving removes it first: both replaced
     """A trained pyramid. Made by `singan.train` and `SinGAN.from_pretrained`.
 
     `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `variation_curve` the
@@ -225,17 +225,17 @@ class SinGAN(ModelHubMixin):
 
         README.md is the model card; one that was edited by hand stays. `info["photo"]` may give the title, author,
         license (as the Hub calls it: cc0-1.0) and source of the picture. Returns the directory. Raises
-        `CheckpointError` if `info` holds anything but plain text and numbers.
+        `CheckpointError`, before anything is written, if `info` holds anything but lines of text and numbers.
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        by_hand = hub.card_is_edited(folder, folder.name)
+        name = folder.resolve().name
+        by_hand = hub.card_is_edited(folder, name)  # asked while the config.json that it was made from is there
         described = self._description()
-        card = hub.model_card(described, folder.name)
         checkpoint.write(folder, described, self._tensors(described), self.reconstruct())
         if not by_hand:
             with atomic_path(folder / checkpoint.CARD_FILE) as part:
-                part.write_text(card, encoding="utf-8")
+                part.write_bytes(hub.model_card(described, name).encode())
         return folder
 
     @classmethod
@@ -317,7 +317,7 @@ class SinGAN(ModelHubMixin):
     def _description(self) -> Description:
         height, width = self.real.shape[2:]
         computed = [self.real_at(k) for k in range(len(self.memory))]
-        return Description(
+        description = Description(
             config=self.config,
             scale_sizes=self.scale_sizes,
             noise_amps=self.noise_amps,
@@ -326,6 +326,7 @@ class SinGAN(ModelHubMixin):
             stores_memory=not all(map(torch.equal, self.memory, computed)),
             info=self.info,
         )
+        return description.checked()
 
     def _tensors(self, described: Description) -> dict[str, torch.Tensor]:
         """What model.safetensors holds."""

@@ -90,8 +90,9 @@ def test_failed_save_leaves_the_old_model(tiny_model, saved, monkeypatch):
 
 
 def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch):
-    with pytest.raises(CheckpointError, match="(later|note) is not a line of printable text"):
-        replace(tiny_model, info={"note": "two\nlines"}).save_pretrained(tmp_path)
+    for value, message in (("two\nlines", "note is not a line of printable text"), (tmp_path, "not JSON serializable")):
+        with pytest.raises(CheckpointError, match=f"The model cannot be saved: .*{message}"):
+            replace(tiny_model, info={"note": value}).save_pretrained(tmp_path)
     monkeypatch.setitem(checkpoint.MAX_BYTES, "model.safetensors", 1000)
     with pytest.raises(CheckpointError, match=r"The model takes 0 MB; the limit is .*: lower max_size"):
         tiny_model.save_pretrained(tmp_path)
@@ -144,7 +145,7 @@ def set_info(name, value):
         (lambda d: d.update(format_version=0), "has format 0; the first one was 1"),
         (lambda d: d.update(format_version=True), "it has no format_version"),
         (lambda d: d.pop("format_version"), "it has no format_version"),
-        (lambda d: d.update(format_version=10**400), "it has format"),
+        (lambda d: d.update(format_version=10**400), "is not JSON .an integer of 401 digits"),
         (lambda d: d.update(singan_version="\x1b[2J"), "singan_version is not a line of printable text"),
         (lambda d: d.pop("scale_sizes"), "it has no scale_sizes"),
         (lambda d: d.update(stores_memory=1), "stores_memory is neither true nor false"),
@@ -152,7 +153,7 @@ def set_info(name, value):
         (lambda d: d.update(scale_sizes=[], noise_amps=[]), "lists 0 scales"),
         (lambda d: d.update(scale_sizes=[[20, 20]] * 33), "scale_sizes is not a list of at most 32"),
         (lambda d: d["noise_amps"].__setitem__(0, float("inf")), "is not JSON .*Infinity"),
-        (lambda d: d["noise_amps"].__setitem__(0, 10**400), "noise_amps holds something else than a number from 0"),
+        (lambda d: d["noise_amps"].__setitem__(0, 10**29), "noise_amps holds something else than a number from 0"),
         (lambda d: d["noise_amps"].__setitem__(0, True), "noise_amps holds something else than a number"),
         (lambda d: d["scale_sizes"].__setitem__(0, [10**9, 10**9]), r"a \(height, width\) of at most 1e.08 pixels"),
         (lambda d: d["scale_sizes"].__setitem__(0, [0, 20]), r"scale_sizes holds something else than a \(height"),
@@ -170,10 +171,10 @@ def set_info(name, value):
         (set_info("device", 3), "device is not a line"),
         (set_info("photo", {"title": ["a"]}), "title is not a line"),
         (set_info("photo", "a"), "photo is not an object"),
-        (set_info("later", "\ud800"), "(later|note) is not a line of printable text"),
+        (set_info("later", "\ud800"), "later is not a line of printable text"),
         (set_info("later", [[[[1]]]]), "nested too deeply"),
         (set_info("later", [0] * 101), "later is too large"),
-        (set_info("later", 10**300), "later holds something else"),
+        (set_info("later", 10**29), "later holds something else"),
     ],
 )
 def test_config_that_does_not_fit_is_refused(saved, change, message):

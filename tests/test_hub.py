@@ -12,7 +12,7 @@ import yaml
 
 from singan import hub
 from singan.checkpoint import describe
-from singan.errors import CheckpointError, ConfigError, HubError
+from singan.errors import CheckpointError, HubError
 from singan.model import SinGAN
 
 ID = "alice/tiles"
@@ -402,7 +402,7 @@ def test_card_tells_what_the_run_was(tiny_model):
 
 
 def test_licence_the_hub_would_refuse_is_refused_here(tiny_model, tmp_path):
-    with pytest.raises(ConfigError, match="The licence is 'CC BY'; give the Hub's identifier for it"):
+    with pytest.raises(CheckpointError, match="license is 'CC BY'; give the Hub's identifier for it"):
         replace(tiny_model, info={"photo": {"license": "CC BY"}}).save_pretrained(tmp_path)
 
 
