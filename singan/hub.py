@@ -101,14 +101,16 @@ def model_card(description: Description, where: str) -> str:
     return CARD.format(licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
 
 
-def card_is_edited(folder: Path, where: str) -> bool:
-    """Whether the folder has a card that is not the one made from the config.json beside it."""
+def card_is_edited(folder: Path) -> bool:
+    """Whether the folder has a card that is not the one made from the config.json beside it, for whatever place."""
     path = folder / CARD_FILE
     if not path.is_file():
         return False
     try:
-        return path.read_bytes() != model_card(describe(folder), where).encode()
-    except SinGANError:
+        card = path.read_bytes().decode()
+        where = json.loads(card.partition("from_pretrained(")[2].partition(")\n")[0])
+        return card != model_card(describe(folder), where)
+    except (CheckpointError, ValueError, AttributeError, RecursionError):  # no model, no text, or no place in it
         return True
 
 
@@ -239,7 +241,7 @@ def push(
     linked = next((name for name, path in files.items() if path.is_symlink()), None)
     if linked:  # it could lead to anything that is no part of the model
         raise CheckpointError(f"{folder / linked} is a symbolic link; put the file itself in its place.")
-    by_hand = card_is_edited(folder, folder.resolve().name)
+    by_hand = card_is_edited(folder)
     card = files[CARD_FILE].read_bytes() if by_hand else model_card(description, repo_id).encode()
     with _explained(repo_id, revision, token):
         api = HfApi(token=token)
@@ -255,7 +257,7 @@ def push(
             there = {file.rfilename for file in before.siblings or []}
             theirs = [name for name in (CONFIG_FILE, CARD_FILE) if name in there]
             card_kept = CARD_FILE in there and card_is_edited(
-                download(repo_id, revision=before.sha, token=token, cache_dir=cache, files=theirs), repo_id
+                download(repo_id, revision=before.sha, token=token, cache_dir=cache, files=theirs)
             )
         contents: dict[str, bytes | Path] = {**files, CARD_FILE: card}
         if card_kept:

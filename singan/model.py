@@ -229,13 +229,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        name = folder.resolve().name
-        by_hand = hub.card_is_edited(folder, name)  # asked while the config.json that it was made from is there
+        by_hand = hub.card_is_edited(folder)  # asked while the config.json that it was made from is there
         described = self._description()
         checkpoint.write(folder, described, self._tensors(described), self.reconstruct())
         if not by_hand:
             with atomic_path(folder / checkpoint.CARD_FILE) as part:
-                part.write_bytes(hub.model_card(described, name).encode())
+                part.write_bytes(hub.model_card(described, folder.resolve().name).encode())
         return folder
 
     @classmethod

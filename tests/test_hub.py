@@ -434,6 +434,21 @@ def test_card_made_before_is_made_anew(hub_server, tiny_model, folder):
     assert not pushed.card_kept and b"| seed | 99 |" in hub_server.files(ID)["README.md"]
 
 
+def test_made_card_follows_the_model_from_place_to_place(hub_server, folder, tmp_path):
+    hub.push(folder, ID)
+    hub.push(hub.pull(ID, tmp_path / "out"), "alice/other")
+    assert b'from_pretrained("alice/other")' in hub_server.files("alice/other")["README.md"]
+    SinGAN.from_pretrained(tmp_path / "out").save_pretrained(tmp_path / "out")
+    assert 'from_pretrained("out")' in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("card", [b"\xff", b"x from_pretrained(5)\n", b"x from_pretrained([[)\n", b""])
+def test_card_that_is_no_card_of_ours_is_taken_for_written_by_hand(folder, card):
+    assert not hub.card_is_edited(folder)
+    (folder / "README.md").write_bytes(card)
+    assert hub.card_is_edited(folder)
+
+
 def test_own_card_is_pushed_where_there_is_none(hub_server, folder):
     (folder / "README.md").write_text("---\nlicense: mit\n---\nmine")
     assert not hub.push(folder, ID).card_kept
