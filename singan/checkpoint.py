@@ -32,6 +32,7 @@ CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safet
 MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
 MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
+MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
 CURVE = 10  # parts of the variation curve
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Size = tuple[int, int]  # (height, width)
@@ -108,6 +109,8 @@ class Description:
         # A scale costs time and memory by its size: none is larger than the image that is in the file.
         if any(a > b for small, large in pairwise([*sizes, learned or sizes[-1]]) for a, b in zip(small, large)):  # noqa: B905
             raise CheckpointError("scale_sizes does not grow up to learned_size")
+        if learned is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
+            raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")
         if len(curve) != CURVE + 1:
             raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
         return cls(

@@ -18,6 +18,7 @@ from singan.model import SinGAN, fill, make_generator
 from singan.torchfile import Record, read
 from singan.trainer import variation_curve
 
+MAX_COARSEST = 100_000  # pixels; the published code starts at some 1000
 FILES = ("Gs.pth", "Zs.pth", "reals.pth", "NoiseAmp.pth")
 
 
@@ -40,6 +41,8 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
     images = [_image(real, f"{folder / FILES[2]}, scale {k}") for k, real in enumerate(reals[:count])]
     sizes = [(image.shape[2], image.shape[3]) for image in images]
     config = _config(states, sizes, folder)
+    z_star, noise_padding = _reconstruction_noise(noises[0], sizes[0], config.layers, folder / FILES[1])
+    config = replace(config, noise_padding=noise_padding)
     noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
     identity = [i / CURVE for i in range(CURVE + 1)]
     expected = tensor_shapes(Description(config, sizes, noise_amps, identity, sizes[-1]))
@@ -58,7 +61,7 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
         generators=networks,
         noise_amps=noise_amps,
         variation_curve=identity,
-        z_star=_reconstruction_noise(noises[0], sizes[0], config.layers, folder / FILES[1]),
+        z_star=z_star,
         real=image_to_tensor(tensor_to_image(images[-1])),
         info={"converted_from": "Gs.pth of the published code"},
     )
@@ -125,20 +128,21 @@ def _amplitude(value: Any, path: Path) -> float:
     return amplitude
 
 
-def _reconstruction_noise(value: Any, size: tuple[int, int], layers: int, path: Path) -> torch.Tensor:
-    """z* of scale 0 without the zeros that the published code stores around it."""
-    noise, margin = _image(value, str(path)), layers
+def _reconstruction_noise(value: Any, size: tuple[int, int], margin: int, path: Path) -> tuple[torch.Tensor, bool]:
+    """z* of scale 0, and whether there is noise around the image too: as trained for animation, else zeros."""
+    noise = _image(value, str(path))
     if tuple(noise.shape[2:]) != (size[0] + 2 * margin, size[1] + 2 * margin):
         raise CheckpointError(
             f"{path}: the noise is {list(noise.shape[2:])}, not {list(size)} and {margin} px around it."
         )
     inner = noise[:, :, margin:-margin, margin:-margin].contiguous()
-    if noise.count_nonzero() != inner.count_nonzero():
-        raise CheckpointError(f"{path}: the noise is not zero in the {margin} px around the image.")
-    return inner
+    padded = bool(noise.count_nonzero() > inner.count_nonzero())
+    return (noise if padded else inner), padded
 
 
 def _config(states: list[dict[str, torch.Tensor]], sizes: list[tuple[int, int]], folder: Path) -> TrainConfig:
+    if math.prod(sizes[0]) > MAX_COARSEST:
+        raise CheckpointError(f"{folder / FILES[2]}: the coarsest image has over {MAX_COARSEST} px.")
     widths = tuple(state["convs.0.weight"].shape[0] for state in states)
     ratio = (min(sizes[0]) / min(sizes[-1])) ** (1 / max(1, len(sizes) - 1))
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -124,6 +125,13 @@ def test_format_1_draws_what_it_always_drew(tmp_path):
     again = SinGAN.from_pretrained(model.save_pretrained(tmp_path / "m"))
     assert again.sample(1, seed=0)[0].tobytes() == model.sample(1, seed=0)[0].tobytes()
     assert describe(tmp_path / "m").stores_memory
+
+
+def test_format_1_is_bounded_although_it_holds_no_image(tmp_path):
+    shutil.copytree(FORMAT_1, tmp_path / "m")
+    edit(tmp_path / "m", lambda d: d["scale_sizes"].__setitem__(-1, [10_000, 10_000]))
+    with pytest.raises(CheckpointError, match=r"scale_sizes ends over 1e\+06 pixels, unheard of in format 1"):
+        SinGAN.from_pretrained(tmp_path / "m")
 
 
 def test_newer_format_says_which_version_reads_it(saved):
