@@ -107,7 +107,7 @@ class Description:
         if not sizes or len(amps) != len(sizes):
             raise CheckpointError(f"it lists {len(sizes)} scales and {len(amps)} noise amplitudes")
         # A scale costs time and memory by its size: none is larger than the image that is in the file.
-        if any(a > b for small, large in pairwise([*sizes, learned or sizes[-1]]) for a, b in zip(small, large)):  # noqa: B905
+        if any(h > height or w > width for (h, w), (height, width) in pairwise([*sizes, learned or sizes[-1]])):
             raise CheckpointError("scale_sizes does not grow up to learned_size")
         if learned is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
             raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")

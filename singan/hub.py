@@ -138,14 +138,17 @@ def find(
             f"There is no model {where!r}: it is no folder, none of the shipped ones ({names}), and not of the form "
             "user/name for one on the Hub; check the path."
         )
-    return download(
-        where,
-        revision=revision,
-        token=token,
-        cache_dir=cache_dir,
-        local_files_only=local_files_only,
-        force_download=force_download,
-    )
+    try:
+        return download(
+            where,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            force_download=force_download,
+        )
+    except HubError as error:
+        raise HubError(f"{where} is no folder here, and of the Hub: {error}") from error
 
 
 def shipped() -> list[str]:

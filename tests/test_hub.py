@@ -352,13 +352,10 @@ for attempt in (lambda: singan.SinGAN.from_pretrained(repo_id), lambda: hub.push
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        ({"HF_HUB_OFFLINE": "1"}, ["alice/tiles needs the network and HF_HUB_OFFLINE is set"] * 2),
+        ({"HF_HUB_OFFLINE": "1"}, ["needs the network and HF_HUB_OFFLINE is set"] * 2),
         (
             {"HF_ENDPOINT": "http://127.0.0.1:9"},
-            [
-                "http://127.0.0.1:9 cannot be reached, and alice/tiles was not",
-                "The exchange with http://127.0.0.1:9 failed",
-            ],
+            ["alice/tiles is no folder here, and of the Hub: http://127.0.0.1:9 cannot be reached", "failed (Connect"],
         ),
     ],
 )
@@ -368,7 +365,7 @@ def test_without_a_network(folder, tmp_path, monkeypatch, environment, told):
         monkeypatch.setenv(name, value)
     done = subprocess.run([sys.executable, "-c", OFFLINE, str(folder)], capture_output=True, text=True, timeout=120)
     lines = done.stdout.splitlines()
-    assert len(lines) == 2 and all(line.startswith(start) for line, start in zip(lines, told, strict=True)), done
+    assert len(lines) == 2 and all(part in line for line, part in zip(lines, told, strict=True)), done
     assert "secret-token" not in done.stdout + done.stderr
 
 

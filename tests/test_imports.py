@@ -153,7 +153,9 @@ def test_only_the_app_imports_the_user_interface():
         ("spaces", {"singan.ui", "app"}),
         ("typer", {"singan.cli"}),
         ("rich", {"singan.cli"}),
+        ("huggingface_hub", {"singan.hub", "singan.model"}),
         ("pickle", set()),
+        ("pickletools", {"singan.torchfile"}),  # which reads pickles, and runs nothing
     ],
 )
 def test_library_is_imported_only_where_it_belongs(library, homes):
