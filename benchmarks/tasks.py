@@ -85,9 +85,8 @@ def super_resolution(out, score):
 
 
 def masks(out, score):
-    print(
-        "| picture | task | naive sifid in the mask | automatic: scale, sifid, s | sifid at all scales |\n|---|---|---|---|---|"
-    )
+    print("| picture | task | naive sifid in the mask | automatic: scale, sifid, s | sifid at all scales |")
+    print("|---|---|---|---|---|")
     jobs = [
         (singan.harmonize, name, DATA / "harmonize" / f"{name}.jpg", DATA / "harmonize" / f"{name}_naive", ".jpg", 7)
         for name in ("oil_tree", "pencil_tree", "scream")
@@ -132,9 +131,10 @@ def paint(out, score):
             sifid_inside(image, model.real, None, score)
             for image in (painting.resize(best.size, Image.Resampling.BICUBIC), best, *strip)
         )
+        lost_and_sifid = [f"{i.info['lost']:.2f}/{v:.0f}" for i, v in zip(strip, each, strict=True)]
         print(
             f"| {name} | {best.info['scale']} | {best.info['lost']:.2f} | {before:.0f} | {ours:.1f} | {took:.1f} | "
-            f"{' '.join(f'{image.info['lost']:.2f}/{v:.0f}' for image, v in zip(strip, each, strict=True))} |",
+            f"{' '.join(lost_and_sifid)} |",
             flush=True,
         )
         contact_sheet([[painting, model.training_image, best], strip], out / f"{name}.png")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from singan.errors import (
         CheckpointError,
         ConfigError,
+        HubError,
         ImageError,
         ImageWarning,
         SinGANError,
@@ -45,6 +46,7 @@ __all__ = [
     "PRESETS",
     "CheckpointError",
     "ConfigError",
+    "HubError",
     "ImageError",
     "ImageWarning",
     "SinGAN",
@@ -76,6 +78,7 @@ _HOME = {
     "TrainConfig": "config",
     "CheckpointError": "errors",
     "ConfigError": "errors",
+    "HubError": "errors",
     "ImageError": "errors",
     "ImageWarning": "errors",
     "SinGANError": "errors",

@@ -70,9 +70,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if field.name == "betas":
-                object.__setattr__(self, "betas", tuple(self.betas))
-            elif str(field.type).startswith("tuple"):
+            if str(field.type).startswith("tuple"):
                 value = getattr(self, field.name)
                 value = tuple(value) if isinstance(value, Iterable) else (value,)
                 object.__setattr__(self, field.name, value)
@@ -96,10 +94,10 @@ class TrainConfig:
             self._check_range("crop_size", 2 * self.layers + 2, 8192, int)
         for name in ("residual", "noise_padding", "warm_start", "mixed_precision", "grey_noise"):
             if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; it is True or False.")
+                raise ConfigError(f"{name} is {_short(getattr(self, name))}; it is True or False.")
         for name, choices in (("norm", ("none", "batch")), ("lr_decay", ("linear", "step"))):
             if getattr(self, name) not in choices:
-                raise ConfigError(f"{name} is {getattr(self, name)!r}; choose one of {choices}.")
+                raise ConfigError(f"{name} is {_short(getattr(self, name))}; choose one of {choices}.")
         if len(self.betas) != 2:
             raise ConfigError(f"betas has {len(self.betas)} values; Adam takes two.")
         if self.max_size < self.min_size:
@@ -115,10 +113,11 @@ class TrainConfig:
         if not 1 <= len(values) <= 32:
             raise ConfigError(f"{name} lists {len(values)} values; give 1 to 32, one a scale, coarsest first.")
         for one in values:
-            if isinstance(one, bool) or not isinstance(one, kind) or not math.isfinite(one):
-                raise ConfigError(f"{name} is {one!r}; it takes {'whole ' if kind is int else ''}numbers.")
+            if isinstance(one, bool) or not isinstance(one, kind) or abs(one) == math.inf or one != one:
+                raise ConfigError(f"{name} is {_short(one)}; it takes {'whole ' if kind is int else ''}numbers.")
             if not low <= one <= high:
-                raise ConfigError(f"{name} is {one:g}; it goes from {low:g} to {high:g}.")
+                shown = max(-1e300, min(one, 1e300))  # a longer integer has no :g
+                raise ConfigError(f"{name} is {shown:g}; it goes from {low:g} to {high:g}.")
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> TrainConfig:
@@ -132,16 +131,26 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`; every field must be there, and no other."""
-        names = {field.name for field in fields(cls)}
-        if not isinstance(values, dict) or set(values) != names:
-            odd = sorted(names ^ set(values)) if isinstance(values, dict) else type(values).__name__
-            raise ConfigError(f"The stored settings are not those of this version; they differ in {odd}.")
+        """The inverse of `to_dict`. A field that is not there takes its default; one that is not known is refused.
+
+        So files stay readable when a field is added, as long as its default is what was done before.
+        """
+        if not isinstance(values, dict):
+            raise ConfigError(f"The stored settings are {_short(values)}; they are an object of names and values.")
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ConfigError(f"The stored settings have {_short(unknown[0])}, unknown to this version: update singan.")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values: tuples as lists."""
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+
+def _short(value: object) -> str:
+    """`value` as messages show it."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 PRESETS: dict[str, TrainConfig] = {

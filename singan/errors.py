@@ -24,6 +24,10 @@ class CheckpointError(SinGANError):
     """A saved model or resume state is missing, damaged, or belongs to another run."""
 
 
+class HubError(SinGANError):
+    """The Hugging Face Hub could not be reached, or refused; what was asked for was not done, not even in part."""
+
+
 class TrainingError(SinGANError):
     """Training could not go on. `model` holds the scales finished before it, or None if there are none."""
 

@@ -1,15 +1,10 @@
-"""SinGAN: a trained pyramid of generators; sampling, saving and loading. Knows nothing of training.
-
-A model directory holds config.json, model.safetensors and preview.png. config.json describes all that
-model.safetensors must hold, and nothing in either is believed before it is checked against the other.
-"""
+"""SinGAN: a trained pyramid of generators; sampling, saving and loading. Knows nothing of training."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,24 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from huggingface_hub import ModelCard, ModelHubMixin
 from PIL import Image
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as safetensors_bytes
 
-from singan import __version__
+from singan import checkpoint, hub
+from singan.checkpoint import CURVE, Description, noise_size, voting_scales
 from singan.config import TrainConfig, at_scale
-from singan.errors import CheckpointError, ConfigError
+from singan.errors import ConfigError
 from singan.files import atomic_path
 from singan.image import image_to_tensor, tensor_to_image
 from singan.networks import PatchNet, half_precision
-from singan.patches import MAX_PIXELS, vote
+from singan.patches import vote
 from singan.pyramid import resize
 
-FORMAT_VERSION = 2
-CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE = "config.json", "model.safetensors", "preview.png"
-MAX_CONFIG_BYTES = 1_000_000
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
-CURVE = 10  # parts of the variation curve
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
 
 
@@ -58,12 +49,6 @@ def make_generator(config: TrainConfig, scale: int) -> PatchNet:
     width = at_scale(config.width, scale)
     squash = config.norm == "batch"  # published: tanh, then the residual is added
     return PatchNet(3, width, 3, config.layers, config.norm, squash=squash)
-
-
-def noise_size(size: tuple[int, int], config: TrainConfig) -> tuple[int, int]:
-    """Noise is drawn for the image alone, or for its padding too."""
-    extra = 2 * config.layers if config.noise_padding else 0
-    return size[0] + extra, size[1] + extra
 
 
 def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, rng: torch.Generator) -> torch.Tensor:
@@ -96,7 +81,7 @@ def refine(
 
 
 @dataclass
-class SinGAN:
+class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whose saving removes it first: both replaced
     """A trained pyramid. Made by `singan.train` and `SinGAN.from_pretrained`.
 
     `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `variation_curve` the
@@ -233,64 +218,121 @@ class SinGAN:
         self.memory = [real.to(chosen) for real in self.memory]
         return self
 
-    def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:
-        """Write config.json, model.safetensors and preview.png, each whole or not at all. Returns the directory."""
+    def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:  # type: ignore[override]
+        """Write config.json, model.safetensors, preview.png and README.md, each whole or not at all.
+
+        README.md is the model card; one that was edited by hand stays. `info["photo"]` may give the title, author,
+        license (as the Hub calls it: cc0-1.0) and source of the picture. Returns the directory. Raises
+        `CheckpointError`, before anything is written, if `info` holds anything but lines of text and numbers.
+        """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        image = torch.from_numpy(np.array(tensor_to_image(self.real)))
-        weights = safetensors_bytes(_tensors(self.generators, self.z_star, image))
-        described = {
-            "format_version": FORMAT_VERSION,
-            "singan_version": __version__,
-            "learned_size": list(image.shape[:2]),
-            "scale_sizes": [list(size) for size in self.scale_sizes],
-            "noise_amps": self.noise_amps,
-            "variation_curve": self.variation_curve,
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
-            "config": self.config.to_dict(),
-            "info": self.info,
-        }
-        with atomic_path(folder / PREVIEW_FILE) as part:
-            self.reconstruct().save(part, "PNG")
-        with atomic_path(folder / WEIGHTS_FILE) as part:
-            part.write_bytes(weights)
-        with atomic_path(folder / CONFIG_FILE) as part:
-            part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+        by_hand = hub.card_is_edited(folder)  # asked while the config.json that it was made from is there
+        described = self._description()
+        checkpoint.write(folder, described, self._tensors(described), self.reconstruct())
+        if not by_hand:
+            with atomic_path(folder / checkpoint.CARD_FILE) as part:
+                part.write_bytes(hub.model_card(described, folder.resolve().name).encode())
         return folder
 
     @classmethod
-    def from_pretrained(cls, directory: str | os.PathLike[str], *, device: str | torch.device | None = None) -> SinGAN:
-        """Load a model directory. Raises `CheckpointError` unless both files agree to the last tensor."""
-        folder = Path(directory)
-        described = _read_config(folder)
-        try:
-            config = TrainConfig.from_dict(described["config"])
-            height, width = (int(side) for side in described["learned_size"])
-            sizes = [(int(h), int(w)) for h, w in described["scale_sizes"]]
-            amps = [float(amp) for amp in described["noise_amps"]]
-            curve = [float(v) for v in described["variation_curve"]]
-            info = dict(described["info"])
-        except (KeyError, TypeError, ValueError, ConfigError) as error:
-            raise CheckpointError(f"{folder / CONFIG_FILE} is not a SinGAN configuration: {error}") from None
-        if not (1 <= len(sizes) <= 32 and len(amps) == len(sizes) and all(map(math.isfinite, amps))):
-            raise CheckpointError(f"{folder / CONFIG_FILE} lists {len(sizes)} scales and {len(amps)} amplitudes.")
-        if len(curve) != CURVE + 1 or not all(0 <= v <= 1 for v in curve):
-            raise CheckpointError(f"{folder / CONFIG_FILE} needs a variation_curve of {CURVE + 1} numbers in [0, 1].")
-        if any(not 1 <= side <= 10_000 for size in [*sizes, (height, width)] for side in size):
-            raise CheckpointError(f"{folder / CONFIG_FILE} has a scale over 10000 px; it is damaged.")
-        with torch.device("meta"):  # shapes only: no memory is taken for what has not been checked
-            generators = [make_generator(config, k) for k in range(len(sizes))]
-            z_star = torch.empty(1, 3, *noise_size(sizes[0], config))
-            image = torch.empty(height, width, 3, dtype=torch.uint8)
-            expected = _tensors(generators, z_star, image)
-        tensors = _read_weights(folder, expected, described.get("weights_sha256"))
-        generators = [make_generator(config, k) for k in range(len(sizes))]
+    def from_pretrained(  # type: ignore[override]
+        cls,
+        where: str | os.PathLike[str],
+        *,
+        revision: str | None = None,
+        token: str | bool | None = None,
+        cache_dir: str | os.PathLike[str] | None = None,
+        local_files_only: bool = False,
+        force_download: bool = False,
+        device: str | torch.device | None = None,
+    ) -> SinGAN:
+        """Load a model: from a folder, by the name of a shipped one ("skyline"), or from the Hub ("user/name").
+
+        An existing folder comes first. `revision` is a branch, tag or commit on the Hub; `token`, `cache_dir`,
+        `local_files_only` and `force_download` are those of `huggingface_hub.snapshot_download`. Raises
+        `CheckpointError` if there is no such model or its files do not agree to the last tensor, `HubError` if the
+        Hub did not give it.
+        """
+        folder = hub.find(
+            os.fspath(where),
+            revision=revision,
+            token=token,
+            cache_dir=None if cache_dir is None else Path(cache_dir),
+            local_files_only=local_files_only,
+            force_download=force_download,
+        )
+        described, tensors = checkpoint.read(folder)
+        generators = [make_generator(described.config, k) for k in range(len(described.scale_sizes))]
         for k, generator in enumerate(generators):
             fill(generator, tensors, f"scales.{k}.")
             generator.requires_grad_(False)
-        real = image_to_tensor(Image.fromarray(tensors["image"].numpy()))
-        model = cls(config, sizes, generators, amps, curve, tensors["z_star"], real, info)
+        pixels = tensors.get("image", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
+        model = cls(
+            described.config,
+            described.scale_sizes,
+            generators,
+            described.noise_amps,
+            described.variation_curve,
+            tensors["z_star"],
+            image_to_tensor(Image.fromarray(pixels.numpy())),
+            described.info,
+        )
+        if "image" not in tensors:  # format 1: the reconstruction stands in
+            model.real = image_to_tensor(model.reconstruct())
+        if described.stores_memory:
+            model.memory = [tensors[f"memory.{k}"] for k in range(len(model.memory))]
         return model.to(pick_device(device))
+
+    def push_to_hub(  # type: ignore[override]
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str | None = None,
+    ) -> hub.Pushed:
+        """Upload this model to the Hub as `user/name`, made if need be; see `hub.push`. Raises `HubError`."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return hub.push(
+                Path(folder),
+                repo_id,
+                private=private,
+                token=token,
+                revision=revision,
+                create_pr=create_pr,
+                commit_message=commit_message,
+            )
+
+    def generate_model_card(self, where: str) -> ModelCard:
+        """The model card; `where` is what its code snippet loads."""
+        return ModelCard(hub.model_card(self._description(), where))
+
+    def _description(self) -> Description:
+        height, width = self.real.shape[2:]
+        computed = [self.real_at(k) for k in range(len(self.memory))]
+        description = Description(
+            config=self.config,
+            scale_sizes=self.scale_sizes,
+            noise_amps=self.noise_amps,
+            variation_curve=self.variation_curve,
+            learned_size=(height, width),
+            stores_memory=not all(map(torch.equal, self.memory, computed)),
+            info=self.info,
+        )
+        return description.checked()
+
+    def _tensors(self, described: Description) -> dict[str, torch.Tensor]:
+        """What model.safetensors holds."""
+        tensors = {"z_star": self.z_star, "image": torch.from_numpy(np.array(tensor_to_image(self.real)))}
+        if described.stores_memory:
+            tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
+        for k, generator in enumerate(self.generators):
+            tensors |= {f"scales.{k}.{name}": value for name, value in generator.state_dict().items()}
+        return tensors
 
     def size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of `scale` in an image that is `size` at the finest scale."""
@@ -332,72 +374,7 @@ def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:
     return float(samples.mean(1).std(0).mean() / real.mean(1).std().clamp_min(1e-6))
 
 
-def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
-    """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
-    votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_PIXELS for k, (h, w) in enumerate(sizes)]
-    return [*votes, False].index(False)
-
-
 def fill(network: PatchNet, tensors: Mapping[str, torch.Tensor], prefix: str) -> None:
     """Load into `network` those of `tensors` whose names start with `prefix`."""
     weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     network.load_state_dict(weights, strict=True)
-
-
-def _tensors(generators: list[PatchNet], z_star: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What model.safetensors holds; `image` is (H, W, 3), 8 bits."""
-    tensors = {"z_star": z_star, "image": image}
-    for k, generator in enumerate(generators):
-        tensors |= {f"scales.{k}.{name}": value.detach() for name, value in generator.state_dict().items()}
-    return {name: value if value.is_meta else value.cpu().contiguous() for name, value in tensors.items()}
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise CheckpointError(f"{path} has {path.stat().st_size} bytes; no {CONFIG_FILE} has over a million.")
-    try:
-        described = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON ({error}); save or download the model again.") from None
-    if not isinstance(described, dict) or not isinstance(described.get("format_version"), int):
-        raise CheckpointError(f"{path} is not a SinGAN configuration: it has no format_version.")
-    if described["format_version"] != FORMAT_VERSION:
-        raise CheckpointError(
-            f"{path} has format {described['format_version']}, written by singan "
-            f"{described.get('singan_version')}; this version reads format {FORMAT_VERSION}: update singan."
-        )
-    return described
-
-
-def _read_weights(folder: Path, expected: dict[str, torch.Tensor], sha256: object) -> dict[str, torch.Tensor]:
-    """The tensors of model.safetensors, if they are just those expected; checked before memory is taken."""
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
-    size, need = path.stat().st_size, sum(t.numel() * t.element_size() for t in expected.values())
-    if not need < size < need + 1_000_000:
-        raise CheckpointError(
-            f"{path} has {size} bytes where {CONFIG_FILE} needs {need}; the two do not belong together."
-        )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise CheckpointError(f"{path} is not the file that {CONFIG_FILE} was saved with; save or download both again.")
-    try:
-        with safe_open(path, "pt") as file:
-            if set(file.keys()) != set(expected):
-                odd = sorted(set(file.keys()) ^ set(expected))[:3]
-                raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {', '.join(odd)}.")
-            for name, blank in expected.items():
-                view = file.get_slice(name)
-                kind = "U8" if blank.dtype == torch.uint8 else "F32"
-                if view.get_shape() != list(blank.shape) or view.get_dtype() != kind:
-                    raise CheckpointError(f"{path}: {name} has shape {view.get_shape()}, not {list(blank.shape)}.")
-            tensors = {name: file.get_tensor(name) for name in expected}
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({error}); save or download the model again.") from None
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")
-    return tensors

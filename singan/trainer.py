@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from PIL import Image
 
 from singan import __version__, resume
+from singan.checkpoint import CURVE
 from singan.config import TrainConfig, at_scale
 from singan.errors import TrainingError
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.losses import CriticLoss, composition_loss, critic_loss, critic_loss_published
 from singan.model import (
-    CURVE,
     SinGAN,
     diversity,
     draw_noise,

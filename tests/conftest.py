@@ -1,9 +1,18 @@
 """What tests share: a tiny picture and model, and for the app's tests tiny pyramids and the app on a free port."""
 
 import os
+import tempfile
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # as app.py does, before gradio is imported
+from loopback_hub import ENDPOINT, Hub
+
+# Read when gradio and huggingface_hub are imported. No test talks to the real Hub, or finds anybody's token.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+os.environ["HF_HUB_DISABLE_XET"] = "1"
+os.environ["HF_ENDPOINT"] = ENDPOINT
+os.environ["HF_HOME"] = tempfile.mkdtemp()
+os.environ.pop("HF_TOKEN", None)
 
 import numpy as np
 import pytest
@@ -27,6 +36,20 @@ def tiny_config() -> singan.TrainConfig:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_picture, tiny_config) -> singan.SinGAN:
     return singan.train(tiny_picture, tiny_config, seed=1)
+
+
+@pytest.fixture(scope="session")
+def loopback_hub():
+    return Hub()
+
+
+@pytest.fixture
+def hub_server(loopback_hub, tmp_path, monkeypatch):
+    """An empty Hub, and a client that has no cache and is logged in as alice."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_TOKEN", "alice-token")
+    loopback_hub.reset()
+    return loopback_hub
 
 
 @pytest.fixture(scope="session")

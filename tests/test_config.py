@@ -1,7 +1,8 @@
 """Settings: ranges, presets, JSON."""
 
 import json
-from dataclasses import FrozenInstanceError
+import math
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -64,6 +65,10 @@ def test_paper_is_the_published_method():
         ({"lr_decay": "cosine"}, "lr_decay is 'cosine'; choose one of"),
         ({"residual": 1}, "residual is 1; it is True or False"),
         ({"betas": (0.5,)}, "betas has 1 values; Adam takes two"),
+        ({"betas": None}, "betas is None; it takes numbers"),
+        ({"layers": 10**4000}, "layers is 1e.300; it goes from 2 to 16"),
+        ({"alpha": math.inf}, "alpha is inf; it takes numbers"),
+        ({"norm": "x" * 10**6}, "norm is 'x{56}...; choose one of"),
         ({"norm": "batch"}, 'norm "batch" needs whole images: set crop_size to None'),
     ],
 )
@@ -79,7 +84,18 @@ def test_unknown_names_are_refused():
         TrainConfig.preset("fast", stepps=3)
 
 
-@pytest.mark.parametrize("broken", [{"steps": [1]}, TrainConfig().to_dict() | {"extra": 1}, None])
-def test_stored_settings_of_another_version_are_refused(broken):
-    with pytest.raises(ConfigError, match="not those of this version"):
-        TrainConfig.from_dict(broken)
+def test_stored_settings_from_before_a_field_was_added_take_its_default():
+    stored = TrainConfig.preset("best").to_dict()
+    del stored["width"], stored["crop_size"]
+    loaded = TrainConfig.from_dict(stored)
+    assert loaded == replace(TrainConfig.preset("best"), width=TrainConfig().width, crop_size=TrainConfig().crop_size)
+
+
+def test_stored_settings_of_a_later_version_are_refused():
+    with pytest.raises(ConfigError, match="The stored settings have 'extra', unknown to this version: update singan"):
+        TrainConfig.from_dict(TrainConfig().to_dict() | {"extra": 1})
+
+
+def test_stored_settings_that_are_no_object_are_refused():
+    with pytest.raises(ConfigError, match="The stored settings are None; they are an object"):
+        TrainConfig.from_dict(None)

@@ -6,7 +6,7 @@ import singan
 from singan.errors import TrainingError
 
 
-@pytest.mark.parametrize("name", ["ImageError", "ConfigError", "CheckpointError", "TrainingError"])
+@pytest.mark.parametrize("name", ["ImageError", "ConfigError", "CheckpointError", "HubError", "TrainingError"])
 def test_every_error_is_caught_as_singan_error(name):
     with pytest.raises(singan.SinGANError, match="^what and why$"):
         raise getattr(singan, name)("what and why")

@@ -1,5 +1,6 @@
 """The shipped pyramids load, sample, say where their photograph is from, and stay small."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,28 @@ def test_shipped_pyramid_samples(folder):
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
+def test_shipped_files_are_what_save_pretrained_writes(folder, tmp_path):
+    again = singan.SinGAN.from_pretrained(folder.name).save_pretrained(tmp_path / folder.name)
+    for name in ("README.md", "model.safetensors"):
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+    new, old = (json.loads((path / "config.json").read_text(encoding="utf-8")) for path in (again, folder))
+    assert new | {"singan_version": old["singan_version"]} == old
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_card_names_licence_and_source(folder):
     _, front, text = (folder / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     card = yaml.safe_load(front)
     assert card["license"] in ("cc0-1.0", "public-domain") and card["library_name"] == "singan"
     assert card["pipeline_tag"] == "unconditional-image-generation"
-    assert "| source |" in text and f'from_pretrained("pretrained/{folder.name}")' in text
+    assert "| source |" in text
     with Image.open(folder / "preview.png") as preview:
         assert preview.size == singan.SinGAN.from_pretrained(folder).image_size[::-1]
+
+
+def test_code_in_a_card_runs_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = (ROOT / "skyline" / "README.md").read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    exec(code, {})
+    with Image.open("sample.png") as sample:
+        assert sample.size == (250, 141)

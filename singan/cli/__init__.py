@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from singan import __version__
-from singan.cli import models, tasks
+from singan.cli import hub, models, tasks
 from singan.cli.common import Interrupted
 from singan.errors import SinGANError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for group in (models, tasks):
+for group in (models, tasks, hub):
     for name, command in group.COMMANDS.items():
         app.command(name)(command)
 

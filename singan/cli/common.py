@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Directory, shipped name, or USER/NAME on the Hub.")]
+Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
 
 

@@ -15,6 +15,8 @@ from singan.cli.common import (
     AsJson,
     Force,
     Interrupted,
+    Model,
+    Revision,
     Seed,
     clock,
     noted,
@@ -95,8 +97,9 @@ def train(
 
 
 def sample(
-    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    where: Model,
     out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")],
+    revision: Revision = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
     start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
@@ -105,7 +108,7 @@ def sample(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Sample from the model in MODEL_DIR: sample K is drawn with seed --seed + K and named after it."""
+    """Sample from MODEL: sample K is drawn with seed --seed + K and named after it."""
     height_width = parse_size(size)
     paths = [out / f"sample-{seed + k}.png" for k in range(n)]
     taken = next((path for path in paths if path.exists()), None)
@@ -115,7 +118,7 @@ def sample(
     from singan.files import save_png
     from singan.model import SinGAN
 
-    model = SinGAN.from_pretrained(model_dir)
+    model = SinGAN.from_pretrained(where, revision=revision)
     start = time.perf_counter()
     for k, path in enumerate(paths):
         image = model.sample(1, size=height_width, start_scale=start_scale, variation=variation, seed=seed + k)[0]
@@ -130,20 +133,21 @@ def sample(
         if not as_json:
             typer.echo(str(path))
     if as_json:
-        result = {"model": str(model_dir), "samples": [str(path) for path in paths], "seed": seed}
+        result = {"model": where, "samples": [str(path) for path in paths], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
         print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
 
 def info(
-    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    where: Model,
+    revision: Revision = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what the model in MODEL_DIR is and how it was trained."""
+    """Say what MODEL is and how it was trained."""
     from singan.model import SinGAN
 
-    model = SinGAN.from_pretrained(model_dir)
-    facts = {"model": str(model_dir), **_facts(model)}
+    model = SinGAN.from_pretrained(where, revision=revision)
+    facts = {"model": where, **_facts(model)}
     if as_json:
         print_json(facts)
         return

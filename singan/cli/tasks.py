@@ -16,6 +16,7 @@ from singan.cli.common import (
     AsJson,
     Force,
     Interrupted,
+    Model,
     Seed,
     noted,
     parse_size,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from singan.model import SinGAN
     from singan.tasks import TaskEvent
 
-ModelDir = Annotated[str, typer.Argument(metavar="MODEL", help="Directory of a trained model.")]
 Out = Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by scale.")]
 Where = Annotated[
     str,
@@ -47,7 +47,7 @@ Variation = Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 in
 
 
 def sr(
-    source: Annotated[Path, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
+    source: Annotated[str, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
     out: Out,
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
     detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = 0.5,
@@ -68,7 +68,7 @@ def sr(
     from singan.trainer import iter_train
 
     with _task("sr", as_json, {"factor": factor, "preset": preset}) as result, noted(as_json) as notes:
-        if source.is_dir():
+        if not Path(source).is_file():
             model = SinGAN.from_pretrained(source)
         else:
             photo = load_image(source)
@@ -91,7 +91,7 @@ def sr(
 
 
 def harmonize(
-    model_dir: ModelDir,
+    model: Model,
     composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
     out: Out,
     mask: Mask = None,
@@ -103,17 +103,17 @@ def harmonize(
 ) -> None:
     """Make a pasted object look like part of the picture."""
     scales = parse_scale(scale)
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import harmonize
 
     with _task("harmonize", as_json) as result, noted(as_json) as notes:
-        images = harmonize(model, composite, mask, scale=scales, seed=seed, voting=_voting(no_voting))
+        images = harmonize(loaded, composite, mask, scale=scales, seed=seed, voting=_voting(no_voting))
     _save(result, images, out, as_json, notes)
 
 
 def edit(
-    model_dir: ModelDir,
+    model: Model,
     edited: Annotated[Path, typer.Argument(help="The training image, roughly edited.")],
     out: Out,
     mask: Annotated[Path, typer.Option(help="White where it was changed.")],
@@ -125,17 +125,17 @@ def edit(
 ) -> None:
     """Make a roughly edited picture seamless."""
     scales = parse_scale(scale)
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import edit
 
     with _task("edit", as_json) as result, noted(as_json) as notes:
-        images = edit(model, edited, mask, scale=scales, seed=seed, voting=_voting(no_voting))
+        images = edit(loaded, edited, mask, scale=scales, seed=seed, voting=_voting(no_voting))
     _save(result, images, out, as_json, notes)
 
 
 def paint2image(
-    model_dir: ModelDir,
+    model: Model,
     painting: Annotated[Path, typer.Argument(help="Clip-art, a sketch or a painting.")],
     out: Out,
     scale: Where = "auto",
@@ -148,13 +148,13 @@ def paint2image(
 ) -> None:
     """Turn a painting into a picture of the learned kind."""
     scales, height_width = parse_scale(scale), parse_size(size)
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import paint_to_image
 
     with _task("paint2image", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
         images = paint_to_image(
-            model,
+            loaded,
             painting,
             scale=scales,
             size=height_width,
@@ -167,7 +167,7 @@ def paint2image(
 
 
 def animate(
-    model_dir: ModelDir,
+    model: Model,
     out: Annotated[Path, typer.Option(help="File to write: .gif, .webp or .mp4.")],
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 100,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 10,
@@ -183,14 +183,14 @@ def animate(
 ) -> None:
     """Walk through the noise: a moving picture."""
     height_width = parse_size(size)
-    model = _load(model_dir, out, force, (".gif", ".webp", ".mp4"))
+    loaded = _load(model, out, force, (".gif", ".webp", ".mp4"))
 
     from singan.tasks import animate
 
     out.parent.mkdir(parents=True, exist_ok=True)
     with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
         animate(
-            model,
+            loaded,
             out,
             frames=frames,
             fps=fps,
@@ -208,7 +208,7 @@ def animate(
 
 
 def denoise(
-    model_dir: ModelDir,
+    model: Model,
     out: Out,
     noisy: Annotated[Path | None, typer.Argument(help="The noisy picture; by default what the model learned.")] = None,
     scale: Where = "auto",
@@ -221,17 +221,19 @@ def denoise(
 ) -> None:
     """Remove noise, with a model of the picture or, better, of a clean one of its kind."""
     scales = parse_scale(scale)
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import denoise
 
     with _task("denoise", as_json) as result, noted(as_json) as notes:
-        images = denoise(model, noisy, scale=scales, seed=seed, times=times, average=average, voting=_voting(no_voting))
+        images = denoise(
+            loaded, noisy, scale=scales, seed=seed, times=times, average=average, voting=_voting(no_voting)
+        )
     _save(result, images, out, as_json, notes)
 
 
 def retarget(
-    model_dir: ModelDir,
+    model: Model,
     out: Out,
     width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
     height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
@@ -242,19 +244,19 @@ def retarget(
     as_json: AsJson = False,
 ) -> None:
     """Make the picture wider or higher, with more of the same in it."""
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import retarget
 
     with _task("retarget", as_json, {"width": width, "height": height}) as result:
         options = {"start_scale": start_scale, "variation": variation, "seed": seed}
-        image = retarget(model, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
+        image = retarget(loaded, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
         image.info.update(task="retarget", width=width, height=height, **options)
     _save(result, [image], out, as_json, [])
 
 
 def variation(
-    model_dir: ModelDir,
+    model: Model,
     out: Out,
     n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
     start_scale: StartScale = 0,
@@ -264,12 +266,12 @@ def variation(
     as_json: AsJson = False,
 ) -> None:
     """Draw a heat map of how much each pixel varies from sample to sample."""
-    model = _load(model_dir, out, force)
+    loaded = _load(model, out, force)
 
     from singan.tasks import variation_map
 
     with _task("map", as_json) as result, _bar(as_json) as on_event:
-        image = variation_map(model, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
+        image = variation_map(loaded, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
     _save(result, [image], out, as_json, [])
 
 
@@ -299,12 +301,12 @@ def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> None:
         raise ConfigError(f"{min(there)} exists: {cure}.")
 
 
-def _load(model_dir: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> SinGAN:
+def _load(model: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> SinGAN:
     _refuse(out, force, kinds)
 
     from singan.model import SinGAN
 
-    return SinGAN.from_pretrained(model_dir)
+    return SinGAN.from_pretrained(model)
 
 
 @contextmanager

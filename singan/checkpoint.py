@@ -1,0 +1,332 @@
+"""A model on disk: config.json and model.safetensors as plain values, checked in full (docs/checkpoint.md).
+
+Nothing that a file says is believed before it is checked, and no memory is taken for what has not been checked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as safetensors_bytes
+
+from singan import __version__
+from singan.config import TrainConfig, at_scale
+from singan.errors import CheckpointError, ConfigError
+from singan.files import atomic_path
+from singan.image import MAX_PIXELS
+from singan.patches import MAX_PIXELS as MAX_VOTING_PIXELS
+
+FORMAT_VERSION = 2
+CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
+MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
+MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
+MAX_SCALES = 32
+MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
+CURVE = 10  # parts of the variation curve
+LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
+Size = tuple[int, int]  # (height, width)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What config.json says; the fields are those of `SinGAN`, or explained in docs/checkpoint.md."""
+
+    config: TrainConfig
+    scale_sizes: list[Size]
+    noise_amps: list[float]
+    variation_curve: list[float]
+    learned_size: Size | None  # of the training image; None in format 1, which does not hold it
+    stores_memory: bool = False  # the coarse training images cannot be computed from the learned one
+    info: dict[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+    format_version: int = FORMAT_VERSION
+    singan_version: str = __version__
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(math.prod(shape) for name, shape in tensor_shapes(self).items() if name.startswith("scales."))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As config.json holds it."""
+        return {
+            "format_version": self.format_version,
+            "singan_version": self.singan_version,
+            "learned_size": self.learned_size,
+            "scale_sizes": self.scale_sizes,
+            "noise_amps": self.noise_amps,
+            "variation_curve": self.variation_curve,
+            "stores_memory": self.stores_memory,
+            "weights_sha256": self.weights_sha256,
+            "config": self.config.to_dict(),
+            "info": self.info,
+        }
+
+    def checked(self) -> Description:
+        """This description as it will be read again. Raises `CheckpointError` if it would be refused."""
+        try:
+            return Description.from_dict(json.loads(json.dumps(self.to_dict(), allow_nan=False)))
+        except (CheckpointError, ConfigError, TypeError, ValueError) as error:
+            raise CheckpointError(f"The model cannot be saved: {_line(error)}.") from None
+
+    @classmethod
+    def from_dict(cls, described: Any) -> Description:
+        """The inverse of `to_dict`, of this format or an older one. Raises `CheckpointError` or `ConfigError`."""
+        if not isinstance(described, dict) or type(described.get("format_version")) is not int:
+            raise CheckpointError("it has no format_version")
+        version, writer = described["format_version"], _text(described.get("singan_version"), "singan_version")
+        if version > FORMAT_VERSION:
+            raise CheckpointError(
+                f"it has format {version}, which takes singan {writer} or later; this is {__version__} "
+                f"and reads up to format {FORMAT_VERSION}: update singan"
+            )
+        if version < 1:
+            raise CheckpointError(f"it has format {version}; the first one was 1")
+        new = {"learned_size", "stores_memory"} if version > 1 else set()
+        names = {"scale_sizes", "noise_amps", "variation_curve", "weights_sha256", "config", "info"} | new
+        missing = sorted(names - set(described))
+        if missing:
+            raise CheckpointError(f"it has no {missing[0]}")
+        stores_memory = described["stores_memory"] if version > 1 else True
+        if not isinstance(stores_memory, bool):
+            raise CheckpointError("stores_memory is neither true nor false")
+        sizes = [_size(size, "scale_sizes") for size in _list(described["scale_sizes"], "scale_sizes", MAX_SCALES)]
+        learned = _size(described["learned_size"], "learned_size") if version > 1 else None
+        amps = [_number(amp, "noise_amps", 0, 1e6) for amp in _list(described["noise_amps"], "noise_amps", MAX_SCALES)]
+        curve = _list(described["variation_curve"], "variation_curve", CURVE + 1)
+        if not sizes or len(amps) != len(sizes):
+            raise CheckpointError(f"it lists {len(sizes)} scales and {len(amps)} noise amplitudes")
+        # A scale costs time and memory by its size: none is larger than the image that is in the file.
+        if any(h > height or w > width for (h, w), (height, width) in pairwise([*sizes, learned or sizes[-1]])):
+            raise CheckpointError("scale_sizes does not grow up to learned_size")
+        if learned is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
+            raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")
+        if len(curve) != CURVE + 1:
+            raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
+        return cls(
+            config=TrainConfig.from_dict(described["config"]),
+            scale_sizes=sizes,
+            noise_amps=amps,
+            variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
+            learned_size=learned,
+            stores_memory=stores_memory,
+            info=_info(described["info"]),
+            weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
+            format_version=version,
+            singan_version=writer,
+        )
+
+
+def noise_size(size: Size, config: TrainConfig) -> Size:
+    """Noise is drawn for the image alone, or for its padding too."""
+    extra = 2 * config.layers if config.noise_padding else 0
+    return size[0] + extra, size[1] + extra
+
+
+def voting_scales(config: TrainConfig, sizes: list[Size]) -> int:
+    """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
+    votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_VOTING_PIXELS for k, (h, w) in enumerate(sizes)]
+    return [*votes, False].index(False)
+
+
+def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
+    """Name and shape of all that model.safetensors must hold: "image" is uint8, the others are float32."""
+    config, sizes = description.config, description.scale_sizes
+    shapes: dict[str, tuple[int, ...]] = {"z_star": (1, 3, *noise_size(sizes[0], config))}
+    if description.learned_size:
+        shapes["image"] = (*description.learned_size, 3)
+    if description.stores_memory:
+        shapes |= {f"memory.{k}": (1, 3, *sizes[k]) for k in range(voting_scales(config, sizes))}
+    for k in range(len(sizes)):
+        width = at_scale(config.width, k)
+        for i, (a, b) in enumerate(pairwise([3, *[width] * (config.layers - 1), 3])):
+            shapes |= {f"scales.{k}.convs.{i}.weight": (b, a, 3, 3), f"scales.{k}.convs.{i}.bias": (b,)}
+        for i in range(config.layers - 1 if config.norm == "batch" else 0):
+            shapes |= {f"scales.{k}.norms.{i}.weight": (width,), f"scales.{k}.norms.{i}.bias": (width,)}
+    return shapes
+
+
+def describe(folder: Path) -> Description:
+    """Read config.json. Raises `CheckpointError` if it is not there or describes no model."""
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES[CONFIG_FILE]:
+            raise CheckpointError(f"it has {size} bytes, over a million")
+        described = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_not_finite, parse_int=_integer)
+        return Description.from_dict(described)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON ({_line(error)}); save or download the model again.") from None
+    except (CheckpointError, ConfigError) as error:
+        raise CheckpointError(f"{path} is not a SinGAN configuration: {str(error).rstrip('.')}.") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+
+
+def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
+    """Read a model directory. Raises `CheckpointError` unless both files agree to the last tensor.
+
+    Files beside the two are not looked at. Symbolic links are followed: the Hub's cache is made of them, and what
+    they lead to passes the same checks.
+    """
+    description = describe(folder)
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
+    try:
+        return description, _read_weights(path, description)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged ({_line(error)}); save or download the model again.") from None
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+
+
+def write(folder: Path, description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> None:
+    """Write config.json, model.safetensors and preview.png, each whole or not at all.
+
+    Raises `CheckpointError`, before anything is written, if the model is too large.
+    """
+    weights = safetensors_bytes({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+    if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
+        raise CheckpointError(
+            f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower max_size or width."
+        )
+    described = replace(description, weights_sha256=hashlib.sha256(weights).hexdigest()).to_dict()
+    with atomic_path(folder / PREVIEW_FILE) as part:
+        preview.save(part, "PNG")
+    with atomic_path(folder / WEIGHTS_FILE) as part:
+        part.write_bytes(weights)
+    with atomic_path(folder / CONFIG_FILE) as part:
+        part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
+    shapes = tensor_shapes(description)
+    need = sum(math.prod(shape) * (1 if name == "image" else 4) for name, shape in shapes.items())
+    size, digest = path.stat().st_size, hashlib.sha256()
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+        if size > MAX_BYTES[WEIGHTS_FILE] or header > MAX_HEADER_BYTES or size != 8 + header + need:
+            raise CheckpointError(
+                f"{path} has {size} bytes where {CONFIG_FILE} asks for {need:.9g} and a header; "
+                "the two do not belong together."
+            )
+        file.seek(0)
+        while block := file.read(2**20):
+            digest.update(block)
+    if digest.hexdigest() != description.weights_sha256:
+        raise CheckpointError(f"{path} is not the file that {CONFIG_FILE} was saved with; save or download both again.")
+    with safe_open(path, "pt") as file:
+        names = set(file.keys())
+        if names != set(shapes):
+            odd = sorted(names ^ set(shapes))[0]
+            raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
+        for name, shape in shapes.items():
+            view, kind = file.get_slice(name), "U8" if name == "image" else "F32"
+            if (view.get_dtype(), tuple(view.get_shape())) != (kind, shape):
+                found = f"{view.get_dtype()} {list(view.get_shape())}"
+                raise CheckpointError(f"{path}: {name} is {found:.60}, not {kind} {list(shape)}.")
+        tensors = {name: file.get_tensor(name) for name in shapes}
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")
+    return tensors
+
+
+# --- values in config.json ------------------------------------------------------------------------
+
+
+def _info(value: Any) -> dict[str, Any]:
+    """How the model was trained: names of printable text, numbers, lists and objects of them."""
+    if not isinstance(value, dict):
+        raise CheckpointError("info is not an object of names and values")
+    for name, kind in INFO.items():
+        if name in value:
+            kind(value[name], name)
+    _plain(value, "info", depth=3)
+    return value
+
+
+def _plain(value: Any, name: str, depth: int) -> None:
+    """Nothing that breaks a terminal, a model card or arithmetic."""
+    if isinstance(value, (dict, list)):
+        if depth == 0 or len(value) > 100:
+            raise CheckpointError(f"{name} is too large or nested too deeply")
+        for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _plain(inner, _text(str(key), name), depth - 1)
+    elif isinstance(value, str):
+        _text(value, name)
+    elif value is not None and not isinstance(value, bool):
+        _number(value, name, -1e19, 1e19)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or len(value) > 1000 or not value.isprintable():
+        raise CheckpointError(f"{name} is not a line of printable text")
+    return value
+
+
+def _list(value: Any, name: str, longest: int) -> list[Any]:
+    if not isinstance(value, list) or len(value) > longest:
+        raise CheckpointError(f"{name} is not a list of at most {longest} values")
+    return value
+
+
+def _number(value: Any, name: str, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise CheckpointError(f"{name} holds something else than a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _size(value: Any, name: str) -> Size:
+    sides = _list(value, name, 2)
+    if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides) or math.prod(sides) > MAX_PIXELS:
+        raise CheckpointError(f"{name} holds something else than a (height, width) of at most {MAX_PIXELS:.0g} pixels")
+    return sides[0], sides[1]
+
+
+def _photo(value: Any, name: str) -> None:
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{name} is not an object of names and texts")
+    for key, inner in value.items():
+        _text(inner, _text(key, name))
+    if not LICENCE.fullmatch(value.get("license", "unknown")):
+        raise CheckpointError(f"license is {value['license']!r:.60}; give the Hub's identifier for it, as in cc0-1.0")
+
+
+INFO: dict[str, Any] = {  # what is known of info, all of it optional; later versions may add to it
+    "seed": lambda value, name: _number(value, name, -(2**63), 2**64),
+    "source_size": _size,
+    "seconds": lambda value, name: _number(value, name, 0, 1e9),
+    "device": _text,
+    "singan_version": _text,
+    "torch_version": _text,
+    "converted_from": _text,
+    "photo": _photo,
+}
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 30:  # to convert very many takes very long
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,160 @@
+"""Models of the published code (github.com/tamarott/SinGAN) as ours, with the networks of the preset `paper`."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from singan.checkpoint import CURVE, Description, tensor_shapes
+from singan.config import TrainConfig
+from singan.errors import CheckpointError, ConfigError
+from singan.image import image_to_tensor, tensor_to_image
+from singan.model import SinGAN, fill, make_generator
+from singan.torchfile import Record, read
+from singan.trainer import variation_curve
+
+MAX_COARSEST = 100_000  # pixels; the published code starts at some 1000
+FILES = ("Gs.pth", "Zs.pth", "reals.pth", "NoiseAmp.pth")
+
+
+def load_published(directory: str | os.PathLike[str]) -> SinGAN:
+    """The model that the published code saved in `directory`: Gs.pth, Zs.pth, reals.pth and NoiseAmp.pth.
+
+    The files are pickles, but nothing in them is run (singan/torchfile.py). Settings follow from the tensors; those
+    of the training, which are not stored, are the published ones. Running statistics of the batch norm are left
+    out: the published networks never leave training mode, and so use each image's own. Raises `CheckpointError`.
+    """
+    folder = Path(directory)
+    generators, noises, reals, amps = (_list(folder / name) for name in FILES)
+    count = len(generators)
+    if not 1 <= count <= min(len(reals), len(amps), len(noises)):
+        raise CheckpointError(
+            f"{folder} holds {count} generators, {len(noises)} noises, {len(reals)} images and {len(amps)} "
+            "amplitudes: one of the files is not of this model."
+        )
+    states = [_state(generator, f"{folder / FILES[0]}, scale {k}") for k, generator in enumerate(generators)]
+    images = [_image(real, f"{folder / FILES[2]}, scale {k}") for k, real in enumerate(reals[:count])]
+    sizes = [(image.shape[2], image.shape[3]) for image in images]
+    config = _config(states, sizes, folder)
+    z_star, noise_padding = _reconstruction_noise(noises[0], sizes[0], config.layers, folder / FILES[1])
+    config = replace(config, noise_padding=noise_padding)
+    noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
+    identity = [i / CURVE for i in range(CURVE + 1)]
+    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, sizes[-1]))
+    for k, state in enumerate(states):  # before memory is taken for networks of that width
+        if any(expected.get(f"scales.{k}.{name}") != tuple(weight.shape) for name, weight in state.items()):
+            raise CheckpointError(
+                f"{folder / FILES[0]}, scale {k}: its layers are not {config.layers} of 3x3 and one width."
+            )
+    networks = [make_generator(config, k) for k in range(count)]
+    for network, state in zip(networks, states, strict=True):
+        fill(network, state, "")
+        network.requires_grad_(False)
+    model = SinGAN(
+        config=config,
+        scale_sizes=sizes,
+        generators=networks,
+        noise_amps=noise_amps,
+        variation_curve=identity,
+        z_star=z_star,
+        real=image_to_tensor(tensor_to_image(images[-1])),
+        info={"converted_from": "Gs.pth of the published code"},
+    )
+    coarsest = replace(model, scale_sizes=sizes[:1], generators=networks[:1])
+    model.variation_curve = variation_curve(coarsest, images[0])
+    return model
+
+
+def _list(path: Path) -> list[Any]:
+    value = read(path)
+    if not isinstance(value, list):
+        raise CheckpointError(f"{path} holds no list, one element a scale: it is not of the published code.")
+    return value
+
+
+def _state(generator: Any, where: str) -> dict[str, torch.Tensor]:
+    """The weights of a published generator (head, body, tail) under our names."""
+    flat: dict[str, torch.Tensor] = {}
+    _flatten(generator, "", flat)
+    blocks = sorted({name.rpartition(".conv.")[0] for name in flat if ".conv." in name}, key=_order)
+    ours = {}
+    for kind in ("weight", "bias"):
+        for i, block in enumerate(blocks):
+            ours[f"convs.{i}.{kind}"] = flat.get(f"{block}.conv.{kind}")
+            ours[f"norms.{i}.{kind}"] = flat.get(f"{block}.norm.{kind}")
+        ours[f"convs.{len(blocks)}.{kind}"] = flat.get(f"tail.0.{kind}")
+    weights = {name: value.float() for name, value in ours.items() if value is not None}
+    if len(blocks) < 2 or len(weights) < len(ours) or not all(bool(w.isfinite().all()) for w in weights.values()):
+        raise CheckpointError(f"{where} is no generator of the published code: head, body, tail, finite numbers.")
+    return weights
+
+
+def _order(block: str) -> int:
+    """head, body.block1, body.block2, ..."""
+    number = block.removeprefix("body.block")
+    return int(number) if number.isdecimal() else 0
+
+
+def _flatten(module: Any, prefix: str, flat: dict[str, torch.Tensor]) -> None:
+    for kind in ("_parameters", "_modules"):
+        found = module.attributes.get(kind) if isinstance(module, Record) else None
+        for name, value in found.items() if isinstance(found, dict) else ():
+            if isinstance(value, torch.Tensor):
+                flat[f"{prefix}{name}"] = value
+            else:
+                _flatten(value, f"{prefix}{name}.", flat)
+
+
+def _image(value: Any, where: str) -> torch.Tensor:
+    if not isinstance(value, torch.Tensor) or value.ndim != 4 or value.shape[:2] != (1, 3):
+        raise CheckpointError(f"{where} is no image (1, 3, height, width).")
+    if not value.isfinite().all():
+        raise CheckpointError(f"{where} holds NaN or infinite values.")
+    return value.float()
+
+
+def _amplitude(value: Any, path: Path) -> float:
+    try:
+        amplitude = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        amplitude = math.nan
+    if not 0 <= amplitude < math.inf:
+        raise CheckpointError(f"{path} holds something else than noise amplitudes.")
+    return amplitude
+
+
+def _reconstruction_noise(value: Any, size: tuple[int, int], margin: int, path: Path) -> tuple[torch.Tensor, bool]:
+    """z* of scale 0, and whether there is noise around the image too: as trained for animation, else zeros."""
+    noise = _image(value, str(path))
+    if tuple(noise.shape[2:]) != (size[0] + 2 * margin, size[1] + 2 * margin):
+        raise CheckpointError(
+            f"{path}: the noise is {list(noise.shape[2:])}, not {list(size)} and {margin} px around it."
+        )
+    inner = noise[:, :, margin:-margin, margin:-margin].contiguous()
+    padded = bool(noise.count_nonzero() > inner.count_nonzero())
+    return (noise if padded else inner), padded
+
+
+def _config(states: list[dict[str, torch.Tensor]], sizes: list[tuple[int, int]], folder: Path) -> TrainConfig:
+    if math.prod(sizes[0]) > MAX_COARSEST:
+        raise CheckpointError(f"{folder / FILES[2]}: the coarsest image has over {MAX_COARSEST} px.")
+    widths = tuple(state["convs.0.weight"].shape[0] for state in states)
+    ratio = (min(sizes[0]) / min(sizes[-1])) ** (1 / max(1, len(sizes) - 1))
+    try:
+        return TrainConfig.preset(
+            "paper",
+            width=widths,
+            critic_width=widths,
+            layers=sum(name.startswith("convs.") for name in states[0]) // 2,
+            num_scales=len(sizes),
+            min_size=min(sizes[0]),
+            max_size=max(sizes[-1]),
+            scale_factor=min(0.95, max(0.1, ratio)),
+        )
+    except ConfigError as error:
+        raise CheckpointError(f"{folder} cannot be converted: {error}") from None

@@ -1,0 +1,346 @@
+"""Models on the Hugging Face Hub: the model card, push, pull, and what can go wrong with them in plain words."""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, snapshot_download
+from huggingface_hub.errors import (
+    DryRunError,
+    GatedRepoError,
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    LocalTokenNotFoundError,
+    OfflineModeIsEnabled,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from singan.checkpoint import CARD_FILE, CONFIG_FILE, MAX_BYTES, WEIGHTS_FILE, Description, describe, read
+from singan.config import PRESETS
+from singan.errors import CheckpointError, HubError, SinGANError
+
+SHIPPED = Path(__file__).parent.parent / "pretrained"  # in a checkout; an installed package brings none
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+FILES = list(MAX_BYTES)
+
+CARD = """---
+license: {licence}
+library_name: singan
+pipeline_tag: unconditional-image-generation
+tags:
+- singan
+- gan
+- single-image
+---
+
+# {title}
+
+A SinGAN pyramid that learned one picture, shown here as it remembers it:
+
+![The picture as the model remembers it](preview.png)
+
+| | |
+|---|---|
+{rows}
+
+```python
+import singan
+
+model = singan.SinGAN.from_pretrained({where})
+model.sample(1, seed=1)[0].save("sample.png")
+```
+"""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did. `changed`: a commit was made; else all files were there already. `url`: of the commit, or
+    of the pull request. `card_kept`: the card there was written by hand and is left as it is."""
+
+    url: str
+    commit: str
+    changed: bool
+    card_kept: bool
+
+
+def model_card(description: Description, where: str) -> str:
+    """The README.md of a model, made from its config.json; `where` is what its code snippet loads.
+
+    `info["photo"]` may hold title, author, license and source of the picture.
+    """
+    info = description.info
+    photo = {name: _cell(text) for name, text in info.get("photo", {}).items()}
+    licence = photo.get("license", "unknown")
+    title = photo.get("title", _cell(where.rpartition("/")[2]))
+    height, width = description.scale_sizes[-1]
+    preset = next((name for name, known in PRESETS.items() if known == description.config), "own settings")
+    facts = {
+        "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
+        "licence of the picture": licence,
+        "source": photo.get("source"),
+        "size": f"{width}x{height} px",
+        "scales": len(description.scale_sizes),
+        "parameters": f"{description.num_parameters:,}",
+        "preset": preset,
+        "seed": info.get("seed"),
+        "training": f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None,
+        "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
+    return CARD.format(licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
+
+
+def card_is_edited(folder: Path) -> bool:
+    """Whether the folder has a card that is not the one made from the config.json beside it, for whatever place."""
+    path = folder / CARD_FILE
+    if not path.is_file():
+        return False
+    try:
+        card = path.read_bytes().decode()
+        where = json.loads(card.partition("from_pretrained(")[2].partition(")\n")[0])
+        return card != model_card(describe(folder), where)
+    except (CheckpointError, ValueError, AttributeError, RecursionError):  # no model, no text, or no place in it
+        return True
+
+
+def find(
+    where: str,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    force_download: bool = False,
+) -> Path:
+    """The folder of a model: a local one, else the shipped one of that name, else the Hub's, downloaded.
+
+    Raises `CheckpointError` if there is no such model, `HubError` if the Hub did not give it.
+    """
+    local = Path(where) if Path(where).is_dir() or where not in shipped() else SHIPPED / where
+    if local.is_dir():
+        if revision is not None:
+            raise CheckpointError(f"{where} is a local folder, which has no revision {revision!r}: leave it out.")
+        return local
+    if not HUB_ID.fullmatch(where):
+        names = ", ".join(shipped()) or "none here: they come with the repository, not with the installed package"
+        raise CheckpointError(
+            f"There is no model {where!r}: it is no folder, none of the shipped ones ({names}), and not of the form "
+            "user/name for one on the Hub; check the path."
+        )
+    try:
+        return download(
+            where,
+            revision=revision,
+            token=token,
+            cache_dir=cache_dir,
+            local_files_only=local_files_only,
+            force_download=force_download,
+        )
+    except HubError as error:
+        raise HubError(f"{where} is no folder here, and of the Hub: {error}") from error
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with the repository."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG_FILE}"))
+
+
+def download(
+    repo_id: str,
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | Path | None = None,
+    local_files_only: bool = False,
+    force_download: bool = False,
+    files: list[str] = FILES,
+) -> Path:
+    """Fetch a model's own files, and no others, into the Hub's cache; returns their folder there.
+
+    What was fetched before is not fetched again, and is used as it is where there is no network. Raises `HubError`.
+    """
+    with _explained(repo_id, revision, token, local_files_only):
+        if not local_files_only:
+            try:
+                planned = snapshot_download(
+                    repo_id, revision=revision, token=token, cache_dir=cache_dir, allow_patterns=files, dry_run=True
+                )
+                needed = {CONFIG_FILE, WEIGHTS_FILE} & set(files) - {file.filename for file in planned}
+                if needed:
+                    raise HubError(f"{repo_id} is no SinGAN model: it has no {min(needed)}; check the name.")
+            except DryRunError:  # no network: what follows answers from the cache, or says what is wrong
+                planned = []
+            for file in planned:
+                size, limit = file.file_size or 0, MAX_BYTES[file.filename]
+                if size > limit:
+                    raise HubError(
+                        f"{file.filename} of {repo_id} has {size / 1e6:.0f} MB; no model of singan has over "
+                        f"{limit / 1e6:.0f}: it is not downloaded."
+                    )
+        return Path(
+            snapshot_download(
+                repo_id,
+                revision=revision,
+                token=token,
+                cache_dir=cache_dir,
+                local_files_only=local_files_only,
+                force_download=force_download,
+                allow_patterns=files,
+            )
+        )
+
+
+def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | bool | None = None) -> Path:
+    """Download a model into the new folder `out`, checked, whole or not at all.
+
+    Raises `HubError`; `CheckpointError` if `out` is taken or what came is not a model that can be used.
+    """
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise CheckpointError(f"{out} exists: choose another folder, or remove it first.")
+    if not HUB_ID.fullmatch(repo_id):
+        raise CheckpointError(f"{repo_id!r} is not of the form user/name; check the name.")
+    folder = download(repo_id, revision=revision, token=token)
+    _require_model(folder, repo_id)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".singan-") as part, _explained(repo_id, revision, token):
+        whole = Path(part) / "model"
+        whole.mkdir()
+        for name in FILES:
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, whole / name)
+        whole.rename(out)
+    return out
+
+
+def push(
+    folder: Path,
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+) -> Pushed:
+    """Upload the model in `folder` as one commit on the branch `revision`; a repository or branch is made if need be.
+
+    The card is the folder's if that was written by hand, else made anew; one written by hand on the Hub stays.
+    Nothing is overwritten that was pushed by someone else in between. Raises `HubError`; `CheckpointError` if the
+    folder holds no sound model.
+    """
+    description, _ = read(folder)
+    files = {name: folder / name for name in FILES if (folder / name).is_file()}
+    linked = next((name for name, path in files.items() if path.is_symlink()), None)
+    if linked:  # it could lead to anything that is no part of the model
+        raise CheckpointError(f"{folder / linked} is a symbolic link; put the file itself in its place.")
+    by_hand = card_is_edited(folder)
+    card = files[CARD_FILE].read_bytes() if by_hand else model_card(description, repo_id).encode()
+    with _explained(repo_id, revision, token):
+        api = HfApi(token=token)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        if private and not api.model_info(repo_id).private:
+            raise HubError(
+                f"{repo_id} exists and is public: choose another name, or make it private on its page first."
+            )
+        if revision is not None and not create_pr:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        before = api.model_info(repo_id, revision=revision)
+        with tempfile.TemporaryDirectory() as cache:
+            there = {file.rfilename for file in before.siblings or []}
+            theirs = [name for name in (CONFIG_FILE, CARD_FILE) if name in there]
+            card_kept = CARD_FILE in there and card_is_edited(
+                download(repo_id, revision=before.sha, token=token, cache_dir=cache, files=theirs)
+            )
+        contents: dict[str, bytes | Path] = {**files, CARD_FILE: card}
+        if card_kept:
+            del contents[CARD_FILE]
+        commit = api.create_commit(
+            repo_id,
+            [CommitOperationAdd(name, data) for name, data in contents.items()],
+            commit_message=commit_message or f"Upload a SinGAN model of {description.num_parameters:,} parameters",
+            revision=revision,
+            create_pr=create_pr,
+            parent_commit=before.sha,
+        )
+    return Pushed(commit.pr_url or commit.commit_url, commit.oid, commit.oid != before.sha, card_kept)
+
+
+def _require_model(folder: Path, repo_id: str) -> None:
+    try:
+        read(folder)
+    except CheckpointError as error:
+        raise CheckpointError(f"{repo_id} on the Hub cannot be used: {error}") from None
+
+
+@contextmanager
+def _explained(
+    repo_id: str, revision: str | None, token: str | bool | None, local_files_only: bool = False
+) -> Iterator[None]:
+    """Turn whatever the Hub's client raises into a `HubError` that says what to do. No address is quoted: it may
+    be a signed one."""
+    hub = constants.ENDPOINT
+    try:
+        yield
+    except SinGANError:
+        raise
+    except GatedRepoError as error:
+        raise HubError(f"{repo_id} is gated: ask for access on its page at {hub}, and log in.") from error
+    except RepositoryNotFoundError as error:
+        if token or (token is None and get_token()):
+            cure = "check the name, or whether your token may read it"
+        else:
+            cure = "check the name; for a private one log in with `hf auth login` or give a token"
+        raise HubError(f"There is no repository {repo_id} at {hub}, or it is private: {cure}.") from error
+    except RevisionNotFoundError as error:
+        raise HubError(f"{repo_id} has no revision {revision!r}; name a branch, a tag or a commit of it.") from error
+    except RemoteEntryNotFoundError as error:
+        raise HubError(f"{repo_id} changed while it was read; try again.") from error
+    except HFValidationError as error:
+        raise HubError(f"{repo_id!r} cannot be a repository of the Hub; check the name.") from error
+    except LocalTokenNotFoundError as error:
+        raise HubError("Nobody is logged in to the Hub: run `hf auth login`, or give a token.") from error
+    except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
+        if local_files_only or constants.HF_HUB_OFFLINE:
+            why = "local_files_only is set" if local_files_only else "HF_HUB_OFFLINE is set"
+            raise HubError(f"{repo_id} needs the network and {why}: leave that out once.") from error
+        raise HubError(
+            f"{hub} cannot be reached, and {repo_id} was not downloaded before: check the network."
+        ) from error
+    except HfHubHTTPError as error:
+        raise HubError(_refusal(error.response.status_code, repo_id, hub)) from error
+    except ValueError as error:  # the Hub looks at the first lines of a card before it takes it
+        raise HubError(f"{hub} refuses {repo_id}: {' '.join(str(error).split())[:300]}") from error
+    except Exception as error:  # httpx2, hf_xet and the disk have their own
+        if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error):
+            raise HubError("The disk is full: free some space and try again; nothing half-written is kept.") from error
+        if isinstance(error, OSError) and error.filename:
+            raise HubError(f"{error.filename}: {error.strerror}; check its permissions.") from error
+        raise HubError(f"The exchange with {hub} failed ({type(error).__name__}): check the network.") from error
+
+
+def _refusal(status: int, repo_id: str, hub: str) -> str:
+    if status == 401:
+        return f"{hub} does not know you: log in with `hf auth login`, or give a valid token."
+    if status == 403:
+        return f"{hub} refuses it (403): your token may not do this with {repo_id}; make one that may write to it."
+    if status in (409, 412):
+        return f"{repo_id} was changed by someone else in the meantime ({status}): look at it, then push again."
+    if status == 429:
+        return f"{hub} asks for fewer requests (429): wait some minutes and try again."
+    return f"{hub} answered with an error ({status}) for {repo_id}: try again later."
+
+
+def _cell(text: str) -> str:
+    """Text from a file as it may stand in a table of Markdown."""
+    return " ".join(re.sub(r"[|<>`\[\]]", " ", text).split())
