@@ -67,16 +67,21 @@ def _voters(size: tuple[int, int]) -> torch.Tensor:
     return (torch.tensor(rows)[:, None] * (size[1] - PATCH + 1) + torch.tensor(columns)).flatten()
 
 
-def distances_to(real: torch.Tensor, x: torch.Tensor, region: torch.Tensor | None = None) -> torch.Tensor:
+def distances_to(
+    real: torch.Tensor, x: torch.Tensor, region: torch.Tensor | None = None, at_most: int | None = None
+) -> torch.Tensor:
     """Mean squared difference of each patch of `x`, (1, 3, H, W), to its nearest one of `real`, (1, 3, h, w): (n,).
 
-    With a `region`, (1, 1, H, W), of the patches that touch what is over 0. No patch: one distance of 0.
+    With a `region`, (1, 1, H, W), of the patches that touch what is over 0; of `at_most` so many of them, evenly
+    spread. No patch: one distance of 0.
     """
     if min(*x.shape[2:], *real.shape[2:]) < PATCH:
         return torch.zeros(1, device=x.device)
     queries, keys = (F.unfold(image.float(), PATCH)[0].T for image in (x, real))
     if region is not None:
         queries = queries[F.max_pool2d(region.float(), PATCH, 1).flatten() > 0]
+    if at_most is not None and len(queries) > at_most:
+        queries = queries[torch.linspace(0, len(queries) - 1, at_most).long()]
     measure, parts = _measure(queries, keys)
     return torch.cat([measure(part).amin(1).clamp_min(0) for part in parts]) if parts else queries.new_zeros(1)
 

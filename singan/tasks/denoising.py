@@ -13,7 +13,7 @@ from singan.tasks.blending import Picture, fit
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 ROUNDS = (1, 1)
-KEEP = 1.5
+KEEP = 0.5
 MAX_TIMES = 10
 SAME = 0.02  # of the range [-1, 1]: below it the picture is the one that was learned
 
@@ -44,7 +44,7 @@ def denoise(
     if scale == "auto" and (x - model.real_at(model.num_scales - 1)).abs().mean() < SAME:
         scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
     settings = {"task": "denoise", "times": times}
-    first = Injection(x, ROUNDS, KEEP)
+    first = Injection(x, ROUNDS, KEEP, fine=True)
     images = run(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
     for _ in range(times - 1):
         again = []

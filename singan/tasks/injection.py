@@ -29,6 +29,8 @@ Scale = int | Sequence[int] | Literal["auto", "all"]
 
 MAX_COMPARISONS = 200_000_000  # of patches in one scale's voting, a second or two; beyond it a generator stands alone
 
+MAX_JUDGED = 20_000_000  # comparisons of patches by which the fit of a result is measured
+
 
 @dataclass(frozen=True)
 class TaskEvent:
@@ -50,7 +52,9 @@ class Injection:
     `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `rounds` of voting at the scale before the
     injection, at it, and so on. `completeness`: see `patches.vote`. `region`, (1, 1, H, W): only where it is over
     0 is voted and judged. `keep`: how much the loss of the input's structure weighs against misfit when the scale
-    is chosen. `finish` makes the result of what the pyramid returns, both (1, 3, H, W).
+    is chosen. `fine`: what has to go is fine, like noise, so that misfit is judged at the finest scale too.
+    `palette`, (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the
+    result of what the pyramid returns, both (1, 3, H, W).
     """
 
     image: torch.Tensor
@@ -58,6 +62,7 @@ class Injection:
     keep: float
     completeness: float = math.inf
     region: torch.Tensor | None = None
+    fine: bool = False
     palette: torch.Tensor | None = None
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
 
@@ -153,13 +158,24 @@ def judge(model: SinGAN, injection: Injection, result: torch.Tensor) -> dict[str
     explains. Both are taken at the finest scale that is small enough to be searched: patches there are large
     enough to hold structure.
     """
-    fits = [k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS]
-    k = max(fits, default=0)
-    size = model.size_at(k, (result.shape[2], result.shape[3]))
-    before, after, real = resize(injection.image, size), resize(result, size), model.real_at(k)
+    coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS), default=0)
+    misfits = []
+    for k in {coarse, model.num_scales - 1} if injection.fine else {coarse}:
+        before, after, region = _at_scale(model, injection, result, k)
+        count = MAX_JUDGED // math.prod(model.scale_sizes[k])
+        near = [float(distances_to(model.real_at(k), x, region, count).mean()) for x in (before, after)]
+        misfits.append(near[1] / max(near[0], 1e-6))
+    lost = _unexplained(*_at_scale(model, injection, result, coarse))
+    return {"misfit": sum(misfits) / len(misfits), "lost": lost}
+
+
+def _at_scale(
+    model: SinGAN, injection: Injection, result: torch.Tensor, scale: int
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    """The input, the result and the region in the size they have at that scale."""
+    size = model.size_at(scale, (result.shape[2], result.shape[3]))
     region = None if injection.region is None else F.adaptive_max_pool2d(injection.region, size)
-    near = [float(distances_to(real, x, region).mean()) for x in (before, after)]
-    return {"misfit": near[1] / max(near[0], 1e-6), "lost": _unexplained(before, after, region)}
+    return resize(injection.image, size), resize(result, size), region
 
 
 def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor | None) -> float:
