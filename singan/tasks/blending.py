@@ -30,7 +30,7 @@ def fit(model: SinGAN, picture: Picture, name: str) -> torch.Tensor:
             f"{name} is {image.width}x{image.height} px and is resized to the {size[1]}x{size[0]} px of the "
             "training image.",
             ImageWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return resize(image_to_tensor(image), size).to(model.device)
 
