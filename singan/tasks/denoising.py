@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
 from singan.errors import ConfigError
@@ -56,8 +57,6 @@ def denoise(
 
 
 def _mean(images: list[Image.Image]) -> Image.Image:
-    mean = images[0]
-    for k, image in enumerate(images[1:], 2):
-        mean = Image.blend(mean, image, 1 / k)
+    mean = Image.fromarray(np.mean([np.asarray(image) for image in images], axis=0).round().astype(np.uint8))
     mean.info = {**images[0].info, "scale": [image.info["scale"] for image in images]}
     return mean
