@@ -102,7 +102,7 @@ def resolve(model: SinGAN, scale: Scale) -> list[int]:
         if scale not in ("auto", "all"):
             raise ConfigError(f"Injection scale {scale!r} is not there; choose from 1 to {last}, auto or all.")
         return list(range(1, last + 1))
-    scales = [scale] if isinstance(scale, int) else list(scale)
+    scales: list[Any] = list(scale) if isinstance(scale, Sequence) else [scale]
     wrong = [k for k in scales if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= last]
     if wrong or not scales:
         shown = wrong[0] if wrong else scales
