@@ -65,6 +65,7 @@ def sr(
     from singan.image import load_image
     from singan.model import SinGAN
     from singan.tasks import super_resolution_config, super_resolve
+    from singan.tasks.super_resolution import check_enlarging
     from singan.trainer import iter_train
 
     with _task("sr", as_json, {"factor": factor, "preset": preset}) as result, noted(as_json) as notes:
@@ -72,6 +73,7 @@ def sr(
             model = SinGAN.from_pretrained(source)
         else:
             photo = load_image(source)
+            check_enlarging(photo.size, factor, detail, seed)
             checkpoint = None if save_model is None else save_model / "checkpoint"
             started = checkpoint is not None and (checkpoint / "state.safetensors").exists()
             config = super_resolution_config(factor, photo.size, preset)

@@ -54,7 +54,7 @@ def super_resolve(
             )
     else:
         image = load_image(source)
-        check_size((round(factor * image.height), round(factor * image.width)))
+        check_enlarging(image.size, factor, detail, seed)
         config = super_resolution_config(factor, image.size, preset)
         model = train(image, config, seed=seed, device=device, on_event=on_train_event)
     return enlarge(model, model.training_image, factor, detail=detail, seed=seed, on_event=on_event)
@@ -90,11 +90,8 @@ def enlarge(
     sharp and invented (published: 1). After each pass the image is corrected so that it shrinks to the given one
     again, which the published method leaves out: errors otherwise grow from pass to pass (docs/tasks.md).
     """
-    check_factor(factor)
-    _check_detail(detail)
-    check_seed(seed)
+    check_enlarging(image.size, factor, detail, seed)
     height, width = round(factor * image.height), round(factor * image.width)
-    check_size((height, width))
     rng, count = torch.Generator().manual_seed(seed), passes(factor)
     given = image_to_tensor(image).to(model.device)
     x = given
@@ -111,6 +108,14 @@ def enlarge(
     result = tensor_to_image(x)
     result.info = {"task": "super-resolution", "factor": factor, "detail": detail, "seed": seed}
     return result
+
+
+def check_enlarging(size: tuple[int, int], factor: float, detail: float, seed: int) -> None:
+    """Raise `ConfigError` unless a picture of `size` (width, height) can be enlarged so."""
+    check_factor(factor)
+    _check_detail(detail)
+    check_seed(seed)
+    check_size((round(factor * size[1]), round(factor * size[0])))
 
 
 def _check_detail(detail: float) -> None:
