@@ -189,7 +189,6 @@ def animate(
 
     from singan.tasks import animate
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
         animate(
             model,
