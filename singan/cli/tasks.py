@@ -59,6 +59,8 @@ def sr(
 ) -> None:
     """Enlarge a picture: learn it first, or take a model that did."""
     _refuse(out, force)
+    if save_model is not None and source.is_dir():
+        raise ConfigError(f"{source} is a model already: leave out --save-model.")
     if save_model is not None and (save_model / "config.json").exists() and not force:
         raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
 
@@ -68,10 +70,11 @@ def sr(
     from singan.tasks.super_resolution import check_enlarging
     from singan.trainer import iter_train
 
-    with _task("sr", as_json, {"factor": factor, "preset": preset}) as result, noted(as_json) as notes:
+    with _task("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
         if source.is_dir():
             model = SinGAN.from_pretrained(source)
         else:
+            result["preset"] = preset
             photo = load_image(source)
             check_enlarging(photo.size, factor, detail, seed)
             checkpoint = None if save_model is None else save_model / "checkpoint"
