@@ -150,6 +150,7 @@ def test_only_the_app_imports_the_user_interface():
         ("spaces", {"singan.ui", "app"}),
         ("typer", {"singan.cli"}),
         ("rich", {"singan.cli"}),
+        ("imageio", {"singan.tasks"}),
         ("pickle", set()),
     ],
 )
