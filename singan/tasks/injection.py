@@ -83,7 +83,7 @@ def run(
     injection = injection if voting else replace(injection, rounds=())
     images = []
     for done, k in enumerate(scales, 1):
-        result = injection.finish(inject(model, injection, k, seed))
+        result = injection.finish(inject(model, injection, k, seed)).clamp(-1, 1)
         image = tensor_to_image(result)
         judged = {name: round(value, 4) for name, value in judge(model, injection, result).items()}
         image.info.update(settings, scale=k, seed=seed, **judged)
