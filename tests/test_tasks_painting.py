@@ -83,6 +83,18 @@ def test_colors_train_each_scale_asked_for_and_repeat_with_the_seed(tiny_model, 
     assert both[1].tobytes() == paint_to_image(tiny_model, painting, scale=3, colors=4, seed=2)[0].tobytes()
 
 
+def test_palette_enters_a_scale_that_learned_it_as_it_is(tiny_model, painting, monkeypatch):
+    """Without colors the shrunk painting is voted first, which would bring the colours of the photo back."""
+    votes = []
+    monkeypatch.setattr("singan.tasks.injection.vote", lambda x, real, n, **_: votes.append((real.shape[2], n)) or x)
+    heights = [size[0] for size in tiny_model.scale_sizes]
+    paint_to_image(tiny_model, painting, scale=2)
+    assert votes == [(heights[1], 3), (heights[2], 2), (heights[3], 2)]
+    votes.clear()
+    paint_to_image(tiny_model, painting, scale=2, colors=5)
+    assert [vote for vote in votes[3:] if vote[1]] == [(heights[2], 2), (heights[3], 2)]
+
+
 def test_auto_with_colors_takes_the_scale_that_auto_takes_without(tiny_model, painting):
     chosen = [paint_to_image(tiny_model, painting, colors=colors) for colors in (None, 3)]
     assert [len(images) for images in chosen] == [1, 1]

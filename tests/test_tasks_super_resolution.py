@@ -1,6 +1,7 @@
 """Super-resolution: sizes, corrections, and the training that it takes."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,13 @@ def test_passes_enlarge_by_the_cube_root_of_two_about(tiny_model, tiny_picture, 
 def test_same_seed_gives_same_image(tiny_model, tiny_picture):
     first, again, other = (enlarge(tiny_model, tiny_picture, 2, seed=s).tobytes() for s in (1, 1, 2))
     assert first == again != other
+
+
+def test_noise_has_the_amplitude_of_the_finest_scale(tiny_model, tiny_picture):
+    """Without it there is nothing that a seed could change, whatever the other scales have."""
+    still = replace(tiny_model, noise_amps=[*tiny_model.noise_amps[:-1], 0.0])
+    first, other = (enlarge(still, tiny_picture, 2, seed=s).tobytes() for s in (1, 2))
+    assert first == other
 
 
 @pytest.mark.parametrize("detail", [0.5, 1.0])
