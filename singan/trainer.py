@@ -266,6 +266,7 @@ class ScaleTrainer:
     ) -> None:
         """`transform`, if given, changes the enlarged coarser images, (N, 3, H, W), that the scale starts from."""
         self.run, self.state, self.config, k = run, state, run.config, run.scale
+        self.transform = transform or (lambda images: images)
         self.real = run.real[k]
         self.size = height, width = run.sizes[k]
         self.margin = margin = self.config.layers
@@ -275,9 +276,7 @@ class ScaleTrainer:
         self.batch = at_scale(self.config.batch_size, k)
         self.alpha, self.penalty = at_scale(self.config.alpha, k), at_scale(self.config.penalty, k)
         self.composition = at_scale(self.config.composition, k) if self.crop == self.size else 0.0
-        pool, base = resize(run.pool, self.size), resize(run.reconstruction, self.size)
-        if transform:
-            pool, base = transform(pool), transform(base)
+        pool, base = (self.transform(resize(x, self.size)) for x in (run.pool, run.reconstruction))
         rmse = (base - self.real).square().mean().sqrt().item()
         self.amp = 1.0 if k == 0 else self.config.noise_amp * rmse
         self.previous = F.pad(torch.cat([pool, base]), (margin,) * 4)  # the last one is the reconstruction
@@ -372,7 +371,7 @@ class ScaleTrainer:
         """As published: a coarser sample drawn through all finished scales, enlarged and padded."""
         model, seed = self.run.model, int(torch.randint(2**62, (), generator=self.run.rng))
         x = model.sample_tensor(seed, model.image_size, 0, 1.0)
-        return F.pad(resize(x, self.size), (self.margin,) * 4).clone()
+        return F.pad(self.transform(resize(x, self.size)), (self.margin,) * 4).clone()
 
     def _generate(self, base: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         x = (base + noise).contiguous(memory_format=torch.channels_last)

@@ -18,7 +18,8 @@ def test_training_error_carries_the_finished_scales():
     assert TrainingError("text").model is None
 
 
-def test_image_warning_is_shown_by_default():
+@pytest.mark.parametrize("name", ["ImageWarning", "TaskWarning"])
+def test_warnings_are_shown_by_default(name):
     """Python hides some kinds of warning by default; a UserWarning is shown."""
-    assert issubclass(singan.ImageWarning, UserWarning)
-    assert not issubclass(singan.ImageWarning, singan.SinGANError)
+    assert issubclass(getattr(singan, name), UserWarning)
+    assert not issubclass(getattr(singan, name), singan.SinGANError)

@@ -94,6 +94,16 @@ def test_alpha_is_flattened_on_white_and_said_so(mode):
     assert [int(v) for v in result[0, [0, 10, 20], 0]] == [255, 204, 0]
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_transparency_is_flattened_on_the_background_asked_for(as_array):
+    pixels_in = np.full((30, 30, 4), 200, np.uint8)
+    pixels_in[..., 3] = np.array([0, 51, 255], np.uint8).repeat(10)
+    source = pixels_in if as_array else Image.fromarray(pixels_in)
+    with pytest.warns(ImageWarning, match="is partly transparent: it is flattened on black"):
+        result = pixels(load_image(source, background="black"))
+    assert [int(v) for v in result[0, [0, 10, 20], 0]] == [0, 40, 200]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 def test_opaque_alpha_changes_nothing_and_warns_of_nothing(rgb, mode):
     image = rgb.convert("LA").convert("PA") if mode == "PA" else rgb.convert(mode)

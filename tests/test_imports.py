@@ -154,6 +154,7 @@ def test_only_the_app_imports_the_user_interface():
         ("typer", {"singan.cli"}),
         ("rich", {"singan.cli"}),
         ("huggingface_hub", {"singan.hub", "singan.model"}),
+        ("imageio", {"singan.tasks"}),
         ("pickle", set()),
         ("pickletools", {"singan.torchfile"}),  # which reads pickles, and runs nothing
     ],

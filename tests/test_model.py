@@ -8,9 +8,11 @@ import torch
 
 from singan.config import TrainConfig
 from singan.errors import ConfigError
-from singan.image import image_to_tensor
-from singan.model import diversity, pick_device, refine
+from singan.image import image_to_tensor, tensor_to_image
+from singan.model import SinGAN, diversity, draw_noise, pick_device, refine
 from singan.networks import PatchNet
+from singan.pyramid import resize
+from singan.trainer import train
 
 
 def pixels(image) -> np.ndarray:
@@ -98,6 +100,58 @@ def test_start_scale_above_zero_takes_any_size_too(tiny_model):
 def test_sampling_out_of_range_names_value_and_limit(tiny_model, values, message):
     with pytest.raises(ConfigError, match=message):
         tiny_model.sample(**{"n": 1, **values})
+
+
+def test_generate_is_what_a_sample_is_made_with(tiny_model):
+    """The same noise, given scale by scale, makes the same sample; `x` may have any size."""
+    rng, asked = torch.Generator().manual_seed(5), []
+
+    def noise(scale, size):
+        asked.append((scale, size))
+        return draw_noise(1, size, scale, tiny_model.config, rng)
+
+    start = tiny_model.reconstruct_tensor(2)
+    out = tiny_model.generate(start, 2, (60, 50), noise)
+    assert torch.equal(out, tiny_model.sample_tensor(5, (60, 50), 2, 1.0))
+    assert asked == [(k, tiny_model.size_at(k, (60, 50))) for k in range(2, 6)]
+
+
+def test_coarse_scales_vote_and_finer_ones_do_not(tiny_model, monkeypatch):
+    """What the tests of sampling and of the tasks stand on: voting is on in the tiny model."""
+    rounds = []
+    monkeypatch.setattr("singan.model.vote", lambda x, real, n: rounds.append((tuple(real.shape[2:]), n)) or x)
+    tiny_model.sample(1)
+    assert rounds == list(zip(tiny_model.scale_sizes, (4, 2, 2, 1), strict=False))
+
+
+def test_mixed_noise_has_the_training_images_own_at_no_share_and_keeps_its_deviation(tiny_model):
+    fresh = torch.randn(1, 3, 16, 21, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(tiny_model.mix_noise(fresh, 0.0), tiny_model.z_star)
+    assert torch.equal(tiny_model.mix_noise(fresh, 1.0), fresh)
+    assert tiny_model.mix_noise(fresh, 0.6).std() == pytest.approx(1, abs=0.05)
+
+
+# --- the training image ---------------------------------------------------------------------------
+
+
+def test_training_image_is_kept_to_the_last_bit(tiny_model, tiny_picture, tmp_path):
+    loaded = SinGAN.from_pretrained(tiny_model.save_pretrained(tmp_path))
+    for model in (tiny_model, loaded):
+        assert model.training_image.tobytes() == tiny_picture.tobytes()
+    assert torch.equal(loaded.real, tiny_model.real)
+    assert all(torch.equal(a, b) for a, b in zip(loaded.memory, tiny_model.memory, strict=True))
+
+
+def test_training_image_of_a_larger_photo_is_the_shrunk_photo_in_whole_levels(tiny_picture, tiny_config, tmp_path):
+    model = train(tiny_picture, replace(tiny_config, max_size=45, steps=(1,)))
+    expected = resize(image_to_tensor(tiny_picture), model.image_size)
+    assert model.image_size == (35, 45) and model.training_image.tobytes() == tensor_to_image(expected).tobytes()
+    assert torch.equal(model.real, image_to_tensor(model.training_image))
+
+
+def test_training_image_at_a_scale_is_the_finest_one_shrunk(tiny_model):
+    for k, size in enumerate(tiny_model.scale_sizes):
+        assert torch.equal(tiny_model.real_at(k), resize(tiny_model.real, size))
 
 
 def test_refine_without_residual_replaces_the_image():

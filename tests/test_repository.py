@@ -71,7 +71,7 @@ def test_version_is_the_newest_in_the_changelog():
 def test_installed_package_has_the_version_and_the_requirements():
     reinstall = "run: pip install -e . --no-deps"
     assert metadata.version("singan") == singan.__version__, reinstall
-    installed = {Requirement(line) for line in metadata.requires("singan") or []}
+    installed = {Requirement(line) for line in metadata.requires("singan") or [] if "extra ==" not in line}
     assert installed == {Requirement(line) for line in requirements("requirements.txt")}, reinstall
 
 
@@ -86,6 +86,17 @@ def test_every_requirement_has_a_lower_and_an_upper_bound():
     for line in requirements("requirements.txt"):
         operators = {specifier.operator for specifier in Requirement(line).specifier}
         assert ">=" in operators and operators & {"<", "<="}, line
+
+
+def test_what_extras_bring_is_bounded_and_the_tested_version_is_within():
+    extras = re.search(r"^\[project\.optional-dependencies\]\n((?:\w.*\n)+)", read("pyproject.toml"), re.MULTILINE)
+    pinned = {r.name: r.specifier for r in map(Requirement, requirements("requirements-dev.txt")[2:])}
+    lines = re.findall(r'"([^"]+)"', extras[1])
+    assert lines
+    for extra in map(Requirement, lines):
+        assert {specifier.operator for specifier in extra.specifier} == {">=", "<"}
+        (pin,) = pinned[extra.name]
+        assert extra.specifier.contains(pin.version)
 
 
 def test_torch_takes_a_cpu_build_and_leaves_zero_gpu_its_own():

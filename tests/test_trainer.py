@@ -19,7 +19,9 @@ import singan
 from singan import resume
 from singan.errors import CheckpointError, TrainingError
 from singan.image import image_to_tensor
-from singan.trainer import ScaleTrainer, begin_scale, iter_train, start_run, train
+from singan.model import refine
+from singan.pyramid import resize
+from singan.trainer import ScaleTrainer, begin_scale, iter_retrain_scale, iter_train, start_run, train
 
 
 def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
@@ -337,3 +339,67 @@ def test_shared_pictures_train_where_they_are(tiny_config):
     for path in sorted(folder.iterdir())[:3]:
         model = train(path, replace(tiny_config, steps=(1,), max_size=60))
         assert max(model.image_size) <= 80
+
+
+# --- one scale on ---------------------------------------------------------------------------------
+
+
+def retrain(model, scale, transform, **options):
+    """The steps, and the model that is returned."""
+    steps, training = [], iter_retrain_scale(model, scale, transform, **options)
+    while True:
+        try:
+            steps.append(next(training))
+        except StopIteration as done:
+            return steps, done.value
+
+
+def test_retrained_scale_is_the_only_one_that_changes_and_the_model_is_left_alone(tiny_model):
+    before = {name: tensor.clone() for name, tensor in weights(tiny_model).items()}
+    amps = list(tiny_model.noise_amps)
+    steps, model = retrain(tiny_model, 2, lambda images: images.round())
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(tiny_model).items())
+    assert tiny_model.noise_amps == amps
+    changed = {name.split(".convs")[0] for name, t in weights(model).items() if not torch.equal(t, before[name])}
+    assert changed == {"scales.2"}
+    assert [k for k in range(6) if model.noise_amps[k] != amps[k]] == [2]
+    assert model.num_scales == 6 and len(model.memory) == len(tiny_model.memory)
+    assert not any(p.requires_grad for p in model.generators[2].parameters())
+
+
+def test_retraining_goes_by_its_seed(tiny_model):
+    first, again, other = (retrain(tiny_model, 1, torch.round, seed=seed)[1] for seed in (3, 3, 4))
+    assert same(first, again) and not same(first, other)
+
+
+@pytest.mark.parametrize("pool_size", [0, 6])
+def test_retraining_starts_from_transformed_images_only(tiny_model, pool_size, monkeypatch):
+    model = replace(tiny_model, config=replace(tiny_model.config, pool_size=pool_size))
+    draw, drawn = ScaleTrainer._draw_base, []
+    monkeypatch.setattr(ScaleTrainer, "_draw_base", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    retrain(model, 2, lambda images: torch.full_like(images, 0.25))
+    assert len(drawn) == 6
+    m = model.config.layers
+    assert all((base[:, :, m:-m, m:-m] == 0.25).all() for base in drawn)
+
+
+def test_retraining_learns_to_undo_the_transform(tiny_picture, tiny_config):
+    model = train(tiny_picture, replace(tiny_config, steps=(60,), max_size=45, num_scales=2, voting_rounds=(0,)))
+
+    def darker(images):
+        return images - 0.5
+
+    base = darker(resize(model.reconstruct_tensor(1), model.scale_sizes[1]))
+    errors = [
+        float((refine(m.generators[1], base, None, m.config) - m.real_at(1)).square().mean())
+        for m in (model, retrain(model, 1, darker)[1])
+    ]
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_retraining_that_diverges_is_an_error(tiny_model, monkeypatch):
+    step = ScaleTrainer.step
+    monkeypatch.setattr(ScaleTrainer, "step", lambda self: {**step(self), "penalty": float("nan")})
+    with pytest.raises(TrainingError, match="^Retraining scale 2 diverged at step 0: try another seed"):
+        retrain(tiny_model, 2, torch.round)

@@ -59,20 +59,27 @@ def sr(
 ) -> None:
     """Enlarge a picture: learn it first, or take a model that did."""
     _refuse(out, force)
+    if save_model is not None and not Path(source).is_file():
+        raise ConfigError(f"{source} is a model already: leave out --save-model.")
     if save_model is not None and (save_model / "config.json").exists() and not force:
         raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
 
     from singan.image import load_image
     from singan.model import SinGAN
     from singan.tasks import super_resolution_config, super_resolve
+    from singan.tasks.super_resolution import check_enlarging
     from singan.trainer import iter_train
 
-    with _task("sr", as_json, {"factor": factor, "preset": preset}) as result, noted(as_json) as notes:
+    with _task("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
         if not Path(source).is_file():
             model = SinGAN.from_pretrained(source)
         else:
+            result["preset"] = preset
             photo = load_image(source)
+            check_enlarging(photo.size, factor, detail, seed)
             checkpoint = None if save_model is None else save_model / "checkpoint"
+            if checkpoint is not None and force:
+                remove_checkpoint(checkpoint)
             started = checkpoint is not None and (checkpoint / "state.safetensors").exists()
             config = super_resolution_config(factor, photo.size, preset)
             try:
@@ -103,7 +110,7 @@ def harmonize(
 ) -> None:
     """Make a pasted object look like part of the picture."""
     scales = parse_scale(scale)
-    loaded = _load(model, out, force)
+    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
 
     from singan.tasks import harmonize
 
@@ -125,7 +132,7 @@ def edit(
 ) -> None:
     """Make a roughly edited picture seamless."""
     scales = parse_scale(scale)
-    loaded = _load(model, out, force)
+    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
 
     from singan.tasks import edit
 
@@ -148,7 +155,7 @@ def paint2image(
 ) -> None:
     """Turn a painting into a picture of the learned kind."""
     scales, height_width = parse_scale(scale), parse_size(size)
-    loaded = _load(model, out, force)
+    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
 
     from singan.tasks import paint_to_image
 
@@ -187,7 +194,6 @@ def animate(
 
     from singan.tasks import animate
 
-    out.parent.mkdir(parents=True, exist_ok=True)
     with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
         animate(
             loaded,
@@ -221,7 +227,7 @@ def denoise(
 ) -> None:
     """Remove noise, with a model of the picture or, better, of a clean one of its kind."""
     scales = parse_scale(scale)
-    loaded = _load(model, out, force)
+    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
 
     from singan.tasks import denoise
 
@@ -290,19 +296,19 @@ def _voting(no_voting: bool) -> bool | None:
     return False if no_voting else None
 
 
-def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> None:
-    """Raise `ConfigError` if `out`, or a file of several that would be named after it, is not to be written."""
+def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> None:
+    """Raise `ConfigError` if `out`, or one of `several` files named after it, is not to be written."""
     if out.suffix.lower() not in kinds:
         raise ConfigError(f"{out} must end in {' or '.join(kinds)}: choose such a name for --out.")
-    numbered = re.compile(re.escape(out.stem) + r"-\d+" + re.escape(out.suffix))
-    there = [path for path in out.parent.glob("*") if path.name == out.name or numbered.fullmatch(path.name)]
+    names = re.compile(re.escape(out.stem) + (r"(-\d+)?" if several else "") + re.escape(out.suffix))
+    there = [path for path in out.parent.glob("*") if names.fullmatch(path.name)]
     if there and (out.is_dir() or not force):
         cure = "choose a file" if out.is_dir() else "choose another --out, or replace it with --force"
         raise ConfigError(f"{min(there)} exists: {cure}.")
 
 
-def _load(model: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",)) -> SinGAN:
-    _refuse(out, force, kinds)
+def _load(model: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> SinGAN:
+    _refuse(out, force, kinds, several=several)
 
     from singan.model import SinGAN
 

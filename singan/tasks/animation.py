@@ -67,6 +67,7 @@ def animate(
             yield image
 
     write = video.writer(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as part:
         write(part, watched(), fps)
     return path

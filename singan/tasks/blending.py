@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,16 +22,21 @@ Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 FEATHER = 5  # standard deviation of the mask's soft edge, in pixels of an image of 250 px
 
 
+def titled(what: str, picture: Picture) -> str:
+    """What messages call a picture: with the name of its file, if it has one."""
+    return f"{what} {Path(picture).name}" if isinstance(picture, (str, os.PathLike)) else what
+
+
 def fit(model: SinGAN, picture: Picture, name: str) -> torch.Tensor:
     """`picture` at the size of the training image, (1, 3, H, W); an `ImageWarning` says so if that resizes it."""
-    image = load_image(picture, name=name)
+    image = load_image(picture, name=titled(name, picture))
     size = model.image_size
     if (image.height, image.width) != size:
         warnings.warn(
             f"{name} is {image.width}x{image.height} px and is resized to the {size[1]}x{size[0]} px of the "
             "training image.",
             ImageWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return resize(image_to_tensor(image), size).to(model.device)
 
@@ -43,7 +49,7 @@ def load_mask(model: SinGAN, mask: Picture) -> torch.Tensor:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImageWarning)  # a painted layer is transparent where nothing was painted
-        grey = load_image(mask, name="The mask", background="black").convert("L")
+        grey = load_image(mask, name=titled("The mask", mask), background="black").convert("L")
     small = grey.resize(model.image_size[::-1], Image.Resampling.NEAREST)
     white = torch.from_numpy(np.array(small))[None, None] >= 128
     if not white.any():
@@ -72,7 +78,7 @@ def feather(mask: torch.Tensor, radius: int) -> torch.Tensor:
     bell = bell / bell.sum()
     padded = F.pad(wide, (half,) * 4, mode="replicate")
     soft = F.conv2d(F.conv2d(padded, bell[None, None, :, None]), bell[None, None, None])
-    return (soft - soft.min()) / (soft.max() - soft.min()).clamp_min(1e-6)
+    return (soft / soft.max()).clamp(max=1)  # a mask of a few pixels counts in full too
 
 
 def blended(

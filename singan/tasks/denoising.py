@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 from PIL import Image
 
 from singan.errors import ConfigError
@@ -34,8 +35,8 @@ def denoise(
     `model` learned the noisy picture itself or, much better, a clean one of the same kind. `noisy`: another size
     than the training image's is resized, with an `ImageWarning`. `scale`: the injection scale, from 1 (smooth) to
     the model's finest (faithful), several, "all", or "auto", which is 1 where the model learned the noisy picture
-    itself. `times`, 1 to 10: the result is injected again. `average`: one image, the mean over the scales.
-    `voting=False` leaves patch voting out.
+    itself. `times`, 1 to 10: the result is injected again, with the next seed. `average`: one image, the
+    mean over the scales. `voting=False` leaves patch voting out.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     if not 1 <= times <= MAX_TIMES:
@@ -46,18 +47,18 @@ def denoise(
     settings = {"task": "denoise", "times": times}
     first = Injection(x, ROUNDS, KEEP, fine=True)
     images = run(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
-    for _ in range(times - 1):
+    for turn in range(1, times):
         again = []
         for image in images:
             injection = replace(first, image=image_to_tensor(load_image(image)).to(model.device))
-            again += run(model, injection, image.info["scale"], seed, voting=voting, settings=settings)
+            again += run(model, injection, image.info["scale"], seed + turn, voting=voting, settings=settings)
         images = again
+    for image in images:
+        image.info["seed"] = seed
     return [_mean(images)] if average else images
 
 
 def _mean(images: list[Image.Image]) -> Image.Image:
-    mean = images[0]
-    for k, image in enumerate(images[1:], 2):
-        mean = Image.blend(mean, image, 1 / k)
+    mean = Image.fromarray(np.mean([np.asarray(image) for image in images], axis=0).round().astype(np.uint8))
     mean.info = {**images[0].info, "scale": [image.info["scale"] for image in images]}
     return mean

@@ -29,6 +29,7 @@ Scale = int | Sequence[int] | Literal["auto", "all"]
 
 MAX_COMPARISONS = 200_000_000  # of patches in one scale's voting, a second or two; beyond it a generator stands alone
 
+NEGLIGIBLE = 1e-4  # squared distance below which the input's patches count as the training image's own
 MAX_JUDGED = 20_000_000  # comparisons of patches by which the fit of a result is measured
 
 
@@ -88,7 +89,7 @@ def run(
     injection = injection if voting else replace(injection, rounds=())
     images = []
     for done, k in enumerate(scales, 1):
-        result = injection.finish(inject(model, injection, k, seed))
+        result = injection.finish(inject(model, injection, k, seed)).clamp(-1, 1)
         image = tensor_to_image(result)
         judged = {name: round(value, 4) for name, value in judge(model, injection, result).items()}
         image.info.update(settings, scale=k, seed=seed, **judged)
@@ -107,7 +108,7 @@ def resolve(model: SinGAN, scale: Scale) -> list[int]:
         if scale not in ("auto", "all"):
             raise ConfigError(f"Injection scale {scale!r} is not there; choose from 1 to {last}, auto or all.")
         return list(range(1, last + 1))
-    scales = [scale] if isinstance(scale, int) else list(scale)
+    scales: list[Any] = list(scale) if isinstance(scale, Sequence) else [scale]
     wrong = [k for k in scales if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= last]
     if wrong or not scales:
         shown = wrong[0] if wrong else scales
@@ -162,9 +163,9 @@ def judge(model: SinGAN, injection: Injection, result: torch.Tensor) -> dict[str
     misfits = []
     for k in {coarse, model.num_scales - 1} if injection.fine else {coarse}:
         before, after, region = _at_scale(model, injection, result, k)
-        count = MAX_JUDGED // math.prod(model.scale_sizes[k])
+        count = max(1, MAX_JUDGED // math.prod(model.scale_sizes[k]))
         near = [float(distances_to(model.real_at(k), x, region, count).mean()) for x in (before, after)]
-        misfits.append(near[1] / max(near[0], 1e-6))
+        misfits.append(near[1] / max(near[0], NEGLIGIBLE))
     lost = _unexplained(*_at_scale(model, injection, result, coarse))
     return {"misfit": sum(misfits) / len(misfits), "lost": lost}
 

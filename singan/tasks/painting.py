@@ -10,7 +10,7 @@ from singan.errors import ConfigError
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN, check_size
 from singan.pyramid import resize
-from singan.tasks.blending import Picture
+from singan.tasks.blending import Picture, titled
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
 from singan.trainer import iter_retrain_scale
 
@@ -38,7 +38,7 @@ def paint_to_image(
     palette images first, which takes some seconds; "auto" then picks the scale before that. `voting=False` leaves
     patch voting out, as published. Raises `ImageError`, `ConfigError` for a value out of range.
     """
-    image = load_image(painting, name="The painting")
+    image = load_image(painting, name=titled("The painting", painting))
     size = size or _default_size(model, image)
     check_size(size)
     if colors is not None and not 2 <= colors <= 64:

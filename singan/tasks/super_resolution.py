@@ -20,6 +20,7 @@ from singan.trainer import TrainEvent, train
 
 MAX_FACTOR = 8
 STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
+MAX_SIDE = 8192  # of the picture; its enlargement would be over the limit anyway if it were not narrow
 CORRECTIONS = 3  # after each pass, towards an image that shrinks to the given one
 
 
@@ -54,7 +55,7 @@ def super_resolve(
             )
     else:
         image = load_image(source)
-        check_size((round(factor * image.height), round(factor * image.width)))
+        check_enlarging(image.size, factor, detail, seed)
         config = super_resolution_config(factor, image.size, preset)
         model = train(image, config, seed=seed, device=device, on_event=on_train_event)
     return enlarge(model, model.training_image, factor, detail=detail, seed=seed, on_event=on_event)
@@ -63,6 +64,8 @@ def super_resolve(
 def super_resolution_config(factor: float, size: tuple[int, int], preset: str = "fast") -> TrainConfig:
     """The preset changed to learn a picture of `size` (width, height) for super-resolution, at its full size."""
     check_factor(factor)
+    if max(size) > MAX_SIDE:
+        raise ConfigError(f"The picture is {size[0]}x{size[1]} px; {MAX_SIDE} px a side can be learned: shrink it.")
     ratio = factor ** (1 / passes(factor))
     voting = {"voting_rounds": 0} if preset != "paper" else {}
     return TrainConfig.preset(
@@ -90,11 +93,8 @@ def enlarge(
     sharp and invented (published: 1). After each pass the image is corrected so that it shrinks to the given one
     again, which the published method leaves out: errors otherwise grow from pass to pass (docs/tasks.md).
     """
-    check_factor(factor)
-    _check_detail(detail)
-    check_seed(seed)
+    check_enlarging(image.size, factor, detail, seed)
     height, width = round(factor * image.height), round(factor * image.width)
-    check_size((height, width))
     rng, count = torch.Generator().manual_seed(seed), passes(factor)
     given = image_to_tensor(image).to(model.device)
     x = given
@@ -111,6 +111,14 @@ def enlarge(
     result = tensor_to_image(x)
     result.info = {"task": "super-resolution", "factor": factor, "detail": detail, "seed": seed}
     return result
+
+
+def check_enlarging(size: tuple[int, int], factor: float, detail: float, seed: int) -> None:
+    """Raise `ConfigError` unless a picture of `size` (width, height) can be enlarged so."""
+    check_factor(factor)
+    _check_detail(detail)
+    check_seed(seed)
+    check_size((round(factor * size[1]), round(factor * size[0])))
 
 
 def _check_detail(detail: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from PIL import Image, ImageOps
 
@@ -27,6 +29,9 @@ def retarget(
     Objects keep their size: there are more or fewer of them. The other arguments, and the errors, are those of
     `SinGAN.sample`.
     """
+    for name, times in (("width", width), ("height", height)):
+        if not 0 < times < math.inf:
+            raise ConfigError(f"{name} is {times:g}; it is a number over 0: 2 makes the picture twice as large.")
     size = round(height * model.image_size[0]), round(width * model.image_size[1])
     return model.sample(n, size=size, start_scale=start_scale, variation=variation, seed=seed)
 
@@ -51,7 +56,7 @@ def variation_map(
     mean = torch.zeros(model.image_size, device=model.device)
     squares = torch.zeros_like(mean)  # Welford's sums: no sample is kept
     for k in range(n):
-        x = model.sample_tensor(seed + k, model.image_size, start_scale, variation).mean((0, 1))
+        x = model.sample_tensor(seed + k, model.image_size, start_scale, variation).clamp(-1, 1).mean((0, 1))
         before = x - mean
         mean += before / (k + 1)
         squares += before * (x - mean)

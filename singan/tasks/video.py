@@ -7,13 +7,14 @@ import struct
 from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import imageio.v2 as imageio
 import numpy as np
 from PIL import Image
 
 from singan.errors import ConfigError
+
+MAX_WEBP_SIDE = 16383
 
 Writer = Callable[[Path, Iterable[Image.Image], float], None]
 
@@ -38,22 +39,32 @@ def writer(path: Path) -> Writer:
 
 
 def write_gif(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
-    # Pillow's own saver collects all frames first; imageio's writes each as it comes. quantizer 2, octree, is ten
-    # times faster than the median cut and as good to the eye.
-    options = {"duration": 1 / fps, "loop": 0, "quantizer": 2, "palettesize": 256}
-    _write(path, frames, "GIF-PIL", options)
+    """Pillow's saver collects all frames first, and imageio's works with some versions of Pillow only. So Pillow
+    encodes the stills and this strings them together (GIF89a specification), each with a palette of its own."""
+    with path.open("wb") as file:
+        for number, frame in enumerate(frames):
+            # An octree or no dithering would be faster, but a clear sky gets bands.
+            palette = frame.quantize(256, method=Image.Quantize.MEDIANCUT)
+            reduced = frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+            reduced.info.clear()
+            still = io.BytesIO()
+            reduced.save(still, "GIF", interlace=False)
+            data = still.getvalue()
+            colours = data[10] & 7  # the palette has 2 to the power of this + 1 entries
+            image = 13 + 3 * 2 ** (colours + 1)  # where its descriptor, 10 bytes, begins
+            if number == 0:
+                file.write(b"GIF89a" + data[6:10] + b"\x70\0\0")  # the size, and no palette for all
+                file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # for ever
+            file.write(b"\x21\xf9\x04\x04" + struct.pack("<H", round(100 / fps)) + b"\0\0")  # 4: left in place
+            file.write(data[image : image + 9] + bytes([0x80 | colours]) + data[13:image] + data[image + 10 : -1])
+        file.write(b";")
 
 
 def write_mp4(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
     """H.264 takes even sides only: the last row or column of odd ones is doubled."""
-    options = {"fps": fps, "macro_block_size": 2, "quality": 8}
-    _write(path, (_even(frame) for frame in frames), "FFMPEG", options)
-
-
-def _write(path: Path, frames: Iterable[Image.Image | np.ndarray], kind: str, options: dict[str, Any]) -> None:
-    with imageio.get_writer(path, format=kind, mode="I", **options) as file:
+    with imageio.get_writer(path, format="FFMPEG", mode="I", fps=fps, macro_block_size=2, quality=8) as file:
         for frame in frames:
-            file.append_data(np.asarray(frame))  # type: ignore[attr-defined]
+            file.append_data(_even(frame))  # type: ignore[attr-defined]
 
 
 def _even(frame: Image.Image) -> np.ndarray:
@@ -66,6 +77,11 @@ def write_webp(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
     with path.open("wb") as file:
         file.write(b"RIFF\0\0\0\0WEBP")
         for number, frame in enumerate(frames):
+            if max(frame.size) > MAX_WEBP_SIDE:
+                raise ConfigError(
+                    f"A frame is {frame.width}x{frame.height} px; WebP ends at {MAX_WEBP_SIDE} px a side: "
+                    "write another kind, or smaller."
+                )
             width, height = (struct.pack("<I", side - 1)[:3] for side in frame.size)
             if number == 0:
                 _chunk(file, b"VP8X", b"\x02\0\0\0" + width + height)  # 2: it is an animation

@@ -1,0 +1,276 @@
+"""Masks, their soft edge, and the two tasks that blend into the training image: harmonising and editing."""
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from singan.errors import ConfigError, ImageError, ImageWarning
+from singan.image import image_to_tensor
+from singan.tasks import edit, harmonize
+from singan.tasks.blending import feather, fit, load_mask
+from singan.tasks.harmonization import find_mask
+
+BOX = (20, 15, 40, 35)  # left, top, right, bottom of what is pasted
+
+
+@pytest.fixture(scope="module")
+def composite(tiny_picture) -> Image.Image:
+    pasted = tiny_picture.copy()
+    pasted.paste((250, 20, 200), BOX)
+    return pasted
+
+
+@pytest.fixture(scope="module")
+def white() -> np.ndarray:
+    """The mask, (54, 70) bool."""
+    mask = np.zeros((54, 70), bool)
+    mask[BOX[1] : BOX[3], BOX[0] : BOX[2]] = True
+    return mask
+
+
+def loaded(model, mask) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a mask that is transparent is nothing to warn of
+        out = load_mask(model, mask)
+    assert out.shape == (1, 1, *model.image_size)
+    return out[0, 0].numpy()
+
+
+# --- masks ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["1", "L", "RGB", "P", "LA", "RGBA", "bool", "float", "uint8", "uint16"])
+def test_mask_of_any_kind_is_the_same_mask(tiny_model, white, kind):
+    if kind in ("bool", "float", "uint8", "uint16"):
+        mask = white.astype(kind) * {"bool": True, "float": 1.0, "uint8": 255, "uint16": 65535}[kind]
+        assert mask.dtype == kind
+    else:
+        mask = Image.fromarray(white).convert("L").convert(kind)
+        assert mask.mode == kind
+    assert np.array_equal(loaded(tiny_model, mask), white)
+
+
+def test_mask_is_read_from_a_file(tiny_model, white, tmp_path):
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    assert np.array_equal(loaded(tiny_model, tmp_path / "mask.png"), white)
+
+
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_what_is_transparent_is_not_in_the_mask_whatever_colour_it_hides(tiny_model, white, hidden):
+    layer = np.full((54, 70, 4), hidden, np.uint8)
+    layer[..., 3] = 0
+    layer[white] = 255
+    assert np.array_equal(loaded(tiny_model, layer), white)
+    assert np.array_equal(loaded(tiny_model, Image.fromarray(layer)), white)
+
+
+def test_grey_counts_as_white_from_the_middle_on(tiny_model):
+    mask = np.full((54, 70), 127, np.uint8)
+    mask[:, 30:] = 128
+    assert loaded(tiny_model, mask).mean(0).tolist() == [0.0] * 30 + [1.0] * 40
+
+
+def test_mask_is_not_turned_round_when_most_of_it_is_white(tiny_model, white):
+    assert np.array_equal(loaded(tiny_model, ~white), ~white)
+
+
+def test_mask_of_another_size_is_stretched_and_stays_sharp(tiny_model, white):
+    large = np.kron(white, np.ones((3, 3), bool))
+    assert np.array_equal(loaded(tiny_model, large), white)
+
+
+@pytest.mark.parametrize(("level", "shown"), [(0, 0), (100, 100)])
+def test_black_mask_is_refused_and_its_brightest_value_named(tiny_model, level, shown):
+    message = rf"^The mask is black all over \(its brightest value is {shown} of 255\): paint what was changed in white"
+    with pytest.raises(ImageError, match=message):
+        load_mask(tiny_model, np.full((54, 70), level, np.uint8))
+
+
+def test_white_mask_is_refused(tiny_model):
+    with pytest.raises(ImageError, match="^The mask is white all over: leave black what must stay as it is"):
+        load_mask(tiny_model, Image.new("1", (70, 54), 1))
+
+
+def test_broken_mask_is_called_a_mask(tiny_model, tmp_path):
+    with pytest.raises(ImageError, match="^The mask nowhere.png does not exist"):
+        load_mask(tiny_model, tmp_path / "nowhere.png")
+
+
+# --- the soft edge --------------------------------------------------------------------------------
+
+
+def square(side: int, height: int, width: int) -> torch.Tensor:
+    mask = torch.zeros(1, 1, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    mask[..., top : top + side, left : left + side] = 1
+    return mask
+
+
+def test_feathered_mask_is_one_in_its_middle_and_exactly_zero_far_away():
+    soft = feather(square(100, 250, 250), 10)[0, 0]
+    assert soft.min() == 0 and soft.max() == 1
+    assert (soft[85:165, 85:165] > 0.99999).all()
+    edge = 75 - 10 - 21  # the square begins at 75; it is widened by 10, and the bell ends at 4 * 5 px
+    assert (soft[:edge] == 0).all() and (soft[:, :edge] == 0).all() and soft[edge + 2, 125] > 0
+    across = soft[:125, 125]
+    assert (across.diff() >= -1e-6).all() and across[65] == pytest.approx(0.5, abs=0.06)  # soft, around the wide edge
+
+
+@pytest.mark.parametrize("shape", [(250, 250), (100, 250), (250, 120)])
+def test_edge_grows_with_the_image(shape):
+    """At twice the size, every second pixel shows what the smaller one shows."""
+    small = feather(square(40, *shape), 7)[0, 0]
+    large = feather(square(80, 2 * shape[0], 2 * shape[1]), 7)[0, 0]
+    pairs = torch.nn.functional.avg_pool2d(large[None], 2)[0]
+    assert (pairs - small).abs().max() < 0.06
+    for soft, unit in ((small, 1), (large, 2)):
+        reach = int((soft[soft.shape[0] // 2] >= 0.5).sum())
+        assert reach == pytest.approx((40 + 2 * 7) * unit, abs=1)
+
+
+def test_mask_is_widened_by_a_disk_not_a_square():
+    point = torch.zeros(1, 1, 251, 251)
+    point[..., 125, 125] = 1
+    inside = feather(point, 30)[0, 0] >= 0.5
+    rows, columns = torch.meshgrid(*[torch.arange(251) - 125] * 2, indexing="ij")
+    distance = (rows**2 + columns**2).sqrt()
+    assert inside[distance < 27].all() and not inside[distance > 32].any()
+
+
+def test_few_pixels_count_in_full():
+    point = torch.zeros(1, 1, 54, 70)
+    point[..., 20, 30] = 1
+    soft = feather(point, 7)
+    assert soft[0, 0, 20, 30] == pytest.approx(1) and soft.max() == 1
+
+
+@pytest.mark.parametrize("left_black", [1, 3, 8])
+def test_almost_white_mask_stays_white(left_black):
+    """Widened, it is white all over; the edge must not be looked for in that."""
+    mask = torch.ones(1, 1, 250, 250)
+    mask[..., :left_black] = 0
+    assert feather(mask, 20).min() > 0.999
+
+
+def test_mask_at_the_border_is_not_fainter_there():
+    mask = torch.zeros(1, 1, 250, 250)
+    mask[..., :60] = 1
+    soft = feather(mask, 10)[0, 0]
+    assert (soft[:, :40] > 0.99999).all() and torch.equal(soft[0], soft[125])
+
+
+# --- pictures of another size ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_picture_of_another_size_is_resized_with_a_warning_for_the_caller(tiny_model, composite, white, task):
+    name = {"harmonize": "The composite", "edit": "The edited image"}[task.__name__]
+    with pytest.warns(ImageWarning, match=f"^{name} is 140x108 px and is resized to the 70x54 px of the tr") as notes:
+        (image,) = task(tiny_model, composite.resize((140, 108)), white, scale=5)
+    assert image.size == (70, 54)
+    assert [note.filename for note in notes] == [__file__]
+
+
+def test_picture_of_the_right_size_is_taken_as_it_is(tiny_model, composite):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(fit(tiny_model, composite, "It"), image_to_tensor(composite))
+
+
+# --- harmonising and editing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("task", "radius"), [(harmonize, 7), (edit, 20)])
+@pytest.mark.parametrize("voting", [None, False])
+def test_beyond_the_soft_edge_is_the_training_image_to_the_last_bit(tiny_model, composite, white, task, radius, voting):
+    soft = feather(load_mask(tiny_model, white), radius)[0, 0].numpy()
+    real = np.asarray(tiny_model.training_image)
+    assert (soft == 0).sum() > 500
+    for image in task(tiny_model, composite, white, scale=[1, 5], voting=voting):
+        out = np.asarray(image)
+        assert np.array_equal(out[soft == 0], real[soft == 0])
+        assert (out != real).any(2)[white].mean() > 0.9
+
+
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_what_is_pasted_matters_and_what_is_around_does_not(tiny_model, composite, white, task):
+    """Far beyond the mask the composite may be anything: it is judged and voted inside only."""
+    other, wild = composite.copy(), composite.copy()
+    ImageDraw.Draw(other).rectangle((25, 20, 35, 30), fill=(0, 255, 0))
+    images = [task(tiny_model, x, white, scale=5)[0].tobytes() for x in (composite, other)]
+    assert images[0] != images[1]
+    ImageDraw.Draw(wild).rectangle((66, 50, 69, 53), fill=(255, 255, 255))
+    assert task(tiny_model, wild, white, scale=5)[0].tobytes() == images[0]
+
+
+def test_editing_blends_over_a_wider_edge_than_harmonising(tiny_model, composite, white):
+    real = np.asarray(tiny_model.training_image)
+    changed = [
+        (np.asarray(task(tiny_model, composite, white, scale=5)[0]) != real).any(2).sum() for task in (harmonize, edit)
+    ]
+    assert changed[1] > 1.2 * changed[0]
+
+
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_same_seed_gives_same_image_and_info_says_how_it_was_made(tiny_model, composite, white, task):
+    (first,), (again,), (other,) = (task(tiny_model, composite, white, scale=2, seed=s) for s in (1, 1, 2))
+    assert first.tobytes() == again.tobytes() != other.tobytes()
+    assert (first.info["task"], first.info["scale"], first.info["seed"]) == (task.__name__, 2, 1)
+    assert first.info["misfit"] > 0 and 0 <= first.info["lost"] <= 1
+
+
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_auto_and_events_are_those_of_the_injection(tiny_model, composite, white, task):
+    events = []
+    (image,) = task(tiny_model, composite, white, on_event=events.append)
+    assert [(e.done, e.total, e.unit) for e in events] == [(k, 5, "scale") for k in range(1, 6)]
+    assert image.tobytes() == events[image.info["scale"] - 1].image.tobytes()
+
+
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_wrong_scale_is_refused(tiny_model, composite, white, task):
+    with pytest.raises(ConfigError, match="Injection scale 9 is not there"):
+        task(tiny_model, composite, white, scale=9)
+
+
+# --- the mask that is found -----------------------------------------------------------------------
+
+
+def test_mask_is_found_where_the_composite_differs(tiny_model, composite, white):
+    found = find_mask(tiny_model, image_to_tensor(composite))[0, 0].numpy() > 0
+    inner, outer = np.zeros_like(white), np.zeros_like(white)
+    inner[BOX[1] + 1 : BOX[3] - 1, BOX[0] + 1 : BOX[2] - 1] = True
+    outer[BOX[1] - 2 : BOX[3] + 2, BOX[0] - 2 : BOX[2] + 2] = True
+    assert found[inner].mean() > 0.97 and not found[~outer].any()
+
+
+def test_difference_is_found_at_the_border_too(tiny_model, tiny_picture):
+    """In the corner a 5x5 average sees 9 pixels of the image only; they count as much."""
+    pasted = np.array(tiny_picture).astype(int)
+    pasted[:6, :6] += np.where(pasted[:6, :6] > 127, -25, 25)
+    found = find_mask(tiny_model, image_to_tensor(Image.fromarray(pasted.astype(np.uint8))))
+    assert found[0, 0, :4, :4].all() and not found[0, 0, 10:].any()
+
+
+def test_harmonising_without_a_mask_uses_the_one_found(tiny_model, composite):
+    found = find_mask(tiny_model, image_to_tensor(composite))[0, 0].numpy() > 0
+    with_mask, without = (harmonize(tiny_model, composite, mask, scale=4)[0] for mask in (found, None))
+    assert with_mask.tobytes() == without.tobytes()
+
+
+@pytest.mark.parametrize("noise", [0, 3])
+def test_compression_noise_is_no_difference(tiny_model, tiny_picture, noise):
+    rng = np.random.default_rng(0)
+    pixels = np.asarray(tiny_picture).astype(int) + rng.integers(-noise, noise + 1, (54, 70, 3))
+    with pytest.raises(ImageError, match="^The composite shows nothing that differs from the training image: paste s"):
+        harmonize(tiny_model, pixels.clip(0, 255).astype(np.uint8))
+
+
+def test_compression_noise_around_what_was_pasted_is_left_out(tiny_model, composite, tmp_path):
+    composite.save(tmp_path / "composite.jpg", quality=80)
+    real = np.asarray(tiny_model.training_image)
+    out = np.asarray(harmonize(tiny_model, tmp_path / "composite.jpg", scale=5)[0])
+    assert np.array_equal(out[:, 60:], real[:, 60:]) and (out[20:30, 25:35] != real[20:30, 25:35]).any()
