@@ -40,23 +40,24 @@ def writer(path: Path) -> Writer:
 
 def write_gif(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
     """Pillow's saver collects all frames first, and imageio's works with some versions of Pillow only. So Pillow
-    encodes the stills and this strings them together (GIF89a specification), each with a palette of its own."""
+    encodes the stills and this strings them together (GIF89a specification). All have the palette of the first:
+    finding one takes as long as all else, and frames of one pyramid share their colours."""
+    palette: Image.Image | None = None
     with path.open("wb") as file:
-        for number, frame in enumerate(frames):
-            # An octree or no dithering would be faster, but a clear sky gets bands.
-            palette = frame.quantize(256, method=Image.Quantize.MEDIANCUT)
-            reduced = frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        for frame in frames:
+            first = palette is None
+            palette = palette or frame.quantize(256, method=Image.Quantize.MEDIANCUT)
+            reduced = frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)  # or skies have bands
             reduced.info.clear()
             still = io.BytesIO()
-            reduced.save(still, "GIF", interlace=False)
+            reduced.save(still, "GIF", interlace=False, optimize=False)
             data = still.getvalue()
-            colours = data[10] & 7  # the palette has 2 to the power of this + 1 entries
-            image = 13 + 3 * 2 ** (colours + 1)  # where its descriptor, 10 bytes, begins
-            if number == 0:
-                file.write(b"GIF89a" + data[6:10] + b"\x70\0\0")  # the size, and no palette for all
+            start = 13 + 3 * 2 ** ((data[10] & 7) + 1)  # where header and palette end
+            if first:
+                file.write(b"GIF89a" + data[6:start])
                 file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")  # for ever
             file.write(b"\x21\xf9\x04\x04" + struct.pack("<H", round(100 / fps)) + b"\0\0")  # 4: left in place
-            file.write(data[image : image + 9] + bytes([0x80 | colours]) + data[13:image] + data[image + 10 : -1])
+            file.write(data[start:-1])
         file.write(b";")
 
 
