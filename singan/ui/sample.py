@@ -19,6 +19,8 @@ MAX_PIXELS = 5_000_000  # of all samples of one call
 
 def build(demo: gr.Blocks, top: Top) -> None:
     """Make the tab. It draws when the page appears, and whenever another pyramid is chosen."""
+    first = top.shelf.value.load(top.name.value) if top.name.value else None
+    height_px, width_px = first.image_size if first else (None, None)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             variation = gr.Slider(
@@ -26,11 +28,16 @@ def build(demo: gr.Blocks, top: Top) -> None:
             )
             number = gr.Slider(1, 16, 6, step=1, label="Number of samples")
             with gr.Row():
-                height = gr.Number(None, label="Height (px)", precision=0, min_width=100)
-                width = gr.Number(None, label="Width (px)", precision=0, min_width=100)
+                height = gr.Number(height_px, label="Height (px)", precision=0, min_width=100)
+                width = gr.Number(width_px, label="Width (px)", precision=0, min_width=100)
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
-                    0, 8, 0, step=1, label="Start scale", info="Coarsest scale to draw anew: details only."
+                    0,
+                    max(1, first.num_scales - 1) if first else 1,
+                    0,
+                    step=1,
+                    label="Start scale",
+                    info="Coarsest scale to draw anew: details only.",
                 )
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(True, label="New seed each time")
@@ -55,10 +62,8 @@ def build(demo: gr.Blocks, top: Top) -> None:
     top.name.change(fit, chosen, fitted, api_visibility="private").then(
         sample, **wiring, **COMPUTE, api_visibility="private"
     )
-    if top.name.value:  # the first samples do not wait for another visitor's training
-        demo.load(fit, chosen, fitted, api_visibility="private").then(
-            sample, **wiring, concurrency_id="first samples", api_visibility="private"
-        )
+    if first:  # the first samples do not wait for another visitor's training
+        demo.load(sample, **wiring, concurrency_id="first samples", api_visibility="private")
 
 
 def sample(
@@ -88,7 +93,7 @@ def sample(
         seed = secrets.randbelow(2**31)
     with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
         if not pyramid:
-            raise ConfigError("There is nothing to sample from yet: train a photo first.")
+            raise ConfigError("There is nothing to sample from yet: train a photo or load a model first.")
         model = shelf.load(pyramid)
         size = (height or model.image_size[0], width or model.image_size[1])
         megapixels = number * size[0] * size[1] / 1e6
