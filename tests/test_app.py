@@ -47,12 +47,11 @@ def run(shelf, photo, **settings):
 
 def draw(shelf, pyramid="blue", **settings):
     """What the tab Sample shows: the pictures, their captions and the seed."""
-    results = sample.sample(shelf, pyramid, **settings)
-    gallery, seed = next(results)
-    images = [Image.open(path) for path, _ in gallery]
-    for image in images:
-        image.load()
-    assert list(results) == []
+    images, seed = [], None
+    for gallery, seed in sample.sample(shelf, pyramid, **settings):  # noqa: B007 - the last one is returned
+        assert len(gallery) == len(images) + 1  # they come one by one
+        images.append(Image.open(gallery[-1][0]))
+        images[-1].load()
     assert not Path(gallery[0][0]).exists()  # gradio has its copy, nothing else is left behind
     return images, [caption for _, caption in gallery], seed
 

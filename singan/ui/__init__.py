@@ -39,12 +39,13 @@ def build_app(pretrained_dir: str | Path) -> gr.Blocks:
         gr.HTML(INTRO)
         top = build_top(shelf)
         models.build(top)
+        run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
                 sample.build(demo, top)
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
-                    train.build(demo, top, tabs)
+                    train.build(demo, top, tabs, run_id)
                 else:
                     gr.Markdown(train.NO_TRAINING)
     return demo.queue(default_concurrency_limit=1, max_size=64)

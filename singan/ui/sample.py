@@ -42,7 +42,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(True, label="New seed each time")
             draw = gr.Button("Draw samples", variant="primary")
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = gr.Gallery(
                 label="Samples",
                 format="png",
@@ -77,10 +77,10 @@ def sample(
     seed: int | None = 0,
     new_seed: bool = False,
 ) -> Iterator[tuple[list[tuple[str, str]], int]]:
-    """Draw new pictures from a pyramid. Gives their files, each captioned with its seed, and the first seed.
+    """Draw new pictures from a pyramid. Streams their files, each captioned with its seed, and the first seed.
 
     Parameters:
-        pyramid: name of a shipped pyramid, or of one trained in this session
+        pyramid: name of a shipped pyramid, or of one of this session's own
         number: how many pictures
         height: height of the pictures in pixels; empty: the photo's
         width: width of the pictures in pixels; empty: the photo's
@@ -91,7 +91,7 @@ def sample(
     """
     if new_seed or seed is None:
         seed = secrets.randbelow(2**31)
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: train a photo or load a model first.")
         model = shelf.load(pyramid)
@@ -102,15 +102,16 @@ def sample(
                 f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
                 f"the limit is {MAX_PIXELS / 1e6:g}: ask for fewer or smaller ones."
             )
-        images = model.sample(number, size=size, start_scale=start_scale, variation=variation, seed=seed)
+        model.check_sampling(number, size, start_scale, variation, seed)
         pictures = []
-        for k, image in enumerate(images):
-            settings: dict[str, object] = {"model": pyramid, "seed": seed + k, "variation": variation}
+        for k in range(seed, seed + number):  # each is shown as soon as it is there
+            image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k)[0]
+            settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
-            path = Path(folder, f"{pyramid}-{seed + k}.png")
+            path = Path(folder, f"{pyramid}-{k}.png")
             save_png(image, path, settings)
-            pictures.append((str(path), f"seed {seed + k}"))
-        yield pictures, seed
+            pictures.append((str(path), f"seed {k}"))
+            yield list(pictures), seed
 
 
 def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:

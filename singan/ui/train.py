@@ -64,9 +64,11 @@ class View(NamedTuple):
     pictures: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs) -> None:
-    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it."""
-    run_id = gr.BrowserState()  # of the last run: a page that is opened again asks for it
+def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> None:
+    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it.
+
+    `run_id` is where the browser keeps the id of its last run: a page that is opened again asks for it.
+    """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             photo = gr.File(label="Photo", height=140, elem_id="photo")
@@ -224,16 +226,19 @@ def learn(
     On ZeroGPU a call ends after a scale, and goes on in the next one. An error is a value: as an exception it would
     lose its text on the way out of the worker.
     """
-    started, resuming = time.monotonic(), (folder / STATE_FILE).exists()
+    resuming = (folder / STATE_FILE).exists()
     events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
     with closing(events):
         try:
             for event in events:
+                if event.kind == "start":
+                    started = time.monotonic()
                 if event.kind == "scale" and event.model:
                     event.model.save_pretrained(model)
                 yield replace(event, model=None)
                 finished = event.kind == "scale" and event.scale < event.scales - 1
-                if zerogpu.ON and (finished or time.monotonic() - started > zerogpu.CALL_SECONDS):
+                over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
+                if zerogpu.ON and (finished or over):
                     return
         except SinGANError as error:
             yield type(error)(str(error))
