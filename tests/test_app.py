@@ -564,6 +564,37 @@ def test_client_trains_and_samples_from_what_it_trained(app_url, photo_path):
         assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "4")
 
 
+def test_twenty_visitors_at_once_are_all_answered(app_url):
+    clients = [Client(app_url, verbose=False) for _ in range(20)]
+    settings = {"pyramid": "blue", "number": 1, "new_seed": False, "api_name": "/sample"}
+    jobs = [client.submit(seed=k, **settings) for k, client in enumerate(clients)]
+    assert [job.result()[1] for job in jobs] == list(range(20))
+
+
+def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
+    client = Client(app_url, verbose=False)
+    job = client.submit(photo=handle_file(photo_path), steps=200, api_name="/train")
+    run_id = None
+    while run_id is None:
+        assert not job.done()
+        run_id = next((state[4] for state in job.outputs() if state[4]), None)
+    Client(app_url, verbose=False).predict(run_id="guessed", api_name="/stop")
+    client.predict(run_id=run_id, api_name="/stop")
+    assert "Stopped after" in job.result()[0]
+    *_, archive, name, _ = Client(app_url, verbose=False).predict(run_id=run_id, api_name="/resume")
+    with zipfile.ZipFile(archive["value"] if isinstance(archive, dict) else archive) as files:
+        assert {Path(member).name for member in files.namelist()} >= {"config.json", "model.safetensors"}
+    assert name == "tiles"
+
+
+@pytest.mark.parametrize("max_size", [24, 5000])
+def test_size_that_the_page_does_not_offer_is_refused(app_url, photo_path, max_size):
+    with pytest.raises(Exception, match="minimum|maximum"):
+        Client(app_url, verbose=False).predict(
+            photo=handle_file(photo_path), max_size=max_size, steps=1, api_name="/train"
+        )
+
+
 def test_sessions_do_not_see_each_others_models(app_url, photo_path):
     mine, other = (Client(app_url, verbose=False) for _ in range(2))
     mine.predict(photo=handle_file(photo_path), steps=1, api_name="/train")

@@ -190,7 +190,7 @@ def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
 def test_downloaded_model_is_uploaded_again_and_sampled(open_page, pretrained, tmp_path):
     whole = shutil.make_archive(str(tmp_path / "holiday"), "zip", pretrained, "blue")
     page = open_page()
-    page.locator("button:visible", has_text="Use another model").click()
+    page.locator("button:visible", has_text="Load or share a model").click()
     page.locator("#model-files input[type=file]").set_input_files(whole)
     expect(page.locator("#pyramids img")).to_have_count(3)
     assert captions(page, "pyramids") == ["holiday", "blue", "green-field"]
@@ -200,7 +200,7 @@ def test_downloaded_model_is_uploaded_again_and_sampled(open_page, pretrained, t
 def test_model_of_the_hub_is_loaded_by_its_id(open_page, hub_server, pretrained):
     hub_server.add("bob/lake", {path.name: path.read_bytes() for path in (pretrained / "blue").iterdir()})
     page = open_page()
-    page.locator("button:visible", has_text="Use another model").click()
+    page.locator("button:visible", has_text="Load or share a model").click()
     page.get_by_label("On the Hub").fill("bob/nothing")
     page.get_by_role("button", name="Load from the Hub").click()
     expect(page.get_by_test_id("toast-body")).to_contain_text("There is no repository bob/nothing")
@@ -267,7 +267,7 @@ def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
     assert overflow(page) == 0
     samples = page.locator("#samples").bounding_box()
     assert samples["y"] < page.get_by_role("button", name="Draw samples").bounding_box()["y"]  # a result comes first
-    page.locator("button:visible", has_text="Use another model").click()
+    page.locator("button:visible", has_text="Load or share a model").click()
     expect(page.get_by_label("On the Hub")).to_be_visible()
     assert overflow(page) == 0
     start_training(page, photo_path, steps=2)

@@ -30,7 +30,7 @@ def build(top: Top) -> None:
     """Make the fold. A model that is loaded becomes the visitor's own, and chosen."""
     network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
     outputs = [top.shelf, top.name, top.pictures]
-    with gr.Accordion("Use another model", open=False, elem_id="models"), gr.Row(equal_height=False):
+    with gr.Accordion("Load or share a model", open=False, elem_id="models"), gr.Row(equal_height=False):
         with gr.Column(min_width=260):
             repo_id = gr.Textbox(label="On the Hub", placeholder="user/name", max_length=200)
             load = gr.Button("Load from the Hub")
@@ -43,7 +43,7 @@ def build(top: Top) -> None:
             )
         with gr.Column(min_width=260):
             if "SPACE_ID" in os.environ:
-                gr.LoginButton("Log in to push, or to load what you pushed")
+                gr.LoginButton()
                 target = gr.Textbox(label="Push the chosen model to", placeholder="user/name", max_length=200)
                 private = gr.Checkbox(True, label="Private", info="The model holds the picture it was trained on.")
                 send = gr.Button("Push to the Hub")

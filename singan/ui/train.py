@@ -36,7 +36,7 @@ _loading = threading.Lock()  # warnings are caught process-wide
 NO_TRAINING = """
 ### Training is switched off here
 
-You can still sample from the models above, and use one of your own: open *Use another model*, then give its name on
+You can still sample from the models above, and use one of your own: open *Load or share a model*, then give its name on
 the Hub or upload its files. To train, duplicate this Space, or run the app on your own machine, where a photo takes a
 minute or two on an ordinary CPU:
 
@@ -335,6 +335,7 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = 
     """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume."""
     view = View(
         status=run_status(text, None, notes),
+        now=run.scales[-1][0] if run.scales else gr.skip(),
         scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
         curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
         run_id=run.id,
