@@ -60,8 +60,8 @@ def build(demo: gr.Blocks, top: Top) -> None:
 
     draw.click(sample, **wiring, **COMPUTE, api_name="sample")
     top.name.change(fit, chosen, fitted, api_visibility="private").then(
-        sample, **wiring, **COMPUTE, api_visibility="private"
-    )
+        sample, **wiring, **COMPUTE, trigger_mode="always_last", api_visibility="private"
+    )  # a pyramid chosen while another one's samples are drawn comes next
     if first:  # the first samples do not wait for another visitor's training
         demo.load(sample, **wiring, concurrency_id="first samples", api_visibility="private")
 
