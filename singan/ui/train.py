@@ -189,7 +189,8 @@ def reopen(shelf: Shelf, run_id: str | None) -> View:
     if run is None:
         return View()
     with toasts(), RUNS.use(run):
-        return _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [])
+        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [])
+    return view._replace(now=run.scales[-1][0]) if run.scales else view
 
 
 def stop(run_id: str | None) -> dict:
@@ -226,13 +227,13 @@ def learn(
     On ZeroGPU a call ends after a scale, and goes on in the next one. An error is a value: as an exception it would
     lose its text on the way out of the worker.
     """
-    resuming = (folder / STATE_FILE).exists()
+    resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
     events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
     with closing(events):
         try:
             for event in events:
                 if event.kind == "start":
-                    started = time.monotonic()
+                    started = time.monotonic()  # so that a call does at least one step
                 if event.kind == "scale" and event.model:
                     event.model.save_pretrained(model)
                 yield replace(event, model=None)
@@ -335,7 +336,6 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = 
     """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume."""
     view = View(
         status=run_status(text, None, notes),
-        now=run.scales[-1][0] if run.scales else gr.skip(),
         scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
         curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
         run_id=run.id,
