@@ -34,7 +34,11 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 
 
 def load_image(
-    source: Image.Image | np.ndarray | str | os.PathLike[str], *, name: str = "", background: str = "white"
+    source: Image.Image | np.ndarray | str | os.PathLike[str],
+    *,
+    name: str = "",
+    background: str = "white",
+    max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
     """Return `source` as an 8-bit RGB image, upright.
 
@@ -43,7 +47,7 @@ def load_image(
     I;16 are read as 16-bit. Transparency is flattened on `background`, and of an animation one frame is used; an
     `ImageWarning` says so. `name` is what messages call the image.
 
-    Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `MAX_PIXELS`: the size is
+    Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `max_pixels`: the size is
     taken from the header, before anything is decoded.
     """
     notes: list[str] = []
@@ -51,12 +55,12 @@ def load_image(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on damaged metadata and large images: ours are below
         if isinstance(source, np.ndarray):
-            image = _from_array(source, name or "Array", notes, background)
+            image = _from_array(source, name or "Array", notes, background, max_pixels)
         elif isinstance(source, Image.Image):
-            image = _from_pil(source, name or "Image", notes, background)
+            image = _from_pil(source, name or "Image", notes, background, max_pixels)
         elif isinstance(source, (str, os.PathLike)):
             path = os.fsdecode(source)
-            image = _from_file(Path(path), name or " ".join(path.split()), notes, background)
+            image = _from_file(Path(path), name or " ".join(path.split()), notes, background, max_pixels)
         else:
             raise ImageError(
                 f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array."
@@ -84,7 +88,7 @@ def tensor_to_image(x: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
 
 
-def _from_file(path: Path, name: str, notes: list[str], background: str) -> Image.Image:
+def _from_file(path: Path, name: str, notes: list[str], background: str, max_pixels: int) -> Image.Image:
     try:
         if path.is_dir():
             raise ImageError(f"{name} is a directory; give the path of one image file.")
@@ -96,7 +100,7 @@ def _from_file(path: Path, name: str, notes: list[str], background: str) -> Imag
             raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
         Image.init()
         with Image.open(path, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
-            return _from_pil(image, name, notes, background)
+            return _from_pil(image, name, notes, background, max_pixels)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_PIXELS
@@ -112,8 +116,8 @@ def _from_file(path: Path, name: str, notes: list[str], background: str) -> Imag
         raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
 
 
-def _from_pil(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
-    _check_size(*image.size, name)
+def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, max_pixels: int) -> Image.Image:
+    _check_size(*image.size, name, max_pixels)
     try:
         several = getattr(image, "is_animated", False) and image.format != "MPO"  # MPO: a photo and its previews
         frame = image.tell() + 1 if several else 1
@@ -126,7 +130,7 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str) 
     upright = _upright(image, name, notes)
     if upright.mode.startswith("I") or upright.mode == "F":
         return _from_array(
-            _wide_pixels(upright, name), name, notes, background, transparent=image.info.get("transparency")
+            _wide_pixels(upright, name), name, notes, background, max_pixels, image.info.get("transparency")
         )
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
         return _flatten(upright, name, notes, background)
@@ -134,7 +138,7 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str) 
 
 
 def _from_array(
-    array: np.ndarray, name: str, notes: list[str], background: str, *, transparent: object = None
+    array: np.ndarray, name: str, notes: list[str], background: str, max_pixels: int, transparent: object = None
 ) -> Image.Image:
     """`transparent` is the one 16-bit value that a greyscale PNG declares to be see-through."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
@@ -142,7 +146,7 @@ def _from_array(
         raise ImageError(
             f"{name} has shape {array.shape}; an image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): {cure}."
         )
-    _check_size(array.shape[1], array.shape[0], name)
+    _check_size(array.shape[1], array.shape[0], name, max_pixels)
     pixels = _to_uint8(array, name, notes)
     if isinstance(transparent, int) and array.ndim == 2:
         alpha = np.where(array == transparent, 0, 255).astype(np.uint8)
@@ -202,15 +206,15 @@ def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -
     return Image.alpha_composite(Image.new("RGBA", rgba.size, background), rgba).convert("RGB")
 
 
-def _check_size(width: int, height: int, name: str) -> None:
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
     if min(width, height) < MIN_SIDE:
         raise ImageError(
             f"{name} is {width}x{height} px; SinGAN needs at least {MIN_SIDE} px on the short side: enlarge it."
         )
-    if width * height > MAX_PIXELS:
+    if width * height > max_pixels:
         raise ImageError(
             f"{name} is {width}x{height} px ({width * height / 1e6:.6g} megapixels); "
-            f"the limit is {MAX_PIXELS / 1e6:g}: shrink it first."
+            f"the limit is {max_pixels / 1e6:g}: shrink it first."
         )
 
 

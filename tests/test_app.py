@@ -1,5 +1,6 @@
 """The app without a browser: its handlers, called as gradio calls them, and its API."""
 
+import math
 import os
 import re
 import subprocess
@@ -19,8 +20,11 @@ import singan
 from singan import CheckpointError, SinGAN, TrainConfig, TrainingError
 from singan.trainer import TrainEvent
 from singan.ui import build_app, look, sample, shelf, train
+from singan.ui.limits import Limits
+from singan.ui.runs import KEEP_RUNS, Runs
 from singan.ui.shelf import Shelf
 
+CALLS = ["/load_files", "/load_from_hub", "/resume", "/sample", "/stop", "/train"]
 ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
 
@@ -43,12 +47,11 @@ def run(shelf, photo, **settings):
 
 def draw(shelf, pyramid="blue", **settings):
     """What the tab Sample shows: the pictures, their captions and the seed."""
-    results = sample.sample(shelf, pyramid, **settings)
-    gallery, seed = next(results)
-    images = [Image.open(path) for path, _ in gallery]
-    for image in images:
-        image.load()
-    assert list(results) == []
+    images, seed = [], None
+    for gallery, seed in sample.sample(shelf, pyramid, **settings):  # noqa: B007 - the last one is returned
+        assert len(gallery) == len(images) + 1  # they come one by one
+        images.append(Image.open(gallery[-1][0]))
+        images[-1].load()
     assert not Path(gallery[0][0]).exists()  # gradio has its copy, nothing else is left behind
     return images, [caption for _, caption in gallery], seed
 
@@ -111,7 +114,7 @@ def test_shelf_keeps_the_newest_trained_pyramids(shipped):
     mine = shipped
     for name in "abcde":
         mine, _ = mine.add(name, shipped.load("blue"))
-    assert mine.names()[: shelf.KEEP_TRAINED + 1] == ["e", "d", "c", "blue"]
+    assert mine.names()[: shelf.KEEP_OWN + 1] == ["e", "d", "c", "blue"]
 
 
 def test_clicked_pyramid_is_chosen_by_its_caption():
@@ -121,7 +124,7 @@ def test_clicked_pyramid_is_chosen_by_its_caption():
 
 @pytest.mark.parametrize("name", ["gone", "../pretrained/blue", "", "blue/../blue"])
 def test_unknown_pyramid_is_an_error_that_says_what_to_do(shipped, name):
-    with pytest.raises(CheckpointError, match="choose another one. One that you trained is dropped after an hour"):
+    with pytest.raises(CheckpointError, match="choose another one. One of your own is dropped after an hour"):
         shipped.load(name)
 
 
@@ -156,7 +159,7 @@ def test_sample_carries_its_settings(shipped):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"pyramid": ""}, "There is nothing to sample from yet: train a photo first."),
+        ({"pyramid": ""}, "There is nothing to sample from yet: train a photo or load a model first."),
         ({"pyramid": "<b>"}, "There is no pyramid &#x27;&lt;b&gt;&#x27;; choose another one."),
         ({"number": 4, "height": 2000, "width": 3000}, "4 samples of 2000x3000 px are 24 megapixels; the limit is 5"),
         ({"start_scale": 9}, "start_scale is 9; this model has the scales 0 to 2."),
@@ -211,7 +214,7 @@ def test_training_ends_with_a_chosen_pyramid_to_sample_from_and_to_download(ship
 
 def test_training_shows_each_finished_scale_and_the_time_left(shipped, photo_path):
     views = run(shipped, photo_path)
-    galleries = [view.scales["value"] for view in views if view.scales.get("value")]
+    galleries = [view.scales["value"] for view in views[1:-1] if view.scales.get("value")]
     assert [[caption for _, caption in gallery] for gallery in galleries] == [
         ["25x32"],
         ["25x32", "32x41"],
@@ -235,27 +238,92 @@ def test_settings_reach_the_trainer(monkeypatch, shipped, photo_path, settings, 
     assert happened[0] == config
 
 
-def test_stop_keeps_the_finished_scales(shipped, photo_path):
+def test_stop_keeps_the_finished_scales_and_resume_ends_as_if_there_had_been_no_stop(shipped, photo_path):
     views = train.train(shipped, str(photo_path), steps=40)
-    stop = next(views).stop
+    run_id = next(views).run_id
     for view in views:
         last = view
         if view.scales.get("value"):
-            assert train.ask_to_stop(stop) == gr.update(interactive=False)
+            assert train.stop(run_id) == gr.update(interactive=False)
     assert re.search("Stopped after 0:[0-9]{2}. 1 scale kept, up to 25x32 px", last.status)
+    assert last.resume_button == gr.update(visible=True)
     assert last.shelf.load("tiles").num_scales == 1
     assert draw(last.shelf, "tiles", number=1)[0][0].size == (32, 25)
 
+    resumed = list(train.resume(shipped, run_id))
+    assert "3 scales kept" in resumed[-1].status
+    assert [caption for _, caption in resumed[-1].scales["value"]] == ["25x32", "32x41", "40x52"]
+    assert resumed[-1].resume_button == gr.update(visible=False)
+    whole = run(shipped, photo_path, steps=40)[-1].shelf.load("tiles")
+    again = resumed[-1].shelf.load("tiles")
+    assert again.sample(seed=1)[0].tobytes() == whole.sample(seed=1)[0].tobytes()
 
-def test_stop_before_the_first_scale_is_a_toast(shipped, photo_path):
+
+def test_stop_before_the_first_scale_leaves_a_run_to_resume(shipped, photo_path):
+    views = train.train(shipped, str(photo_path), steps=2)
+    train.stop(next(views).run_id)
+    last = list(views)[-1]
+    assert "No scale is finished yet: resume it." in last.status
+    assert last.shelf == SKIP and last.resume_button == gr.update(visible=True)
+
+
+@pytest.mark.parametrize("run_id", [None, "", "guessed"])
+def test_run_that_nobody_knows_can_neither_be_stopped_nor_resumed_nor_taken(shipped, run_id):
+    assert train.stop(run_id) == gr.update(interactive=False)
+    assert train.reopen(shipped, run_id) == train.View()
+    with pytest.raises(gr.Error, match="There is no run to resume: it is finished, or was dropped after an hour"):
+        next(train.resume(shipped, run_id))
+
+
+def test_finished_run_is_not_resumed(shipped, photo_path):
+    run_id = run(shipped, photo_path)[0].run_id
+    with pytest.raises(gr.Error, match="There is no run to resume"):
+        next(train.resume(shipped, run_id))
+
+
+def test_reopened_page_takes_the_model_of_its_run(shipped, photo_path):
+    run_id = run(shipped, photo_path)[0].run_id
+    view = train.reopen(shipped, run_id)
+    assert re.search("Your last run: Done after .*3 scales kept.* is among the models at the top", view.status)
+    assert view.shelf.names() == ["tiles", "blue", "green-field"] and view.name == SKIP
+    assert view.download["visible"] and len(view.scales["value"]) == 3
+    assert view.resume_button == gr.update(visible=False)
+
+
+def test_page_that_was_closed_in_mid_run_finds_its_scales_and_can_resume(shipped, photo_path):
+    views = train.train(shipped, str(photo_path), steps=30)
+    run_id = next(views).run_id
+    while not next(views).scales.get("value"):
+        pass
+    views.close()  # what gradio does when the page is closed
+    view = train.reopen(shipped, run_id)
+    assert "Your last run: Scale 1 of 3" in view.status and "1 scale kept" in view.status
+    assert view.resume_button == gr.update(visible=True)
+    assert "3 scales kept" in list(train.resume(shipped, run_id))[-1].status
+
+
+def test_run_in_progress_is_not_taken_by_a_second_window(shipped, photo_path, monkeypatch):
     views = train.train(shipped, str(photo_path))
-    next(views).stop.set()
-    _, message = until_toast(views)
-    assert "stopped before its first scale was finished" in message
+    run_id = next(views).run_id
+    with pytest.raises(gr.Error, match="This run is in progress in another window"):
+        train.reopen(shipped, run_id)
+    views.close()
 
 
-def test_stop_without_a_run_does_nothing():
-    assert train.ask_to_stop(None) == gr.update(interactive=False)
+def test_run_over_its_time_keeps_the_finished_scales_and_says_so(shipped, photo_path):
+    whole = run(shipped, photo_path, steps=60)[-1].shelf.load("tiles").info["seconds"]
+    limited = replace(shipped, limits=Limits(max_seconds=0.7 * whole))
+    views = list(train.train(limited, str(photo_path), steps=60))
+    assert re.search(r"Stopped: a run may take 0:\d\d here. [12] scales? kept", views[-1].status)
+    assert views[-1].shelf.names()[0] == "tiles"
+    assert views[-1].resume_button == gr.update(visible=False)
+    with pytest.raises(gr.Error, match="There is no run to resume"):
+        next(train.resume(limited, views[0].run_id))
+
+
+def test_time_that_is_not_enough_for_a_scale_is_said(shipped, photo_path):
+    views = list(train.train(replace(shipped, limits=Limits(max_seconds=1e-9)), str(photo_path)))
+    assert "Stopped: a run may take 0:00 here. No scale was finished." in views[-1].status
 
 
 def test_leaving_the_page_ends_the_run(monkeypatch, shipped, photo_path):
@@ -285,25 +353,54 @@ def test_preview_made_between_two_updates_is_shown_with_the_next(monkeypatch, sh
     assert shown == [None, None, photo.tobytes(), None]
 
 
-def test_run_leaves_no_files_behind(monkeypatch, shipped, photo_path, tmp_path):
+def test_run_that_is_dropped_leaves_no_files_behind(monkeypatch, shipped, photo_path, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    run(shipped, photo_path)
-    views = train.train(shipped, str(photo_path))
-    next(views), next(views)
-    assert list(tmp_path.iterdir()) != []
-    views.close()
+    monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
+    views = train.train(shipped, str(photo_path), steps=2)
+    run_id = next(views).run_id
+    train.RUNS.drop(run_id)
+    assert len(list(views)) > 3  # not while it is in use
+    assert len(list(tmp_path.iterdir())) == 1
+    train.RUNS.drop(run_id)
     assert list(tmp_path.iterdir()) == []
+    assert train.reopen(shipped, run_id) == train.View()
+
+
+def test_idle_runs_are_dropped_after_their_time(monkeypatch, shipped, photo_path, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
+    views = train.train(shipped, str(photo_path), steps=2)
+    next(views)
+    train.RUNS.keep_seconds = 0
+    assert "3 scales kept" in list(views)[-1].status
+    for _ in range(200):
+        if not list(tmp_path.iterdir()):
+            break
+        time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_number_of_runs_that_are_kept_is_bounded(photo_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runs = Runs(keep_seconds=3600)
+    started = [runs.start(str(photo_path), "tiles", TrainConfig(), 0) for _ in range(KEEP_RUNS + 3)]
+    assert [runs.get(one.id) is None for one in started] == [True] * 3 + [False] * KEEP_RUNS
+    assert len(list(tmp_path.iterdir())) == KEEP_RUNS
+    assert len({one.id for one in started}) == len(started) and min(len(one.id) for one in started) >= 40
+    for one in started:
+        runs.drop(one.id)
 
 
 def test_failed_run_keeps_the_finished_scales_and_says_why(monkeypatch, shipped, photo_path):
     def fail():
-        yield event()
+        yield event("scale", model=shipped.load("blue"))
         raise TrainingError("Scale 2 diverged.", model=shipped.load("blue"))
 
     fake_run(monkeypatch, fail())
     views, message = until_toast(train.train(shipped, str(photo_path)))
     assert message == "Scale 2 diverged."
-    assert views[-1].shelf.load("tiles") is shipped.load("blue")
+    kept, blue = views[-1].shelf.load("tiles"), shipped.load("blue")
+    assert kept.sample(seed=1)[0].tobytes() == blue.sample(seed=1)[0].tobytes()
     assert "Scale 2 diverged. 3 scales kept" in views[-1].status
 
 
@@ -316,7 +413,7 @@ def test_what_is_not_an_image_is_a_toast_and_stays_on_the_page(shipped, tmp_path
     wrong.write_text("not an image")
     safe = "&lt;img src=x&gt;.png is not an image that can be read"
     with pytest.raises(gr.Error, match=safe):
-        train.look(str(wrong), 250)
+        train.look(shipped, str(wrong), 250)
     views, message = until_toast(train.train(shipped, str(wrong)))
     assert safe in message
     assert safe in views[-1].status
@@ -327,12 +424,21 @@ def test_training_without_a_photo_is_a_toast(shipped):
         run(shipped, None)
 
 
-def test_upload_is_shown_as_it_will_be_learned(tmp_path):
+def test_upload_is_shown_as_it_will_be_learned(shipped, tmp_path):
     path = tmp_path / "wide.jpg"
     Image.new("RGB", (600, 300), "red").save(path)
-    status, image = train.look(str(path), 250)
+    status, image = train.look(shipped, str(path), 250)
     assert image.size == (250, 125)
     assert "Learned at 125x250 px, in 7 scales." in status
+
+
+def test_photo_over_the_limit_of_pixels_is_a_toast(shipped, photo_path):
+    limited = replace(shipped, limits=Limits(max_upload_megapixels=0.002))
+    said = r"tiles.png is 52x40 px \(0.00208 megapixels\); the limit is 0.002: shrink it first"
+    with pytest.raises(gr.Error, match=said):
+        train.look(limited, str(photo_path), 250)
+    with pytest.raises(gr.Error, match=said):
+        run(limited, photo_path)
 
 
 def test_what_is_not_used_of_a_photo_is_said(shipped, photo, tmp_path):
@@ -341,7 +447,7 @@ def test_what_is_not_used_of_a_photo_is_said(shipped, photo, tmp_path):
     clear.putalpha(100)
     clear.save(path)
     note = "Note: logo.png is partly transparent: it is flattened on white."
-    assert note in train.look(str(path), 250)[0]
+    assert note in train.look(shipped, str(path), 250)[0]
     assert note in run(shipped, path)[-1].status
 
 
@@ -381,26 +487,72 @@ def test_curves_average_the_steps_that_share_a_point():
     assert (curves.sums["reconstruction"] / curves.counts.clip(1))[0] == 2.0
 
 
+# --- limits
+
+
+def test_limits_are_read_from_the_environment():
+    assert Limits.from_environment({}) == Limits(math.inf, 100, True)
+    assert Limits.from_environment({"SPACE_ID": "a/b"}) == Limits(900, 100, True)
+    values = {"SINGAN_MAX_SECONDS": "60", "SINGAN_MAX_UPLOAD_MEGAPIXELS": ".5", "SINGAN_ALLOW_TRAINING": "0"}
+    assert Limits.from_environment({"SPACE_ID": "a/b", **values}) == Limits(60, 0.5, False)
+    assert Limits.from_environment(dict.fromkeys(values, "")) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("SINGAN_MAX_SECONDS", "soon", "SINGAN_MAX_SECONDS is 'soon'; give a number above 0."),
+        ("SINGAN_MAX_SECONDS", "0", "SINGAN_MAX_SECONDS is '0'; give a number above 0."),
+        ("SINGAN_MAX_SECONDS", "nan", "SINGAN_MAX_SECONDS is 'nan'; give a number above 0."),
+        ("SINGAN_MAX_UPLOAD_MEGAPIXELS", "101", "is '101'; give a number above 0, at most 100."),
+        ("SINGAN_ALLOW_TRAINING", "no", "SINGAN_ALLOW_TRAINING is 'no'; give 0 or 1."),
+    ],
+)
+def test_wrong_limit_is_a_plain_error_at_the_start(name, value, message):
+    done = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1 and done.stderr.startswith("The app cannot start: ") and message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_where_training_is_forbidden_there_is_no_call_for_it_and_the_page_says_what_to_do(monkeypatch, pretrained):
+    monkeypatch.setenv("SINGAN_ALLOW_TRAINING", "0")
+    app = build_app(pretrained)
+    assert sorted(app.get_api_info()["named_endpoints"]) == ["/load_files", "/load_from_hub", "/sample"]
+    assert all(fn.fn not in (train.train, train.resume) for fn in app.fns.values())
+    assert any(
+        "Training is switched off here" in str(block.value) for block in app.blocks.values() if hasattr(block, "value")
+    )
+
+
 # --- the whole
 
 
 def test_api_has_a_documented_call_for_each_tab(pretrained):
     calls = build_app(pretrained).get_api_info()["named_endpoints"]
-    assert sorted(calls) == ["/sample", "/train"]
-    for call in calls.values():
-        assert call["description"]
+    assert sorted(calls) == CALLS
+    for name, call in calls.items():
+        assert call["description"], name
+    documented = re.findall(r"^## `(/\w+)`", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(documented) >= {*CALLS, "/push"}
 
 
 def test_app_without_shipped_pyramids_can_be_built(tmp_path):
     calls = build_app(tmp_path / "nothing").get_api_info()["named_endpoints"]
-    assert sorted(calls) == ["/sample", "/train"]
+    assert sorted(calls) == CALLS
 
 
 def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):
     app = build_app(pretrained)
-    heavy = [fn for fn in app.fns.values() if fn.fn in (train.train, sample.sample)]
+    heavy = [fn for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)]
     assert [fn.concurrency_id for fn in heavy].count("compute") == len(heavy) - 1  # the first samples
-    assert app.fns and app.default_config and app._queue.max_size == 32
+    assert app.fns and app.default_config and app._queue.max_size == 64
 
 
 def test_client_trains_and_samples_from_what_it_trained(app_url, photo_path):
@@ -410,6 +562,37 @@ def test_client_trains_and_samples_from_what_it_trained(app_url, photo_path):
     assert seed == 4
     with Image.open(pictures[0]["image"]) as image:
         assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "4")
+
+
+def test_twenty_visitors_at_once_are_all_answered(app_url):
+    clients = [Client(app_url, verbose=False) for _ in range(20)]
+    settings = {"pyramid": "blue", "number": 1, "new_seed": False, "api_name": "/sample"}
+    jobs = [client.submit(seed=k, **settings) for k, client in enumerate(clients)]
+    assert [job.result()[1] for job in jobs] == list(range(20))
+
+
+def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
+    client = Client(app_url, verbose=False)
+    job = client.submit(photo=handle_file(photo_path), steps=200, api_name="/train")
+    run_id = None
+    while run_id is None:
+        assert not job.done()
+        run_id = next((state[4] for state in job.outputs() if state[4]), None)
+    Client(app_url, verbose=False).predict(run_id="guessed", api_name="/stop")
+    client.predict(run_id=run_id, api_name="/stop")
+    assert "Stopped after" in job.result()[0]
+    *_, archive, name, _ = Client(app_url, verbose=False).predict(run_id=run_id, api_name="/resume")
+    with zipfile.ZipFile(archive["value"]) as files:
+        assert {Path(member).name for member in files.namelist()} >= {"config.json", "model.safetensors"}
+    assert name == "tiles"
+
+
+@pytest.mark.parametrize("max_size", [24, 5000])
+def test_size_that_the_page_does_not_offer_is_refused(app_url, photo_path, max_size):
+    with pytest.raises(Exception, match="minimum|maximum"):
+        Client(app_url, verbose=False).predict(
+            photo=handle_file(photo_path), max_size=max_size, steps=1, api_name="/train"
+        )
 
 
 def test_sessions_do_not_see_each_others_models(app_url, photo_path):

@@ -6,6 +6,7 @@ Every page must stay free of errors in its console and talk to nobody but the ap
 import contextlib
 import os
 import re
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -37,14 +38,15 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, app_url):
-    """A function that opens the app in a context of its own; what goes wrong in the page fails the test."""
+    """A function that opens the app, in a new context if none is given; what goes wrong in the page fails the test."""
     wrong = []
     with contextlib.ExitStack() as contexts:
 
-        def open_page(**options):
-            context = browser.new_context(**options)
-            contexts.callback(context.close)
-            context.set_default_timeout(30_000)
+        def open_page(context=None, **options):
+            if context is None:
+                context = browser.new_context(**options)
+                contexts.callback(context.close)
+                context.set_default_timeout(30_000)
             page = context.new_page()
             page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
             page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -144,6 +146,81 @@ def test_stop_keeps_the_finished_scales(open_page, photo_path):
     expect(page.locator("#samples img").first).to_be_visible()
 
 
+def test_stopped_run_is_resumed(open_page, photo_path):
+    page = open_page()
+    start_training(page, photo_path, steps=150)
+    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Stopped after .* [12] scales? kept"))).to_be_visible()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
+    assert captions(page, "scales") == ["25x32", "32x41", "40x52"]
+    expect(page.get_by_role("button", name="Resume", exact=True)).to_have_count(0)
+
+
+def test_browser_that_comes_back_takes_its_finished_model_and_no_other_browser_does(open_page, photo_path):
+    page = open_page()
+    start_training(page, photo_path, steps=2)
+    expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
+    page.close()
+    page = open_page(page.context)
+    expect(page.locator("#pyramids img")).to_have_count(3)
+    assert captions(page, "pyramids") == ["tiles", "blue", "green-field"]
+    page.get_by_role("tab", name="Train").click()
+    expect(page.get_by_text(re.compile(r"Your last run: Done after .* 3 scales kept"))).to_be_visible()
+    expect(page.get_by_text("Download model")).to_be_visible()
+    page.locator("#pyramids img").first.click()
+    page.get_by_role("tab", name="Sample").click()
+    expect(page.locator("#samples img")).to_have_count(6)
+    assert captions(open_page(), "pyramids") == ["blue", "green-field"]
+
+
+def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
+    page = open_page()
+    start_training(page, photo_path, steps=200)
+    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    page.close()
+    page = open_page(page.context)
+    page.get_by_role("tab", name="Train").click()
+    expect(page.get_by_text(re.compile(r"Your last run: .* [12] scales? kept"))).to_be_visible()
+    page.get_by_role("button", name="Resume", exact=True).click()
+    expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
+
+
+def test_downloaded_model_is_uploaded_again_and_sampled(open_page, pretrained, tmp_path):
+    whole = shutil.make_archive(str(tmp_path / "holiday"), "zip", pretrained, "blue")
+    page = open_page()
+    page.locator("button:visible", has_text="Load or share a model").click()
+    page.locator("#model-files input[type=file]").set_input_files(whole)
+    expect(page.locator("#pyramids img")).to_have_count(3)
+    assert captions(page, "pyramids") == ["holiday", "blue", "green-field"]
+    expect(page.locator("#samples img")).to_have_count(6)
+
+
+def test_model_of_the_hub_is_loaded_by_its_id(open_page, hub_server, pretrained):
+    hub_server.add("bob/lake", {path.name: path.read_bytes() for path in (pretrained / "blue").iterdir()})
+    page = open_page()
+    page.locator("button:visible", has_text="Load or share a model").click()
+    page.get_by_label("On the Hub").fill("bob/nothing")
+    page.get_by_role("button", name="Load from the Hub").click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("There is no repository bob/nothing")
+    page.get_by_test_id("toast-close").click()
+    page.get_by_label("On the Hub").fill("bob/lake")
+    page.get_by_role("button", name="Load from the Hub").click()
+    expect(page.locator("#pyramids img")).to_have_count(3)
+    assert captions(page, "pyramids") == ["lake", "blue", "green-field"]
+
+
+def test_place_in_the_queue_is_shown(open_page, photo_path):
+    page, other = open_page(), open_page()
+    start_training(page, photo_path, steps=100_000)
+    expect(page.get_by_text(re.compile("Scale 1 of 3 .* step"))).to_be_visible()
+    other.get_by_role("button", name="Draw samples").click()
+    expect(other.get_by_text(re.compile(r"queue: 1/1"))).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(other.get_by_text(re.compile(r"queue: 1/1"))).to_have_count(0)
+
+
 def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):
     ended = []
     real = train.iter_train
@@ -187,6 +264,11 @@ def test_wrong_upload_is_a_toast_and_stays(open_page, tmp_path):
 
 def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
     page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    assert overflow(page) == 0
+    samples = page.locator("#samples").bounding_box()
+    assert samples["y"] < page.get_by_role("button", name="Draw samples").bounding_box()["y"]  # a result comes first
+    page.locator("button:visible", has_text="Load or share a model").click()
+    expect(page.get_by_label("On the Hub")).to_be_visible()
     assert overflow(page) == 0
     start_training(page, photo_path, steps=2)
     expect(page.get_by_text(re.compile("Done after"))).to_be_visible(timeout=60_000)

@@ -6,16 +6,16 @@ functions: typed and documented, because the API page is made from that.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from singan.ui import sample, train
+from singan.ui import models, sample, train
+from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
-from singan.ui.shelf import Shelf, build_top
-
-KEEP_SECONDS = 3600  # how long files and trained pyramids are kept
+from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
 
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
@@ -25,17 +25,27 @@ LAUNCH: dict[str, Any] = {
     "enable_monitoring": False,
     "footer_links": ["api"],
     "ssr_mode": False,
+    "state_session_capacity": 200,  # gradio's own 10,000 sessions take gigabytes before the first is dropped
 }
 
 
 def build_app(pretrained_dir: str | Path) -> gr.Blocks:
-    """The app, serving the pyramids in the directories under `pretrained_dir`; launch it with `**LAUNCH`."""
+    """The app, serving the pyramids in the directories under `pretrained_dir`; launch it with `**LAUNCH`.
+
+    What a visitor may ask for is read from the environment; raises `ConfigError` if that is wrong.
+    """
+    shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         gr.HTML(INTRO)
-        top = build_top(Shelf(Path(pretrained_dir)), KEEP_SECONDS)
+        top = build_top(shelf)
+        models.build(top)
+        run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
                 sample.build(demo, top)
             with gr.Tab("Train", id="train"):
-                train.build(top, tabs)
-    return demo.queue(default_concurrency_limit=1, max_size=32)
+                if shelf.limits.allow_training:
+                    train.build(demo, top, tabs, run_id)
+                else:
+                    gr.Markdown(train.NO_TRAINING)
+    return demo.queue(default_concurrency_limit=1, max_size=64)

@@ -95,6 +95,7 @@ footer .divider { display: none; }
 
 @media (max-width: 600px) {
   .gradio-container .app { padding: .75rem !important; }
+  .first-on-phones { order: -1; }
   #pyramids .grid-container, #scales .grid-container {
     grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
   #samples .grid-container { grid-template-columns: repeat(2, 1fr) !important; }

@@ -19,6 +19,8 @@ MAX_PIXELS = 5_000_000  # of all samples of one call
 
 def build(demo: gr.Blocks, top: Top) -> None:
     """Make the tab. It draws when the page appears, and whenever another pyramid is chosen."""
+    first = top.shelf.value.load(top.name.value) if top.name.value else None
+    height_px, width_px = first.image_size if first else (None, None)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             variation = gr.Slider(
@@ -26,16 +28,21 @@ def build(demo: gr.Blocks, top: Top) -> None:
             )
             number = gr.Slider(1, 16, 6, step=1, label="Number of samples")
             with gr.Row():
-                height = gr.Number(None, label="Height (px)", precision=0, min_width=100)
-                width = gr.Number(None, label="Width (px)", precision=0, min_width=100)
+                height = gr.Number(height_px, label="Height (px)", precision=0, min_width=100)
+                width = gr.Number(width_px, label="Width (px)", precision=0, min_width=100)
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
-                    0, 8, 0, step=1, label="Start scale", info="Coarsest scale to draw anew: details only."
+                    0,
+                    max(1, first.num_scales - 1) if first else 1,
+                    0,
+                    step=1,
+                    label="Start scale",
+                    info="Coarsest scale to draw anew: details only.",
                 )
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(True, label="New seed each time")
             draw = gr.Button("Draw samples", variant="primary")
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = gr.Gallery(
                 label="Samples",
                 format="png",
@@ -53,12 +60,10 @@ def build(demo: gr.Blocks, top: Top) -> None:
 
     draw.click(sample, **wiring, **COMPUTE, api_name="sample")
     top.name.change(fit, chosen, fitted, api_visibility="private").then(
-        sample, **wiring, **COMPUTE, api_visibility="private"
-    )
-    if top.name.value:  # the first samples do not wait for another visitor's training
-        demo.load(fit, chosen, fitted, api_visibility="private").then(
-            sample, **wiring, concurrency_id="first samples", api_visibility="private"
-        )
+        sample, **wiring, **COMPUTE, trigger_mode="always_last", api_visibility="private"
+    )  # a pyramid chosen while another one's samples are drawn comes next
+    if first:  # the first samples do not wait for another visitor's training
+        demo.load(sample, **wiring, concurrency_id="first samples", api_visibility="private")
 
 
 def sample(
@@ -72,10 +77,10 @@ def sample(
     seed: int | None = 0,
     new_seed: bool = False,
 ) -> Iterator[tuple[list[tuple[str, str]], int]]:
-    """Draw new pictures from a pyramid. Gives their files, each captioned with its seed, and the first seed.
+    """Draw new pictures from a pyramid. Streams their files, each captioned with its seed, and the first seed.
 
     Parameters:
-        pyramid: name of a shipped pyramid, or of one trained in this session
+        pyramid: name of a shipped pyramid, or of one of this session's own
         number: how many pictures
         height: height of the pictures in pixels; empty: the photo's
         width: width of the pictures in pixels; empty: the photo's
@@ -86,9 +91,9 @@ def sample(
     """
     if new_seed or seed is None:
         seed = secrets.randbelow(2**31)
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after each yield
         if not pyramid:
-            raise ConfigError("There is nothing to sample from yet: train a photo first.")
+            raise ConfigError("There is nothing to sample from yet: train a photo or load a model first.")
         model = shelf.load(pyramid)
         size = (height or model.image_size[0], width or model.image_size[1])
         megapixels = number * size[0] * size[1] / 1e6
@@ -97,15 +102,16 @@ def sample(
                 f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
                 f"the limit is {MAX_PIXELS / 1e6:g}: ask for fewer or smaller ones."
             )
-        images = model.sample(number, size=size, start_scale=start_scale, variation=variation, seed=seed)
+        model.check_sampling(number, size, start_scale, variation, seed)
         pictures = []
-        for k, image in enumerate(images):
-            settings: dict[str, object] = {"model": pyramid, "seed": seed + k, "variation": variation}
+        for k in range(seed, seed + number):  # each is shown as soon as it is there
+            image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k)[0]
+            settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
-            path = Path(folder, f"{pyramid}-{seed + k}.png")
+            path = Path(folder, f"{pyramid}-{k}.png")
             save_png(image, path, settings)
-            pictures.append((str(path), f"seed {seed + k}"))
-        yield pictures, seed
+            pictures.append((str(path), f"seed {k}"))
+            yield list(pictures), seed
 
 
 def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:

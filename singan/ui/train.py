@@ -8,26 +8,42 @@ import time
 import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 from PIL import Image
 
 from singan.config import TrainConfig
-from singan.errors import ImageError, ImageWarning, SinGANError, TrainingError
+from singan.errors import CheckpointError, ImageWarning, SinGANError
 from singan.image import load_image
-from singan.model import SinGAN
 from singan.pyramid import learned_size, scale_sizes
+from singan.resume import STATE_FILE
 from singan.trainer import TrainEvent, iter_train
-from singan.ui.look import Curves, clock, run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui import zerogpu
+from singan.ui.limits import Limits
+from singan.ui.look import clock, run_status
+from singan.ui.runs import Run, Runs
+from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, plain_name, toasts
 
 SHOW_SECONDS = 0.5  # between two updates of the page
 PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
+RUNS = Runs(KEEP_SECONDS)
 _loading = threading.Lock()  # warnings are caught process-wide
+
+NO_TRAINING = """
+### Training is switched off here
+
+You can still sample from the models above, and use one of your own: open *Load or share a model*, then give its name on
+the Hub or upload its files. To train, duplicate this Space, or run the app on your own machine, where a photo takes a
+minute or two on an ordinary CPU:
+
+```
+pip install -r requirements.txt && python app.py
+```
+"""
 
 
 class View(NamedTuple):
@@ -37,9 +53,10 @@ class View(NamedTuple):
     now: Any = gr.skip()
     scales: Any = gr.skip()
     curves: Any = gr.skip()
-    stop: Any = gr.skip()
+    run_id: Any = gr.skip()
     train_button: Any = gr.skip()
     stop_button: Any = gr.skip()
+    resume_button: Any = gr.skip()
     download: Any = gr.skip()
     sample_button: Any = gr.skip()
     shelf: Any = gr.skip()
@@ -47,9 +64,11 @@ class View(NamedTuple):
     pictures: Any = gr.skip()
 
 
-def build(top: Top, tabs: gr.Tabs) -> None:
-    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it."""
-    stop = gr.State()  # the threading.Event of the run in progress
+def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> None:
+    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it.
+
+    `run_id` is where the browser keeps the id of its last run: a page that is opened again asks for it.
+    """
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             photo = gr.File(label="Photo", height=140, elem_id="photo")
@@ -70,6 +89,7 @@ def build(top: Top, tabs: gr.Tabs) -> None:
             with gr.Row():
                 train_button = gr.Button("Train", variant="primary", min_width=100)
                 stop_button = gr.Button("Stop", interactive=False, min_width=100)
+            resume_button = gr.Button("Resume", visible=False)
             download = gr.DownloadButton("Download model", visible=False)
             sample_button = gr.Button("Sample from it", visible=False)
         with gr.Column(scale=3, min_width=320):
@@ -99,24 +119,25 @@ def build(top: Top, tabs: gr.Tabs) -> None:
                 elem_classes="grow",
             )
     view = View(
-        status, now, scales, curves, stop, train_button, stop_button, download, sample_button,
+        status, now, scales, curves, run_id, train_button, stop_button, resume_button, download, sample_button,
         top.shelf, top.name, top.pictures,
     )  # fmt: skip
     inputs = [top.shelf, photo, preset, max_size, seed, steps, paper]
-    photo.upload(look, [photo, max_size], [status, now], show_progress="hidden", api_visibility="private")
-    run = train_button.click(
-        train, inputs, list(view), **COMPUTE, show_progress="minimal", show_progress_on=status, api_name="train"
-    )
-    for ended in (run.success, run.failure):
+    photo.upload(look, [top.shelf, photo, max_size], [status, now], show_progress="hidden", api_visibility="private")
+    wiring: dict[str, Any] = {"outputs": list(view), **COMPUTE, "show_progress": "minimal", "show_progress_on": status}
+    run = train_button.click(train, inputs, **wiring, api_name="train")
+    again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
+    for ended in (run.success, run.failure, again.success, again.failure):
         ended(idle, None, [train_button, stop_button], queue=False, api_visibility="private")
-    stop_button.click(ask_to_stop, stop, stop_button, queue=False, api_visibility="private")
+    stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
     sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, api_visibility="private")
+    demo.load(reopen, [top.shelf, run_id], list(view), show_progress="hidden", api_visibility="private")
 
 
-def look(photo: str, max_size: int) -> tuple[str, Image.Image]:
+def look(shelf: Shelf, photo: str, max_size: int) -> tuple[str, Image.Image]:
     """Show an uploaded photo as it will be learned, or say what is wrong with it."""
     with toasts():
-        image, notes = open_photo(photo)
+        image, notes = open_photo(photo, shelf.limits)
         height, width = learned_size(image.height, image.width, TrainConfig(max_size=max_size))
         scales = len(scale_sizes(height, width, TrainConfig(max_size=max_size)))
     text = f"Learned at {height}x{width} px, in {scales} scales. Press Train."
@@ -142,42 +163,45 @@ def train(
         steps: training steps per scale; empty: the preset's
         paper: the published method instead of a preset; takes hours
     """
-    stop = threading.Event()
-    yield View(
-        status=run_status("Starting", 0, []),
-        scales=gr.update(value=None, visible=False),
-        curves=gr.update(value="", visible=False),
-        stop=stop,
-        train_button=gr.update(interactive=False),
-        stop_button=gr.update(interactive=True),
-        download=gr.update(visible=False),
-        sample_button=gr.update(visible=False),
-    )
-    notes: list[str] = []
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:
-        try:
-            image, notes = open_photo(photo)
-            name = " ".join(Path(photo or "").stem.split()).strip(". ") or "photo"
-            chosen: dict[str, Any] = {"max_size": max_size} | ({"steps": steps} if steps else {})
-            config = TrainConfig.preset("paper" if paper else preset, **chosen)
-            events = iter_train(image, config, seed=seed or 0, preview_every=PREVIEW_STEPS, stop=stop.is_set)
-            with closing(events):  # also when the visitor goes away: gradio then closes this generator
-                last = yield from _watch(events, Path(folder), notes)
-            assert last.model is not None  # the last event always carries it
-            text = f"{'Stopped' if stop.is_set() else 'Done'} after {clock(last.seconds)}."
-            yield _finish(last.model, shelf, name, text, notes, Path(folder))
-        except SinGANError as error:
-            if isinstance(error, TrainingError) and error.model is not None:
-                yield _finish(error.model, shelf, name, str(error), notes, Path(folder))
-            else:
-                yield View(status=run_status(str(error), None, notes))
-            raise
+    with toasts():
+        chosen: dict[str, Any] = {"max_size": max_size} | ({"steps": steps} if steps else {})
+        config = TrainConfig.preset("paper" if paper else preset, **chosen)
+        run = RUNS.start(photo, plain_name(Path(photo or "").stem), config, seed or 0)
+        yield from _watch(run, shelf)
 
 
-def ask_to_stop(stop: threading.Event | None) -> dict:
-    """Let the run in progress end after its current step."""
-    if stop is not None:
-        stop.set()
+def resume(shelf: Shelf, run_id: str | None) -> Iterator[View]:
+    """Go on with a run that was stopped, or whose page was closed. Streams what `train` streams.
+
+    Parameters:
+        run_id: what `train` gave for the run
+    """
+    with toasts():
+        run = RUNS.get(run_id)
+        if run is None or not run.state.exists():
+            raise CheckpointError("There is no run to resume: it is finished, or was dropped after an hour.")
+        yield from _watch(run, shelf)
+
+
+def reopen(shelf: Shelf, run_id: str | None) -> View:
+    """Show a page that comes back what became of its run. Its model goes on the shelf, not yet chosen."""
+    run = RUNS.get(run_id)
+    if run is None:
+        return View()
+    with toasts(), RUNS.use(run):
+        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [])
+    return view._replace(now=run.scales[-1][0]) if run.scales else view
+
+
+def stop(run_id: str | None) -> dict:
+    """Let a run end after its current step. It keeps the finished scales and can be resumed.
+
+    Parameters:
+        run_id: what `train` gave for the run
+    """
+    run = RUNS.get(run_id)
+    if run is not None:
+        run.stop.set()
     return gr.update(interactive=False)
 
 
@@ -186,42 +210,118 @@ def idle() -> tuple[dict, dict]:
     return gr.update(interactive=True), gr.update(interactive=False)
 
 
-def open_photo(photo: str | None) -> tuple[Image.Image, list[str]]:
+def open_photo(photo: str | Path, limits: Limits) -> tuple[Image.Image, list[str]]:
     """The uploaded photo as RGB, and the `ImageWarning`s it gave. Raises `ImageError`."""
-    if photo is None:
-        raise ImageError("There is no photo yet: upload one first.")
     with _loading, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ImageWarning)
-        image = load_image(photo, name=Path(photo).name)
+        image = load_image(photo, name=Path(photo).name, max_pixels=int(limits.max_upload_megapixels * 1e6))
     return image, [str(one.message) for one in caught]
 
 
-def _watch(events: Iterator[TrainEvent], folder: Path, notes: list[str]) -> Generator[View, None, TrainEvent]:
-    """Show the events of a run as they come, at most every `SHOW_SECONDS`. Returns the last one.
+@zerogpu.borrow_gpu
+def learn(
+    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path
+) -> Generator[TrainEvent | SinGANError, None, None]:
+    """The events of a run that is kept in `folder`; the finished scales are saved in `model`.
 
-    Previews go to gradio as files, which it copies once. An image object it would write again, to the same
-    place, each time it is shown, perhaps while the browser is reading it.
+    On ZeroGPU a call ends after a scale, and goes on in the next one. An error is a value: as an exception it would
+    lose its text on the way out of the worker.
     """
-    curves, scales, shown = Curves(), list[tuple[str, str]](), 0.0
-    preview = None
+    resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
+    events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
+    with closing(events):
+        try:
+            for event in events:
+                if event.kind == "start":
+                    started = time.monotonic()  # so that a call does at least one step
+                if event.kind == "scale" and event.model:
+                    event.model.save_pretrained(model)
+                yield replace(event, model=None)
+                finished = event.kind == "scale" and event.scale < event.scales - 1
+                over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
+                if zerogpu.ON and (finished or over):
+                    return
+        except SinGANError as error:
+            yield type(error)(str(error))
+
+
+def _events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
+    """The events of a whole run, in as many calls as it takes."""
+    while True:
+        with closing(learn(image, run.config, run.seed, run.folder, run.model)) as events:
+            for event in events:
+                if isinstance(event, SinGANError):
+                    raise event
+                yield event
+                if event.kind == "done":
+                    return
+
+
+def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
+    """Train and show it. What is finished is kept in the run however it ends."""
+    notes: list[str] = []
+    with RUNS.use(run):
+        run.stop.clear()
+        yield View(
+            status=run_status("Starting", 0, []),
+            scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
+            curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
+            run_id=run.id,
+            train_button=gr.update(interactive=False),
+            stop_button=gr.update(interactive=True),
+            resume_button=gr.update(visible=False),
+            download=gr.update(visible=False),
+            sample_button=gr.update(visible=False),
+        )
+        try:
+            image, notes = open_photo(run.photo, shelf.limits)
+            with closing(
+                _events(run, image)
+            ) as events:  # also when the visitor goes away: gradio closes this generator
+                run.status, resumable = yield from _show(events, run, shelf.limits, notes)
+            if not resumable:
+                run.state.unlink(missing_ok=True)
+        except SinGANError as error:
+            run.status = str(error)
+            run.state.unlink(missing_ok=True)  # it would only fail again
+            yield _result(run, shelf, run.status, notes, chosen=True)
+            raise
+        yield _result(run, shelf, run.status, notes, chosen=True)
+
+
+def _show(
+    events: Iterator[TrainEvent], run: Run, limits: Limits, notes: list[str]
+) -> Generator[View, None, tuple[str, bool]]:
+    """Show the events of a run as they come, at most every `SHOW_SECONDS`, until it is done, stopped or over its time.
+
+    Returns how it ended, and whether it can be resumed. Previews go to gradio as files, which it copies once. An image
+    object it would write again, to the same place, each time it is shown, perhaps while the browser is reading it.
+    """
+    shown, preview = 0.0, None
     for event in events:
-        curves.add(event)
+        run.curves.add(event)
         if event.preview:
-            preview = str(folder / f"scale-{event.scale}-step-{event.step}.png")
+            preview = str(run.folder / f"scale-{event.scale}-step-{event.step}.png")
             event.preview.save(preview)
         if event.kind == "scale" and preview:
-            scales.append((preview, f"{event.size[0]}x{event.size[1]}"))
-        if event.kind == "step" and time.monotonic() - shown < SHOW_SECONDS:
-            continue
-        shown = time.monotonic()
-        yield View(
-            status=run_status(_where(event), event.total_step / max(1, event.total_steps), notes),
-            now=preview or gr.skip(),
-            scales=gr.update(value=list(scales), visible=True) if event.kind == "scale" else gr.skip(),
-            curves=gr.update(value=curves.html(), visible=event.kind != "start"),
-        )
-        preview = None
-    return event
+            run.scales.append((preview, f"{event.size[0]}x{event.size[1]}"))
+        if event.kind != "step" or time.monotonic() - shown >= SHOW_SECONDS:
+            shown = time.monotonic()
+            run.status = _where(event)
+            yield View(
+                status=run_status(run.status, event.total_step / max(1, event.total_steps), notes),
+                now=preview or gr.skip(),
+                scales=gr.update(value=list(run.scales), visible=True) if event.kind == "scale" else gr.skip(),
+                curves=gr.update(value=run.curves.html(), visible=event.kind != "start"),
+            )
+            preview = None
+        if event.kind == "done":
+            break
+        if run.stop.is_set():
+            return f"Stopped after {clock(event.seconds)}.", True
+        if event.seconds > limits.max_seconds:
+            return f"Stopped: a run may take {clock(limits.max_seconds)} here.", False
+    return f"Done after {clock(event.seconds)}.", False
 
 
 def _where(event: TrainEvent) -> str:
@@ -232,18 +332,29 @@ def _where(event: TrainEvent) -> str:
     )
 
 
-def _finish(model: SinGAN, shelf: Shelf, name: str, text: str, notes: list[str], folder: Path) -> View:
-    """Put the pyramid on the shelf, choose it, and offer it as a zip file."""
-    shelf, name = shelf.add(name, model)
+def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = False) -> View:
+    """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume."""
+    view = View(
+        status=run_status(text, None, notes),
+        scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
+        curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
+        run_id=run.id,
+        resume_button=gr.update(visible=run.state.exists()),
+    )
+    if not run.has_model:
+        more = " No scale is finished yet: resume it." if run.state.exists() else " No scale was finished."
+        return view._replace(status=run_status(text + more, None, notes))
+    model = load_own(run.model, run.name)
+    shelf, name = shelf.add(run.name, model)
     height, width = model.image_size
     count = "1 scale" if model.num_scales == 1 else f"{model.num_scales} scales"
-    text += f" {count} kept, up to {height}x{width} px: {name!r} is now chosen for all tabs."
-    model.save_pretrained(folder / "model" / name)
-    return View(
-        status=run_status(text, None, notes),
-        download=gr.update(value=shutil.make_archive(str(folder / name), "zip", folder / "model"), visible=True),
-        sample_button=gr.update(visible=True),
+    where = "is now chosen for all tabs" if chosen else "is among the models at the top"
+    archive = shutil.make_archive(str(run.folder / run.name), "zip", run.model.parent)
+    return view._replace(
+        status=run_status(f"{text} {count} kept, up to {height}x{width} px: {name!r} {where}.", None, notes),
+        download=gr.update(value=archive, visible=True),
+        sample_button=gr.update(visible=chosen),
         shelf=shelf,
-        name=name,
-        pictures=gr.update(value=shelf.pictures(), selected_index=0),
+        name=name if chosen else gr.skip(),
+        pictures=gr.update(value=shelf.pictures(), selected_index=0 if chosen else min(1, len(shelf.names()) - 1)),
     )

@@ -1,0 +1,145 @@
+"""Models from elsewhere, and to elsewhere: the fold under the shipped pyramids."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+
+from singan import hub
+from singan.checkpoint import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
+from singan.errors import CheckpointError, HubError
+from singan.model import SinGAN
+from singan.ui.shelf import Shelf, Top, load_own, plain_name, toasts
+
+NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
+UPLOAD_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 20 * 10**6}  # unpacked
+
+PUSH_HERE = """To put a model on the Hub from this machine, download it, unpack it, and run
+`singan push MODEL user/name`. That takes the login of `hf auth login`, which this page never asks for."""
+
+
+def build(top: Top) -> None:
+    """Make the fold. A model that is loaded becomes the visitor's own, and chosen."""
+    network: dict[str, Any] = {"concurrency_id": "network", "concurrency_limit": 2}
+    outputs = [top.shelf, top.name, top.pictures]
+    with gr.Accordion("Load or share a model", open=False, elem_id="models"), gr.Row(equal_height=False):
+        with gr.Column(min_width=260):
+            repo_id = gr.Textbox(label="On the Hub", placeholder="user/name", max_length=200)
+            load = gr.Button("Load from the Hub")
+        with gr.Column(min_width=260):
+            files = gr.File(
+                label="Files: a model's zip, or config.json and model.safetensors",
+                file_count="multiple",
+                height=140,
+                elem_id="model-files",
+            )
+        with gr.Column(min_width=260):
+            if "SPACE_ID" in os.environ:
+                gr.LoginButton()
+                target = gr.Textbox(label="Push the chosen model to", placeholder="user/name", max_length=200)
+                private = gr.Checkbox(True, label="Private", info="The model holds the picture it was trained on.")
+                send = gr.Button("Push to the Hub")
+                pushed = gr.HTML(elem_classes="run")
+                send.click(push, [top.shelf, top.name, target, private], pushed, **network, api_name="push")
+            else:
+                gr.Markdown(PUSH_HERE)
+    load.click(load_from_hub, [top.shelf, repo_id], outputs, **network, api_name="load_from_hub")
+    files.upload(load_files, [top.shelf, files], outputs, **network, api_name="load_files")
+
+
+def load_from_hub(shelf: Shelf, repo_id: str, token: gr.OAuthToken | None = None) -> tuple[Shelf, str, dict]:
+    """Load a model from the Hugging Face Hub for this session. Gives the name it has here.
+
+    Parameters:
+        repo_id: user/name of a model made with singan
+    """
+    repo_id = repo_id.strip()
+    with toasts(), TemporaryDirectory(prefix="singan-") as cache:  # nobody else gets a private one out of it
+        if not hub.HUB_ID.fullmatch(repo_id):
+            raise HubError(f"{repo_id!r} is not of the form user/name; check the name.")
+        folder = hub.download(repo_id, token=token.token if token else False, cache_dir=cache, files=list(NEEDED))
+        return _put(shelf, repo_id.rpartition("/")[2], load_own(folder, repo_id))
+
+
+def load_files(shelf: Shelf, files: list[str]) -> tuple[Shelf, str, dict]:
+    """Load an uploaded model for this session. Gives the name it has here.
+
+    Parameters:
+        files: the zip file that the app's own download gives, or config.json and model.safetensors
+    """
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:
+        paths = [Path(file) for file in files or []]
+        if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
+            name = paths[0].stem
+            contents = _unpack(paths[0])
+        else:
+            name = "model"
+            contents = ((path.name, path.read_bytes()) for path in paths if path.name in UPLOAD_BYTES)
+        for file, data in contents:
+            Path(folder, file).write_bytes(data)
+        missing = [file for file in NEEDED if not Path(folder, file).exists()]
+        if missing:
+            raise CheckpointError(
+                f"There is no {missing[0]} in what was uploaded; give {' and '.join(NEEDED)} together."
+            )
+        return _put(shelf, name, load_own(Path(folder), "What was uploaded"))
+
+
+def push(shelf: Shelf, pyramid: str, repo_id: str, private: bool = True, token: gr.OAuthToken | None = None) -> str:
+    """Put a pyramid on the Hugging Face Hub, in the name of the visitor who is logged in. Gives a link.
+
+    Parameters:
+        pyramid: name of a pyramid in this session
+        repo_id: user/name, made if need be
+        private: nobody else may see it
+    """
+    repo_id = repo_id.strip()
+    with toasts():
+        if token is None:
+            raise HubError("Nobody is logged in: log in first.")
+        if not hub.HUB_ID.fullmatch(repo_id):
+            raise HubError(f"{repo_id!r} is not of the form user/name; check the name.")
+        done = shelf.load(pyramid).push_to_hub(repo_id, private=private, token=token.token)
+    what = "It is on the Hub" if done.changed else "It was there already"
+    return f'<p>{what}: <a href="{escape(done.url)}" target="_blank" rel="noopener">{escape(repo_id)}</a></p>'
+
+
+def _put(shelf: Shelf, name: str, model: SinGAN) -> tuple[Shelf, str, dict]:
+    shelf, name = shelf.add(plain_name(name), model)
+    return shelf, name, gr.update(value=shelf.pictures(), selected_index=0)
+
+
+def _unpack(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The files of a model out of a zip file, by their bare names: what it says of folders is not used.
+
+    Raises `CheckpointError`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            seen = set()
+            for member in archive.infolist():
+                name = PurePosixPath(member.filename).name
+                if member.is_dir():
+                    continue
+                if name not in (*NEEDED, PREVIEW_FILE, CARD_FILE) or name in seen:
+                    raise CheckpointError(f"{path.name} holds {member.filename!r}, which is no part of one model.")
+                seen.add(name)
+                if name not in NEEDED:
+                    continue
+                if member.file_size > UPLOAD_BYTES[name]:
+                    raise CheckpointError(
+                        f"{name} in {path.name} has {member.file_size / 1e6:.0f} MB; "
+                        f"the limit is {UPLOAD_BYTES[name] / 1e6:g}."
+                    )
+                with archive.open(member) as file:
+                    yield name, file.read(UPLOAD_BYTES[name])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path.name} is not a zip file that can be read ({str(error)[:100]}).") from None

@@ -1,0 +1,141 @@
+"""Training on ZeroGPU, with a `spaces` that forks and pickles as the real one does, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# As in spaces 0.51: the worker is forked, arguments and results are pickled, an error keeps only the name of its
+# class, and closing the generator ends the worker's after its current yield.
+SPACES = """
+import functools, multiprocessing, pickle, sys
+
+assert "torch" not in sys.modules, "spaces must be imported before torch"
+CALLS = []
+fork = multiprocessing.get_context("fork")
+
+
+def GPU(task=None, *, duration=None, size=None):
+    if task is None:
+        return functools.partial(GPU, duration=duration)
+
+    def work(arguments, results, stop):
+        args, kwargs = pickle.loads(arguments)
+        events = task(*args, **kwargs)
+        try:
+            for event in events:
+                if stop.is_set():
+                    events.close()
+                    break
+                results.put(pickle.dumps(("yield", event)))
+        except Exception as error:
+            results.put(pickle.dumps(("error", type(error).__name__)))
+        results.put(pickle.dumps(("end", None)))
+
+    @functools.wraps(task)
+    def call(*args, **kwargs):
+        CALLS.append(duration)
+        results, stop = fork.SimpleQueue(), fork.Event()
+        worker = fork.Process(target=work, args=(pickle.dumps((args, kwargs)), results, stop), daemon=True)
+        worker.start()
+        kind = ""
+        try:
+            while kind != "end":
+                kind, value = pickle.loads(results.get())
+                if kind == "error":
+                    raise RuntimeError(value)
+                if kind == "yield":
+                    yield value
+        finally:
+            stop.set()
+            while kind != "end":
+                kind, _ = pickle.loads(results.get())
+            worker.join()
+
+    return call
+"""
+
+PROGRAM = """
+import os, sys
+import app, spaces
+from singan.ui import sample, shelf, train, zerogpu
+
+photo, case = sys.argv[1:]
+mine = shelf.Shelf(app.Path("nowhere"))
+views = train.train(mine, photo, steps=2 if case == "whole" else 60)
+first = next(views)
+seen = []
+for view in views:
+    seen.append(view)
+    if case == "stop" and view.scales.get("value"):
+        train.stop(first.run_id)
+if case == "stop":
+    print(seen[-1].status)
+    seen += train.resume(mine, first.run_id)
+model = seen[-1].shelf.load("tiles")
+print("calls", spaces.CALLS, "scales", model.num_scales, "device", model.device, zerogpu.DEVICE)
+print("sampled", len(list(sample.sample(seen[-1].shelf, "tiles", number=2))))
+print("workers", len(__import__("multiprocessing").active_children()))
+"""
+
+
+@pytest.fixture
+def run(tmp_path, photo_path):
+    """What the program prints where `spaces` is that one."""
+    (tmp_path / "spaces.py").write_text(SPACES)
+    environment = {**os.environ, "SPACES_ZERO_GPU": "true", "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+
+    def run(program, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(photo_path), *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_training_takes_one_call_a_scale_and_its_model_comes_out_of_the_worker(run):
+    assert run(PROGRAM, "whole") == "calls [60, 60, 60] scales 3 device cpu cpu\nsampled 2\nworkers 0\n"
+
+
+def test_stop_and_resume_reach_into_the_worker(run):
+    status, calls, *_ = run(PROGRAM, "stop").splitlines()
+    assert "Stopped after" in status and ("1 scale kept" in status or "2 scales kept" in status)
+    assert "scales 3 device cpu" in calls
+
+
+def test_error_in_the_worker_keeps_its_text(run):
+    program = """
+import sys
+import app
+from singan.errors import TrainingError
+from singan.ui import shelf, train
+
+def diverging(*args, **settings):
+    yield from ()
+    raise TrainingError("Scale 0 diverged twice.", model=object())
+
+train.iter_train = diverging
+try:
+    list(train.train(shelf.Shelf(app.Path("nowhere")), sys.argv[1]))
+except Exception as error:
+    print(type(error).__name__, error.message)
+"""
+    assert run(program) == "Error Scale 0 diverged twice.\n"
+
+
+def test_call_that_lasts_too_long_is_gone_on_with_in_the_next(run):
+    program = PROGRAM.replace("photo, case", "zerogpu.CALL_SECONDS = 0; photo, case")  # each step takes longer
+    calls = run(program, "whole").splitlines()[0]
+    assert calls.count("60") >= 6 and "scales 3" in calls
