@@ -23,6 +23,8 @@ from singan.ui.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
+CALLS = ["/animate", "/denoise", "/edit", "/harmonize", "/paint_to_image", "/sample", "/super_resolve", "/train"]
+CALLS += ["/variation_map"]
 
 
 @pytest.fixture
@@ -386,14 +388,14 @@ def test_curves_average_the_steps_that_share_a_point():
 
 def test_api_has_a_documented_call_for_each_tab(pretrained):
     calls = build_app(pretrained).get_api_info()["named_endpoints"]
-    assert sorted(calls) == ["/sample", "/train"]
+    assert sorted(calls) == CALLS
     for call in calls.values():
         assert call["description"]
 
 
 def test_app_without_shipped_pyramids_can_be_built(tmp_path):
     calls = build_app(tmp_path / "nothing").get_api_info()["named_endpoints"]
-    assert sorted(calls) == ["/sample", "/train"]
+    assert sorted(calls) == CALLS
 
 
 def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):

@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from singan.ui import sample, train
+from singan.ui import animate, denoise, edit, enlarge, harmonize, paint, sample, train, variation
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.shelf import Shelf, build_top
 
+EXAMPLES = Path(__file__).parents[2] / "examples"  # not in an installed package, which shows none
 KEEP_SECONDS = 3600  # how long files and trained pyramids are kept
 
 LAUNCH: dict[str, Any] = {
@@ -28,7 +29,7 @@ LAUNCH: dict[str, Any] = {
 }
 
 
-def build_app(pretrained_dir: str | Path) -> gr.Blocks:
+def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Blocks:
     """The app, serving the pyramids in the directories under `pretrained_dir`; launch it with `**LAUNCH`."""
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         gr.HTML(INTRO)
@@ -36,6 +37,19 @@ def build_app(pretrained_dir: str | Path) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
                 sample.build(demo, top)
+                variation.build(top)
+            with gr.Tab("Super-resolution", id="super-resolution"):
+                enlarge.build(top, examples / "super-resolution")
+            with gr.Tab("Harmonize", id="harmonize"):
+                harmonize.build(demo, top, examples / "harmonize")
+            with gr.Tab("Edit", id="edit"):
+                edit.build(demo, top, examples / "edit")
+            with gr.Tab("Paint to image", id="paint"):
+                paint.build(demo, top, examples / "paint")
+            with gr.Tab("Animate", id="animate"):
+                animate.build(top)
+            with gr.Tab("Denoise", id="denoise"):
+                denoise.build(demo, top, examples / "denoise")
             with gr.Tab("Train", id="train"):
                 train.build(top, tabs)
     return demo.queue(default_concurrency_limit=1, max_size=32)
