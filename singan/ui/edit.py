@@ -48,7 +48,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
                 clear = gr.Button("Start over", size="sm", min_width=100)
             controls, advanced = injected.build_controls()
             with advanced:
-                mask = build_mask()
+                mask = build_mask("edit-mask")
             go = gr.Button("Make it seamless", variant="primary")
         with gr.Column(scale=1, min_width=320):
             results = injected.build_results(HINT, controls)

@@ -38,7 +38,7 @@ def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:
     )
 
 
-def build_mask() -> gr.Image:
+def build_mask(name: str) -> gr.Image:
     """The mask of what was pasted or changed without a brush."""
     return gr.Image(
         label="Mask: white is what is made new",
@@ -48,6 +48,7 @@ def build_mask() -> gr.Image:
         interactive=False,
         height=120,
         buttons=["download"],
+        elem_id=name,
     )
 
 

@@ -50,7 +50,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
                 size = gr.Slider(5, 100, 30, step=1, label="Object: size (%)")
             controls, advanced = injected.build_controls()
             with advanced:
-                mask = build_mask()
+                mask = build_mask("harmonize-mask")
             go = gr.Button("Harmonize", variant="primary")
         with gr.Column(scale=1, min_width=320):
             results = injected.build_results(HINT, controls)
