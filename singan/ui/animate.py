@@ -20,15 +20,15 @@ from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.work import pick_seed, watch
 
-HINT = "Press Animate, or click an example. A second of animation takes about a second to make."
+HINT = "Press Animate, or click an example. A second of animation takes one or two to make."
 MAX_FRAMES = 200
 FORMATS = [("GIF", "gif"), ("WebP: smaller, all colours", "webp")]
 if find_spec("imageio_ffmpeg"):
     FORMATS.append(("MP4", "mp4"))
 EXAMPLES = {  # caption -> (pyramid, variation, coarsest scale)
     "Shimmering water": ("skyline", 0.0, 1),
-    "Drifting clouds": ("mountain-lake", 0.3, 0),
-    "Shuffled spices": ("spices", 0.5, 0),
+    "Rippling lake": ("mountain-lake", 0.0, 2),
+    "Shuffled spices": ("spices", 0.3, 0),
 }
 
 
