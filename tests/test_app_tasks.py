@@ -249,6 +249,12 @@ def test_canvas_that_belongs_to_the_pyramid_is_left_alone(shipped):
     assert paint.blank(shipped, "blue", "blue") == (SKIP,) * 5
 
 
+def test_equal_canvases_do_not_share_a_file(photo):
+    one, other = (gr.ImageEditor(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
+    assert one.background.path != other.background.path
+    assert Image.open(one.background.path).tobytes() == photo.tobytes()
+
+
 def test_blank_canvas_has_the_mean_colour_and_the_brush_the_palette(shipped, photo):
     _, update, *_ = paint.blank(shipped, "blue")
     background = update["value"]["background"]

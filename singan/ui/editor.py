@@ -6,6 +6,7 @@ import html
 import warnings
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import gradio as gr
 from PIL import Image, ImageOps
@@ -54,7 +55,17 @@ def build_mask(name: str) -> gr.Image:
 
 def on_canvas(picture: Image.Image) -> Value:
     """A picture with nothing painted on it."""
-    return {"background": picture, "layers": [], "composite": None}
+    return {"background": unshared(picture), "layers": [], "composite": None}
+
+
+def unshared(picture: Image.Image) -> Image.Image:
+    """A copy that gradio writes to a file of its own.
+
+    It writes equal pictures to one place, each time they are shown, perhaps while a browser is reading it.
+    """
+    copy = picture.copy()
+    copy.info = {"canvas": uuid4().hex}  # part of the file, and so of its name, which is a hash
+    return copy
 
 
 def fresh_canvas(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
@@ -71,7 +82,7 @@ def open_example(shelf: Shelf, path: Path) -> tuple[Any, ...]:
     name = path.stem
     with toasts():
         model = shelf.load(name)
-    picture, mask = Image.open(path), Image.open(path.with_suffix(".mask.png"))
+    picture, mask = Image.open(path), unshared(Image.open(path.with_suffix(".mask.png")))
     return name, mark_pyramid(shelf, name), name, on_canvas(picture), mask, scales(model), shown(None), shown(None)
 
 
