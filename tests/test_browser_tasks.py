@@ -4,19 +4,10 @@ import re
 
 from PIL import Image
 from playwright.sync_api import expect
-from test_browser import browser, open_page, overflow  # noqa: F401  # two fixtures
+from test_browser import browser, go_to, open_page, overflow  # noqa: F401  # two fixtures
 
 DONE = re.compile(r"Done in \d")
 TABS = ["Super-resolution", "Harmonize", "Edit", "Paint to image", "Animate", "Denoise"]
-
-
-def go_to(page, tab):
-    """Open a tab, also one that a narrow screen keeps in a menu."""
-    button = page.get_by_role("tab", name=tab, exact=True)
-    if not button.is_visible():
-        page.locator(".overflow-menu > button").click()
-        button = page.locator(".overflow-dropdown button", has_text=tab)
-    button.click()
 
 
 def stroke(page, canvas):
