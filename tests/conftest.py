@@ -79,11 +79,26 @@ def pretrained(photo, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app_url(pretrained):
+def examples(photo, tmp_path_factory):
+    """A directory like examples/, with one of each kind for each of the tiny pyramids."""
+    directory = tmp_path_factory.mktemp("examples")
+    changed, mask = photo.copy(), Image.new("L", photo.size)
+    for image, white in ((changed, "red"), (mask, 255)):
+        image.paste(white, (20, 15, 32, 25))
+    for task in ("super-resolution", "harmonize", "edit", "paint", "denoise"):
+        (directory / task).mkdir()
+        for name in ("blue", "green-field", "gone"):
+            changed.save(directory / task / f"{name}.png")
+            mask.save(directory / task / f"{name}.mask.png")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def app_url(pretrained, examples):
     """The address of the running app."""
     from singan.ui import LAUNCH, build_app
 
-    demo = build_app(pretrained)
+    demo = build_app(pretrained, examples)
     _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield url
     demo.close(verbose=False)

@@ -87,6 +87,12 @@ def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:
     return torch.tensor(used[: 3 * count], device=real.device).view(-1, 3) / 127.5 - 1
 
 
+def hex_palette(model: SinGAN, colors: int) -> list[str]:
+    """The most telling colours of the training image as #rrggbb."""
+    palette = find_palette(model.real_at(model.num_scales - 1), colors)
+    return ["#" + bytes(rgb).hex() for rgb in ((palette + 1) * 127.5).round().int().tolist()]
+
+
 def _default_size(model: SinGAN, image: Image.Image) -> tuple[int, int]:
     """The image's proportions at the training image's area."""
     height, width = model.image_size

@@ -12,10 +12,12 @@ from typing import Any
 
 import gradio as gr
 
-from singan.ui import models, sample, train
+from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, sample, train, variation
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
+
+EXAMPLES = Path(__file__).parents[2] / "examples"  # not in an installed package, which shows none
 
 LAUNCH: dict[str, Any] = {
     "theme": THEME,
@@ -29,7 +31,7 @@ LAUNCH: dict[str, Any] = {
 }
 
 
-def build_app(pretrained_dir: str | Path) -> gr.Blocks:
+def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Blocks:
     """The app, serving the pyramids in the directories under `pretrained_dir`; launch it with `**LAUNCH`.
 
     What a visitor may ask for is read from the environment; raises `ConfigError` if that is wrong.
@@ -43,6 +45,19 @@ def build_app(pretrained_dir: str | Path) -> gr.Blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
                 sample.build(demo, top)
+                variation.build(top)
+            with gr.Tab("Super-resolution", id="super-resolution"):
+                enlarge.build(top, examples / "super-resolution")
+            with gr.Tab("Harmonize", id="harmonize"):
+                harmonize.build(demo, top, examples / "harmonize")
+            with gr.Tab("Edit", id="edit"):
+                edit.build(demo, top, examples / "edit")
+            with gr.Tab("Paint to image", id="paint"):
+                paint.build(demo, top, examples / "paint")
+            with gr.Tab("Animate", id="animate"):
+                animate.build(top)
+            with gr.Tab("Denoise", id="denoise"):
+                denoise.build(demo, top, examples / "denoise")
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
                     train.build(demo, top, tabs, run_id)

@@ -69,6 +69,14 @@ footer .divider { display: none; }
 #now img { width: 100%; height: 100%; object-fit: contain; }
 #now img, #scales img { image-rendering: pixelated; }
 
+/* Strips of scales and examples have their label above the pictures; results are shown large. */
+.strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;
+  grid-template-columns: repeat(auto-fill, minmax(100px, 1fr)) !important; }
+.examples .grid-container { grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)) !important; }
+.strip .thumbnail-item, .examples .thumbnail-item { cursor: pointer; }
+.strip .caption-label, .examples .caption-label { font-size: .7rem; padding: 0 .4rem; }
+:is(#animation, #map) :is(.image-container > button, .image-frame, img) { width: 100%; object-fit: contain; }
+
 #status .error { display: none; } /* the text says it */
 .run p { margin: .25rem 0; font-variant-numeric: tabular-nums; }
 .run .note { opacity: .75; }

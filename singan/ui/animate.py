@@ -1,0 +1,187 @@
+"""The tab Animate: a walk through the noise makes the picture move."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, NamedTuple
+
+import gradio as gr
+
+from singan import tasks
+from singan.errors import ConfigError, SinGANError
+from singan.tasks.injection import OnEvent, TaskEvent
+from singan.ui.editor import mark_pyramid
+from singan.ui.injected import progress, shown
+from singan.ui.look import run_status
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.work import pick_seed, watch
+
+HINT = "Press Animate, or click an example. A second of animation takes one or two to make."
+MAX_FRAMES = 200
+FORMATS = [("GIF", "gif"), ("WebP: smaller, all colours", "webp")]
+if find_spec("imageio_ffmpeg"):
+    FORMATS.append(("MP4", "mp4"))
+EXAMPLES = {  # caption -> (pyramid, variation, coarsest scale)
+    "Shimmering water": ("skyline", 0.0, 1),
+    "Rippling lake": ("mountain-lake", 0.0, 2),
+    "Shuffled spices": ("spices", 0.3, 0),
+}
+
+
+class View(NamedTuple):
+    """What one moment of a run changes on the page."""
+
+    status: Any = gr.skip()
+    picture: Any = gr.skip()
+    film: Any = gr.skip()
+    seed: Any = gr.skip()
+    go: Any = gr.skip()
+    stop: Any = gr.skip()
+
+
+def build(top: Top) -> None:
+    """Make the tab."""
+    names = top.shelf.value.names()
+    shown = [caption for caption, (pyramid, *_) in EXAMPLES.items() if pyramid in names]
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            variation = gr.Slider(
+                0, 1, 0.1, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
+            )
+            frames = gr.Slider(2, MAX_FRAMES, 40, step=1, label="Frames")
+            fps = gr.Slider(1, 30, 10, step=1, label="Frames a second")
+            loop = gr.Checkbox(True, label="Loop: the end joins the beginning")
+            with gr.Accordion("Advanced", open=False):
+                start_scale = gr.Slider(
+                    0, 8, 0, step=1, label="Start scale", info="Coarsest scale that moves; from 1 on, details only."
+                )
+                alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
+                beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
+                kind = gr.Radio(FORMATS, value="gif", label="File")
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                new_seed = gr.Checkbox(False, label="New seed each time")
+            with gr.Row():
+                go = gr.Button("Animate", variant="primary", min_width=100)
+                stop = gr.Button("Stop", interactive=False, min_width=100)
+        with gr.Column(scale=2, min_width=320):
+            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            picture = gr.Image(
+                label="Animation",
+                type="filepath",
+                interactive=False,
+                visible=False,
+                buttons=["download", "fullscreen"],
+                elem_id="animation",
+                elem_classes="pair",
+            )
+            film = gr.Video(label="Animation", interactive=False, visible=False, autoplay=True, loop=True)
+            examples = gr.Radio(shown, label="Examples: click one to run it", visible=bool(shown), elem_id="animations")
+
+    chosen = [top.shelf, top.name]
+    view = View(status, picture, film, seed, go, stop)
+    private: dict[str, Any] = {"api_visibility": "private"}
+    wiring: dict[str, Any] = {
+        "fn": animate,
+        "inputs": [*chosen, variation, frames, fps, loop, start_scale, alpha, beta, kind, seed, new_seed],
+        "outputs": list(view),
+        "show_progress": "hidden",
+        **COMPUTE,
+    }
+    run = go.click(**wiring, api_name="animate")
+    example = examples.input(
+        open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **private
+    ).then(**wiring, **private)
+    for ended in (run.success, run.failure, example.success, example.failure):
+        ended(idle, None, [go, stop], queue=False, **private)
+    stop.click(stopped, None, list(view), cancels=[run, example], queue=False, **private)
+
+
+def animate(
+    shelf: Shelf,
+    pyramid: str,
+    variation: float = 0.1,
+    frames: int = 40,
+    fps: float = 10,
+    loop: bool = True,
+    start_scale: int = 0,
+    alpha: float = 0.1,
+    beta: float = 0.9,
+    kind: Literal["gif", "webp", "mp4"] = "gif",
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[View]:
+    """Make the picture that a pyramid learned move. Streams a status line; ends with the file and the seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        variation: 0 keeps the layout of the photo, 1 invents freely
+        frames: number of frames, 2 to 200
+        fps: frames a second, 1 to 60
+        loop: the last frame is followed by the first
+        start_scale: coarsest scale that moves, 0 for everything
+        alpha: pull back to the photo, 0 to 1
+        beta: smoothness of the walk, 0 to 0.99
+        kind: "gif", "webp" or, where it is installed, "mp4"
+        seed: seed of the walk
+        new_seed: take a random seed instead
+    """
+    seed = pick_seed(seed, new_seed)
+    yield View(
+        run_status("Starting", 0, []), seed=seed, go=gr.update(interactive=False), stop=gr.update(interactive=True)
+    )
+    start = time.perf_counter()
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copy after the yield
+        try:
+            if frames > MAX_FRAMES:
+                raise ConfigError(
+                    f"frames is {frames}; here it goes up to {MAX_FRAMES}: use the command singan animate."
+                )
+            model, path = shelf.load(pyramid), Path(folder, f"{pyramid}-{seed}.{kind}")
+
+            def job(on_event: OnEvent) -> Path:
+                return tasks.animate(
+                    model,
+                    path,
+                    frames=frames,
+                    fps=fps,
+                    start_scale=start_scale,
+                    alpha=alpha,
+                    beta=beta,
+                    variation=variation,
+                    loop=loop,
+                    seed=seed,
+                    on_event=on_event,
+                )
+
+            def show(event: TaskEvent | None) -> View:
+                return View(progress(event)) if event else View()
+
+            yield from watch(job, show)
+            text = f"{frames} frames, {path.stat().st_size / 1e6:.1f} MB, in {time.perf_counter() - start:.1f} s."
+            moving, still = shown(str(path)), shown(None)
+            film, picture = (moving, still) if kind == "mp4" else (still, moving)
+            yield View(run_status(text, None, []), picture, film, seed)
+        except SinGANError as error:
+            yield View(run_status(str(error), None, []))
+            raise
+
+
+def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, float, int]:
+    """The pyramid and the settings of an example."""
+    pyramid, variation, start_scale = EXAMPLES[caption]
+    return pyramid, mark_pyramid(shelf, pyramid), variation, start_scale
+
+
+def idle() -> tuple[dict, dict]:
+    """The two buttons when no run is in progress."""
+    return gr.update(interactive=True), gr.update(interactive=False)
+
+
+def stopped() -> View:
+    """What a run that was stopped leaves: nothing."""
+    go, stop = idle()
+    return View(run_status("Stopped; nothing is kept.", None, []), go=go, stop=stop)

@@ -1,0 +1,93 @@
+"""The tab Denoise: a noisy picture is cleaned with a pyramid of its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from singan import tasks
+from singan.errors import ImageError
+from singan.model import SinGAN
+from singan.tasks.injection import OnEvent, Scale
+from singan.ui import injected, train
+from singan.ui.editor import mark_pyramid
+from singan.ui.injected import Task, View
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+
+HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
+
+
+def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+    """Make the tab."""
+    pictures = injected.example_pictures(examples, top)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            noisy = gr.File(label="Noisy picture", height=140, elem_id="noisy")
+            controls, advanced = injected.build_controls("1 is smooth, the last is faithful.")
+            with advanced:
+                times = gr.Slider(1, 5, 1, step=1, label="Rounds", info="More are smoother.")
+            go = gr.Button("Denoise", variant="primary")
+        with gr.Column(scale=2, min_width=320):
+            results = injected.build_results(HINT, controls)
+            gallery = injected.build_examples(pictures)
+
+    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
+        path = pictures[event.index]
+        return path.stem, mark_pyramid(shelf, path.stem), str(path)
+
+    chosen = [top.shelf, top.name]
+    wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
+    private: dict[str, Any] = {"api_visibility": "private"}
+    go.click(denoise, **wiring, **COMPUTE, show_progress="hidden", api_name="denoise")
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **private).then(
+        denoise, **wiring, **COMPUTE, show_progress="hidden", **private
+    )
+    for changed in (top.name.change, demo.load):
+        changed(fit, chosen, [controls.scale], show_progress="hidden", **private)
+
+
+def denoise(
+    shelf: Shelf,
+    pyramid: str,
+    noisy: str | None,
+    times: int = 1,
+    scale: str = "auto",
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[View]:
+    """Remove the noise of a picture, with a pyramid that learned a clean one of its kind.
+
+    Streams a status line; ends with the files of both pictures, those of all scales, and the seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        noisy: the file of the noisy picture, which is resized to the pyramid's own
+        times: how often it goes through the pyramid, 1 to 10
+        scale: where it enters the pyramid, from "1" (smooth) to its last scale (faithful), or "auto"
+        seed: seed of the noise that the pyramid adds
+        new_seed: take a random seed instead
+    """
+
+    def begin(model: SinGAN) -> Task:
+        if noisy is None:
+            raise ImageError("There is no noisy picture yet: upload one first.")
+        picture, notes = train.open_photo(noisy, shelf.limits)
+
+        def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
+            return tasks.denoise(model, picture, scale=scale, seed=seed, times=times, on_event=on_event)
+
+        return Task(picture, job, notes + injected.size_notes(picture, model))
+
+    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+
+
+def fit(shelf: Shelf, pyramid: str) -> dict:
+    """The scales of the pyramid."""
+    if not pyramid:
+        return gr.skip()
+    with toasts():
+        return injected.scales(shelf.load(pyramid))

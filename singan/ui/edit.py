@@ -1,0 +1,124 @@
+"""The tab Edit: parts of the picture are copied, moved or erased, and the result becomes seamless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from singan import tasks
+from singan.errors import ImageError
+from singan.model import SinGAN
+from singan.tasks.injection import OnEvent, Scale
+from singan.ui import canvas, injected
+from singan.ui.editor import (
+    MASK_BRUSH,
+    Value,
+    build_editor,
+    build_mask,
+    fresh_canvas,
+    on_canvas,
+    open_example,
+    own_picture,
+)
+from singan.ui.injected import Task, View
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+
+HINT = "Paint over a part of the picture, then copy, move or erase it; or click an example."
+
+
+def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+    """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
+    pictures = injected.example_pictures(examples, top)
+    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            editor = build_editor("Picture", MASK_BRUSH, "edit-canvas")
+            how = gr.Radio(
+                [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
+            )
+            right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
+            down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
+            apply = gr.Button("Apply to the painted part")
+            with gr.Row():
+                upload = gr.UploadButton("Upload an edit", size="sm", min_width=100)
+                clear = gr.Button("Start over", size="sm", min_width=100)
+            controls, advanced = injected.build_controls()
+            with advanced:
+                mask = build_mask("edit-mask")
+            go = gr.Button("Make it seamless", variant="primary")
+        with gr.Column(scale=1, min_width=320):
+            results = injected.build_results(HINT, controls)
+            gallery = injected.build_examples(pictures)
+
+    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
+        return open_example(shelf, pictures[event.index])
+
+    chosen = [top.shelf, top.name]
+    drawn = [editor, mask]
+    wiring: dict[str, Any] = {"inputs": [*chosen, *drawn, *controls], "outputs": results.view(controls)}
+    fresh = [owner, *drawn, controls.scale, results.pair, results.strip]
+    loaded = [top.name, top.pictures, *fresh]
+    private: dict[str, Any] = {"api_visibility": "private"}
+    go.click(edit, **wiring, **COMPUTE, show_progress="hidden", api_name="edit")
+    gallery.select(load_example, top.shelf, loaded, **private).then(
+        edit, **wiring, **COMPUTE, show_progress="hidden", **private
+    )
+    for changed in (top.name.change, demo.load):
+        changed(fresh_canvas, [*chosen, owner], fresh, show_progress="hidden", **private)
+    clear.click(fresh_canvas, chosen, fresh, show_progress="hidden", **private)
+    upload.upload(own_picture, [*chosen, upload], drawn, show_progress="hidden", **private)
+    apply.click(change, [*drawn, how, right, down], drawn, show_progress="hidden", **private)
+
+
+def edit(
+    shelf: Shelf,
+    pyramid: str,
+    edited: Value,
+    mask: Image.Image | None = None,
+    scale: str = "auto",
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[View]:
+    """Make a rough edit of the picture that a pyramid learned seamless.
+
+    Streams a status line; ends with the files of the edit and the result, those of all scales, and the seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        edited: the picture with parts moved, copied or painted over, as background; what is painted on layers
+            is part of the mask
+        mask: white where it was changed
+        scale: where it enters the pyramid, from "1" (free) to its last scale (faithful), or "auto"
+        seed: seed of the noise
+        new_seed: take a random seed instead
+    """
+
+    def begin(model: SinGAN) -> Task:
+        picture, white = edited["background"].convert("RGB"), canvas.painted(edited, mask)
+        if white is None:
+            raise ImageError("Nothing is changed yet: paint over a part of the picture first.")
+
+        def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
+            return tasks.edit(model, picture, white, scale=scale, seed=seed, on_event=on_event)
+
+        return Task(picture, job, injected.size_notes(picture, model))
+
+    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+
+
+def change(
+    value: Value, mask: Image.Image | None, how: canvas.Move, right: float, down: float
+) -> tuple[Value, Image.Image | None]:
+    """The canvas with what is painted over copied, moved or erased, and the mask of all changes so far."""
+    region = canvas.painted(value)
+    with toasts():
+        if region is None:
+            raise ImageError("Nothing is painted over yet: paint over what shall be copied, moved or erased.")
+    picture = value["background"].convert("RGB")
+    pixels = round(right / 100 * picture.width), round(down / 100 * picture.height)
+    changed, new = canvas.change(picture, region, how, *pixels)
+    return on_canvas(changed), canvas.union([new] if mask is None else [new, mask])

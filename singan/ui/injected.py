@@ -1,0 +1,208 @@
+"""What the tabs share whose picture enters the pyramid at some scale: controls, result, strip of scales, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from singan.errors import SinGANError
+from singan.files import save_png
+from singan.model import SinGAN
+from singan.tasks.injection import OnEvent, TaskEvent
+from singan.ui.look import run_status
+from singan.ui.shelf import Shelf, Top, toasts
+from singan.ui.work import pick_seed, watch
+
+
+class Task(NamedTuple):
+    """What is to be done with a pyramid."""
+
+    before: Image.Image  # what the result is compared with
+    job: Callable[[Any, int, OnEvent], list[Image.Image]]  # (scale, seed, on_event): the results
+    notes: list[str] = []  # noqa: RUF012  what has to be said of the input
+
+
+class View(NamedTuple):
+    """What one moment of a task changes on the page."""
+
+    status: Any = gr.skip()
+    pair: Any = gr.skip()
+    strip: Any = gr.skip()
+    seed: Any = gr.skip()
+
+
+class Controls(NamedTuple):
+    """The inputs that these tasks have in common."""
+
+    scale: gr.Dropdown
+    seed: gr.Number
+    new_seed: gr.Checkbox
+
+
+@dataclass(frozen=True)
+class Results:
+    """Where a task is shown."""
+
+    status: gr.HTML
+    pair: gr.ImageSlider
+    strip: gr.Gallery
+
+    def view(self, controls: Controls) -> list[Any]:
+        """The components that a `View` changes, in its order."""
+        return [self.status, self.pair, self.strip, controls.seed]
+
+
+def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tuple[Controls, gr.Accordion]:
+    """The choice of a scale, and what is folded away, with the seed in it."""
+    scale = gr.Dropdown(["auto"], value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info)
+    with gr.Accordion("Advanced", open=False) as advanced:
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+        new_seed = gr.Checkbox(False, label="New seed each time")
+    return Controls(scale, seed, new_seed), advanced
+
+
+def build_results(hint: str, controls: Controls) -> Results:
+    """The slider of before and after, and under it the results of all scales; a click on one chooses it."""
+    status = gr.HTML(run_status(hint, None, []), container=True, padding=True)
+    pair = build_pair("Before and after")
+    strip = gr.Gallery(
+        label="All scales: click one to choose it",
+        type="filepath",
+        format="png",
+        columns=4,
+        allow_preview=False,
+        buttons=["download_all"],
+        interactive=False,
+        visible=False,
+        elem_classes=["grow", "strip"],
+    )
+    strip.select(pick, [pair, strip], [pair, controls.scale], queue=False, api_visibility="private")
+    return Results(status, pair, strip)
+
+
+def build_pair(label: str) -> gr.ImageSlider:
+    """A slider between two pictures, which appears with the first result."""
+    return gr.ImageSlider(
+        label=label,
+        type="filepath",
+        format="png",
+        interactive=False,
+        visible=False,
+        max_height=700,
+        elem_classes="pair",
+    )
+
+
+def shown(value: Any) -> dict:
+    """A component with a value, or hidden without one."""
+    return gr.update(value=value, visible=value is not None)
+
+
+def pick(pair: tuple[str, str], strip: list[tuple[str, str]], event: gr.SelectData) -> tuple[tuple[str, str], str]:
+    """Show the result of the scale that was clicked, and choose that scale."""
+    path, caption = strip[event.index]
+    return (pair[0], path), caption.split()[1]
+
+
+def run(
+    shelf: Shelf,
+    pyramid: str,
+    begin: Callable[[SinGAN], Task],
+    scale: str,
+    seed: int | None,
+    new_seed: bool,
+) -> Iterator[View]:
+    """Do the task that `begin` makes for a pyramid, and show it."""
+    seed = pick_seed(seed, new_seed)
+    yield View(status=run_status("Starting", 0, []), seed=seed)
+    start = perf_counter()
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+        try:
+            model = shelf.load(pyramid)
+            task = begin(model)
+            wanted = int(scale) if scale.isdecimal() else scale
+            made: list[Image.Image] = []
+
+            def show(event: TaskEvent | None) -> View:
+                if event is None:
+                    return View()
+                if event.unit == "scale" and event.image:
+                    made.append(event.image)
+                return View(status=progress(event))
+
+            results = yield from watch(lambda on_event: task.job(wanted, seed, on_event), show)
+            best = results[0]
+            kept = made if any(image is best for image in made) else results
+            paths = _save(kept, pyramid, Path(folder))
+            first = Path(folder, "before.png")
+            save_png(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), first, {"model": pyramid})
+            chosen = next(path for path, image in zip(paths, kept, strict=True) if image is best)
+            at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
+            text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
+            names = [f"Scale {image.info['scale']}{' ✓' if image is best else ''}" for image in kept]
+            yield View(
+                run_status(text, None, task.notes),
+                shown((str(first), chosen)),
+                shown(list(zip(paths, names, strict=True))),
+                seed,
+            )
+        except SinGANError as error:
+            yield View(status=run_status(str(error), None, []))
+            raise
+
+
+def progress(event: TaskEvent) -> str:
+    """A status line with its bar."""
+    return run_status(f"{event.unit.capitalize()} {event.done} of {event.total}", event.done / event.total, [])
+
+
+def _save(images: list[Image.Image], pyramid: str, folder: Path) -> list[str]:
+    paths = []
+    for image in images:
+        path = folder / f"{pyramid}-{image.info['task']}-{image.info['scale']}.png"
+        save_png(image, path, {"model": pyramid, **{str(key): value for key, value in image.info.items()}})
+        paths.append(str(path))
+    return paths
+
+
+def scales(model: SinGAN) -> dict:
+    """The choice of a scale for a pyramid."""
+    return gr.update(choices=["auto", *map(str, range(1, model.num_scales))], value="auto")
+
+
+def size_notes(image: Image.Image, model: SinGAN) -> list[str]:
+    """What has to be said of a picture that takes the size of the pyramid's own."""
+    height, width = model.image_size
+    if image.size == (width, height):
+        return []
+    return [f"Resized from {image.width}x{image.height} to {width}x{height} px, the size of the model's picture."]
+
+
+# --- examples
+
+
+def example_pictures(folder: Path, top: Top) -> list[Path]:
+    """The examples in a folder: PNG files that are called after pyramids, of those that are there."""
+    return [folder / f"{name}.png" for name in top.shelf.value.names() if (folder / f"{name}.png").exists()]
+
+
+def build_examples(pictures: Sequence[Path]) -> gr.Gallery:
+    """Examples to click."""
+    return gr.Gallery(
+        [(path, path.stem) for path in pictures],
+        columns=3,
+        label="Examples: click one to run it",
+        format="png",
+        allow_preview=False,
+        buttons=[],
+        interactive=False,
+        visible=bool(pictures),
+        elem_classes=["grow", "examples"],
+    )

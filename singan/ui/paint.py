@@ -1,0 +1,140 @@
+"""The tab Paint to image: a sketch becomes a picture of the learned kind."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from singan import tasks
+from singan.model import SinGAN
+from singan.tasks.injection import OnEvent, Scale
+from singan.tasks.painting import hex_palette
+from singan.ui import canvas, injected, train
+from singan.ui.editor import Value, build_editor, mark_pyramid, on_canvas
+from singan.ui.injected import Task, View
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+
+HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
+COLORS, BRUSH_SIZE = 8, 10  # of the brush, which is in pixels
+MAX_SIDE = 500  # of an uploaded painting, which is used at the size of the photo anyway
+
+
+def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+    """Make the tab. Its canvas starts empty, with a brush in the colours of the chosen pyramid's picture."""
+    pictures = injected.example_pictures(examples, top)
+    owner = gr.State("")  # the pyramid that the canvas was made for
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            editor = build_editor("Painting", gr.Brush(default_size=BRUSH_SIZE), "paint-canvas")
+            with gr.Row():
+                clear = gr.Button("Blank canvas", size="sm", min_width=90)
+                over = gr.Button("Paint over the photo", size="sm", min_width=90)
+                upload = gr.UploadButton("Upload a painting", size="sm", min_width=90)
+            controls, advanced = injected.build_controls()
+            with advanced:
+                colors = gr.Slider(
+                    0,
+                    64,
+                    0,
+                    step=1,
+                    label="Colours",
+                    info="0: as painted. From 2 on, the picture's own palette (published: 5); "
+                    "trains one scale on it, about a minute.",
+                )
+            go = gr.Button("Turn into a picture", variant="primary")
+        with gr.Column(scale=1, min_width=320):
+            results = injected.build_results(HINT, controls)
+            gallery = injected.build_examples(pictures)
+
+    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
+        path = pictures[event.index]
+        owner, _, *rest = blank(shelf, path.stem)
+        painting = with_palette(shelf.load(owner), Image.open(path))
+        return owner, mark_pyramid(shelf, owner), owner, painting, *rest
+
+    chosen = [top.shelf, top.name]
+    wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
+    fresh = [owner, editor, controls.scale, results.pair, results.strip]
+    private: dict[str, Any] = {"api_visibility": "private"}
+    go.click(paint_to_image, **wiring, **COMPUTE, show_progress="hidden", api_name="paint_to_image")
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **private).then(
+        paint_to_image, **wiring, **COMPUTE, show_progress="hidden", **private
+    )
+    for changed in (top.name.change, demo.load):
+        changed(blank, [*chosen, owner], fresh, show_progress="hidden", **private)
+    clear.click(blank, chosen, fresh, show_progress="hidden", **private)
+    over.click(photo, chosen, editor, show_progress="hidden", **private)
+    upload.upload(own, [top.shelf, upload], editor, show_progress="hidden", **private)
+
+
+def paint_to_image(
+    shelf: Shelf,
+    pyramid: str,
+    painting: Value,
+    scale: str = "auto",
+    seed: int | None = 0,
+    new_seed: bool = False,
+    colors: int = 0,
+) -> Iterator[View]:
+    """Turn a painting into a picture with its layout and the contents of the one that a pyramid learned.
+
+    Streams a status line; ends with the files of the painting and the result, those of all scales, and the seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        painting: the painting, its layers over its background
+        scale: where it enters the pyramid, from "1" (free) to its last scale (faithful), or "auto"
+        seed: seed of the noise
+        new_seed: take a random seed instead
+        colors: 0, or 2 to 64: reduce it to so many of the picture's colours, which trains one scale first
+    """
+
+    def begin(model: SinGAN) -> Task:
+        picture = canvas.flattened(painting)
+
+        def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
+            return tasks.paint_to_image(
+                model, picture, scale=scale, seed=seed, colors=colors or None, on_event=on_event
+            )
+
+        return Task(picture, job)
+
+    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+
+
+def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
+    """An empty canvas in the mean colour of the pyramid's picture, unless it is the pyramid's already; no result."""
+    if not pyramid or owner == pyramid:
+        return (gr.skip(),) * 5
+    with toasts():
+        model = shelf.load(pyramid)
+    size = model.image_size[::-1]
+    empty = model.training_image.resize((1, 1), Image.Resampling.BOX).resize(size)
+    return pyramid, with_palette(model, empty), injected.scales(model), injected.shown(None), injected.shown(None)
+
+
+def with_palette(model: SinGAN, picture: Image.Image) -> dict:
+    """The canvas with a picture, and a brush in the pyramid's colours."""
+    brush = gr.Brush(colors=list(hex_palette(model, COLORS)), default_size=BRUSH_SIZE)
+    return gr.update(value=on_canvas(picture), brush=brush)
+
+
+def photo(shelf: Shelf, pyramid: str) -> Value:
+    """The canvas with the pyramid's own picture."""
+    with toasts():
+        return on_canvas(shelf.load(pyramid).training_image)
+
+
+def own(shelf: Shelf, path: str) -> Value:
+    """The canvas with an uploaded painting."""
+    with toasts():
+        image, notes = train.open_photo(path, shelf.limits)
+    for note in notes:
+        gr.Info(html.escape(note))
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    return on_canvas(image)

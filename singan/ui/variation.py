@@ -1,0 +1,88 @@
+"""Under the samples: a map of how much each pixel differs from sample to sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from singan import tasks
+from singan.errors import SinGANError
+from singan.files import save_png
+from singan.ui.injected import progress
+from singan.ui.look import run_status
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.work import pick_seed, watch
+
+HINT = "Black does not change from sample to sample, white changes the most."
+
+
+class View(NamedTuple):
+    """What one moment of a run changes on the page."""
+
+    status: Any = gr.skip()
+    heat: Any = gr.skip()
+    seed: Any = gr.skip()
+
+
+def build(top: Top) -> None:
+    """Make the folded part of the tab Sample."""
+    with gr.Accordion("What varies", open=False), gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=260):
+            number = gr.Slider(2, 100, 50, step=1, label="Samples to compare")
+            variation = gr.Slider(0, 1, 1, step=0.05, label="Variation of the samples")
+            start_scale = gr.Slider(0, 8, 0, step=1, label="Start scale of the samples")
+            seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0)
+            go = gr.Button("Draw the map")
+        with gr.Column(scale=2, min_width=320):
+            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            heat = gr.Image(
+                label="Variation map",
+                format="png",
+                interactive=False,
+                buttons=["download", "fullscreen"],
+                elem_id="map",
+                elem_classes="pair",
+            )
+    inputs = [top.shelf, top.name, number, variation, start_scale, seed]
+    go.click(variation_map, inputs, [status, heat, seed], **COMPUTE, show_progress="hidden", api_name="variation_map")
+
+
+def variation_map(
+    shelf: Shelf,
+    pyramid: str,
+    number: int = 50,
+    variation: float = 1.0,
+    start_scale: int = 0,
+    seed: int | None = 0,
+) -> Iterator[View]:
+    """Draw a heat map of how much each pixel differs from sample to sample. Ends with its file and the seed.
+
+    Parameters:
+        pyramid: name of a shipped pyramid, or of one trained in this session
+        number: how many samples are compared, 2 to 100
+        variation: of the samples: 0 keeps the layout of the photo, 1 invents freely
+        start_scale: of the samples: coarsest scale to draw anew, 0 for everything
+        seed: sample k is drawn with seed + k
+    """
+    first = pick_seed(seed, False)
+    yield View(run_status("Starting", 0, []), seed=first)
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copy after the yield
+        try:
+            model = shelf.load(pyramid)
+            heat = yield from watch(
+                lambda on_event: tasks.variation_map(
+                    model, n=number, start_scale=start_scale, variation=variation, seed=first, on_event=on_event
+                ),
+                lambda event: View(progress(event)) if event else View(),
+            )
+            path = Path(folder, f"{pyramid}-variation.png")
+            save_png(heat, path, {"model": pyramid, **{str(key): value for key, value in heat.info.items()}})
+            text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
+            yield View(run_status(text, None, []), str(path), first)
+        except SinGANError as error:
+            yield View(run_status(str(error), None, []))
+            raise

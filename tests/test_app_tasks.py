@@ -1,0 +1,430 @@
+"""The tabs of the tasks without a browser: their handlers, called as gradio calls them, and their API."""
+
+import threading
+import time
+from dataclasses import replace
+
+import gradio as gr
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image, ImageChops, ImageDraw
+
+import singan
+from singan import ConfigError
+from singan.tasks import TaskEvent
+from singan.ui import animate, build_app, canvas, denoise, edit, editor, enlarge, harmonize, injected, paint, variation
+from singan.ui.limits import Limits
+from singan.ui.shelf import Shelf
+from singan.ui.work import watch
+
+SKIP = gr.skip()
+
+
+@pytest.fixture
+def shipped(pretrained):
+    return Shelf(pretrained)
+
+
+@pytest.fixture(scope="session")
+def composite(photo):
+    """The photo with a red rectangle in it, and its mask."""
+    return canvas.paste(photo, Image.new("RGBA", (12, 8), "red"), 50, 50, 30)
+
+
+@pytest.fixture(scope="session")
+def picture_file(composite, tmp_path_factory):
+    path = tmp_path_factory.mktemp("composite") / "composite.png"
+    composite[0].save(path)
+    return path
+
+
+def last(views):
+    """What the views of a run leave on the page, with pictures in place of their paths, and what each of them said."""
+    shown, said = {}, []
+    for view in views:
+        for name, value in view._asdict().items():
+            value = value["value"] if isinstance(value, dict) and "value" in value else value
+            if value != SKIP:
+                shown[name] = opened(value)
+        said.append(shown["status"])
+    return shown, said
+
+
+def opened(value):
+    if isinstance(value, (list, tuple)):
+        return type(value)(opened(one) for one in value)
+    if not (isinstance(value, str) and value.endswith((".png", ".gif", ".webp"))):
+        return value
+    with Image.open(value) as image:
+        image.load()
+        getattr(image, "n_frames", 1)  # which is counted in the file
+        return image
+
+
+def toast(views):
+    with pytest.raises(gr.Error) as caught:
+        list(views)
+    return caught.value.message
+
+
+# --- heavy work
+
+
+def test_watched_job_gives_its_events_and_its_result():
+    def job(on_event):
+        for k in range(3):
+            on_event(TaskEvent(k + 1, 3, "scale"))
+        return "result"
+
+    seen = []
+
+    def follow():
+        assert (yield from watch(job, lambda event: event and seen.append(event.done))) == "result"
+
+    list(follow())
+    assert seen == [1, 2, 3]
+
+
+def test_watched_job_raises_its_error():
+    def job(_):
+        raise ConfigError("No.")
+
+    with pytest.raises(ConfigError, match="No."):
+        list(watch(job, lambda event: event))
+
+
+def test_slow_job_yields_so_that_it_can_be_cancelled_and_ends_when_closed():
+    ended = threading.Event()
+
+    def job(on_event):
+        try:
+            while True:
+                time.sleep(0.05)
+                on_event(TaskEvent(1, 9, "step"))
+        finally:
+            ended.set()
+
+    views = watch(job, lambda event: event)
+    next(views), next(views)
+    views.close()
+    assert ended.is_set()
+
+
+# --- injection
+
+
+def test_harmonized_picture_is_that_of_the_task(shipped, composite):
+    picture, mask = composite
+    shown, said = last(harmonize.harmonize(shipped, "blue", editor.on_canvas(picture), mask, seed=3))
+    best = singan.harmonize(shipped.load("blue"), picture, mask, seed=3)[0]
+    assert shown["pair"][1].tobytes() == best.tobytes()
+    assert shown["pair"][0].tobytes() == picture.tobytes()
+    assert f"Scale {best.info['scale']} of 2, picked automatically." in said[-1]
+    assert shown["seed"] == 3
+    marked = [caption for _, caption in shown["strip"]]
+    assert marked == [f"Scale {k}{' ✓' if k == best.info['scale'] else ''}" for k in (1, 2)]
+
+
+def test_first_view_comes_before_any_work(shipped, composite):
+    views = harmonize.harmonize(shipped, "blue", editor.on_canvas(composite[0]))
+    assert "Starting" in next(views).status
+    views.close()
+
+
+def test_result_carries_its_settings(shipped, composite):
+    picture, mask = composite
+    shown, _ = last(edit.edit(shipped, "blue", editor.on_canvas(picture), mask, scale="2", seed=5))
+    settings = shown["pair"][1].text
+    assert settings.items() >= {"model": "blue", "task": "edit", "scale": "2", "seed": "5"}.items()
+    assert settings["singan"] == singan.__version__
+    assert len(shown["strip"]) == 1
+
+
+def test_painted_mask_and_pasted_mask_are_used_together(shipped, composite):
+    picture, mask = composite
+    painted = Image.new("RGBA", picture.size)
+    ImageDraw.Draw(painted).rectangle((0, 0, 6, 6), fill="white")
+    value = {**editor.on_canvas(picture), "layers": [painted]}
+    shown, _ = last(edit.edit(shipped, "blue", value, mask, scale="1"))
+    both = ImageChops.lighter(mask, painted.getchannel("A"))
+    assert shown["pair"][1].tobytes() == singan.edit(shipped.load("blue"), picture, both, scale=1)[0].tobytes()
+
+
+def test_harmonizing_without_a_mask_finds_it(shipped, composite):
+    shown, _ = last(harmonize.harmonize(shipped, "blue", editor.on_canvas(composite[0]), scale="2"))
+    expected = singan.harmonize(shipped.load("blue"), composite[0], scale=2)[0]
+    assert shown["pair"][1].tobytes() == expected.tobytes()
+
+
+def test_new_seed_is_drawn_and_given_back(shipped, composite):
+    value = editor.on_canvas(composite[0])
+    seeds = {next(harmonize.harmonize(shipped, "blue", value, new_seed=True)).seed for _ in range(3)}
+    assert len(seeds) == 3
+
+
+def test_painting_is_injected_with_its_layers(shipped, photo):
+    over = Image.new("RGBA", photo.size)
+    ImageDraw.Draw(over).rectangle((0, 0, 20, 20), fill="yellow")
+    value = {**editor.on_canvas(photo), "layers": [over]}
+    shown, _ = last(paint.paint_to_image(shipped, "blue", value, scale="2"))
+    assert shown["pair"][0].getpixel((5, 5)) == (255, 255, 0)
+    flat = canvas.flattened(value)
+    assert shown["pair"][1].tobytes() == singan.paint_to_image(shipped.load("blue"), flat, scale=2)[0].tobytes()
+
+
+def test_painting_in_few_colours_trains_and_shows_its_result_alone(shipped, photo):
+    shown, said = last(paint.paint_to_image(shipped, "blue", editor.on_canvas(photo), colors=3))
+    assert len(shown["strip"]) == 1
+    assert shown["pair"][1].text["colors"] == "3"
+    assert "picked automatically" in said[-1]
+
+
+def test_denoised_picture_is_that_of_the_task(shipped, picture_file):
+    shown, _ = last(denoise.denoise(shipped, "blue", str(picture_file), times=2, scale="2"))
+    expected = singan.denoise(shipped.load("blue"), Image.open(picture_file), times=2, scale=2)[0]
+    assert shown["pair"][1].tobytes() == expected.tobytes()
+
+
+def test_picture_of_another_size_is_resized_and_that_is_said(shipped, tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("RGB", (104, 90), "green").save(path)
+    shown, said = last(denoise.denoise(shipped, "blue", str(path), scale="2"))
+    assert shown["pair"][0].size == shown["pair"][1].size == (52, 40)
+    assert "Note: Resized from 104x90 to 52x40 px" in said[-1]
+
+
+def test_scale_that_is_clicked_is_shown_and_chosen():
+    strip = [("1.png", "Scale 1"), ("2.png", "Scale 2 ✓")]
+    click = gr.SelectData(None, {"index": 1, "value": {}})
+    assert injected.pick(("before.png", "1.png"), strip, click) == (("before.png", "2.png"), "2")
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        (lambda s, p: harmonize.harmonize(s, "<b>", editor.on_canvas(p)), "There is no pyramid &#x27;&lt;b&gt;"),
+        (lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p)), "shows nothing that differs"),
+        (lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p), scale="9"), "shows nothing that differs"),
+        (lambda s, p: edit.edit(s, "blue", editor.on_canvas(p)), "Nothing is changed yet: paint over a part"),
+        (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), scale="9"), "choose from 1 to 2"),
+        (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), scale="x"), "choose from 1 to 2"),
+        (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), colors=1), "a palette has 2 to 64"),
+        (lambda s, p: denoise.denoise(s, "blue", None), "There is no noisy picture yet: upload one first."),
+        (lambda s, p: animate.animate(s, "blue", frames=500), "here it goes up to 200"),
+        (lambda s, p: animate.animate(s, "blue", start_scale=7), "this model has the scales 0 to 2"),
+        (lambda s, p: variation.variation_map(s, "blue", number=1), "a map takes 2 to 1000 samples"),
+        (lambda s, p: enlarge.super_resolve(s, "blue", None, factor=9), "factor is 9; it goes from 1 to 8"),
+        (lambda s, p: enlarge.super_resolve(s, "", None), "There is no pyramid"),
+    ],
+)
+def test_mistake_is_a_toast(shipped, photo, run, message):
+    assert message in toast(run(shipped, photo))
+
+
+def test_what_is_not_an_image_is_a_toast(shipped, tmp_path):
+    wrong = tmp_path / "<b>.png"
+    wrong.write_text("not an image")
+    for handler in (
+        lambda: editor.own_picture(shipped, "blue", str(wrong)),
+        lambda: harmonize.paste(shipped, "blue", str(wrong), 50, 50, 30),
+        lambda: paint.own(shipped, str(wrong)),
+        lambda: list(denoise.denoise(shipped, "blue", str(wrong))),
+        lambda: list(enlarge.super_resolve(shipped, "blue", str(wrong))),
+    ):
+        with pytest.raises(gr.Error, match="&lt;b&gt;.png is not an image that can be read"):
+            handler()
+
+
+# --- canvases
+
+
+def test_canvas_gets_the_picture_of_a_pyramid_chosen_anew(shipped, photo):
+    owner, value, mask, scale, *results = editor.fresh_canvas(shipped, "blue", "green-field")
+    assert (owner, mask) == ("blue", None)
+    assert value["background"].tobytes() == photo.tobytes()
+    assert scale["choices"] == ["auto", "1", "2"]
+    assert [result["visible"] for result in results] == [False, False]
+
+
+def test_canvas_that_belongs_to_the_pyramid_is_left_alone(shipped):
+    assert editor.fresh_canvas(shipped, "blue", "blue") == (SKIP,) * 6
+    assert paint.blank(shipped, "blue", "blue") == (SKIP,) * 5
+
+
+def test_equal_canvases_do_not_share_a_file(photo):
+    one, other = (gr.ImageEditor(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
+    assert one.background.path != other.background.path
+    assert Image.open(one.background.path).tobytes() == photo.tobytes()
+
+
+def test_blank_canvas_has_the_mean_colour_and_the_brush_the_palette(shipped, photo):
+    _, update, *_ = paint.blank(shipped, "blue")
+    background = update["value"]["background"]
+    assert background.size == photo.size and len(background.getcolors()) == 1
+    assert len(set(update["brush"].colors)) == paint.COLORS
+
+
+def test_object_is_pasted_with_its_transparency(shipped, photo, tmp_path):
+    thing = Image.new("RGBA", (30, 30))
+    thing.paste("red", (0, 0, 15, 30))
+    thing.save(tmp_path / "thing.png")
+    value, mask = harmonize.paste(shipped, "blue", str(tmp_path / "thing.png"), 50, 50, 50)
+    assert mask.getbbox() == (16, 10, 26, 30)
+    assert value["background"].getpixel((30, 20)) == photo.getpixel((30, 20))
+    assert value["background"].getpixel((20, 20)) == (255, 0, 0)
+
+
+def test_changes_add_up(photo):
+    painted = Image.new("RGBA", photo.size)
+    painted.paste("white", (0, 0, 5, 5))
+    first, mask = edit.change({"background": photo, "layers": [painted]}, None, "copy", 50, 50)
+    assert mask.getbbox() == (26, 20, 31, 25)
+    second, mask = edit.change({**first, "layers": [painted]}, mask, "erase", 0, 0)
+    assert mask.getbbox() == (0, 0, 31, 25)
+    assert second["layers"] == []
+
+
+def test_change_without_a_painted_part_is_a_toast(photo):
+    with pytest.raises(gr.Error, match="Nothing is painted over yet"):
+        edit.change(editor.on_canvas(photo), None, "move", 10, 0)
+
+
+# --- super-resolution, animation, variation
+
+
+def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
+    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    shown, said = last(enlarge.super_resolve(shipped, "blue", str(photo_path), factor=2, seed=4))
+    assert [image.size for image in shown["pair"]] == [(104, 80), (104, 80)]
+    assert shown["pair"][1].text.items() >= {"task": "super-resolution", "factor": "2", "seed": "4"}.items()
+    assert any("Learning: scale 3 of 3" in line for line in said)
+    assert "From 52x40 to 104x80 px in 0:" in said[-1]
+
+
+def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, photo_path):
+    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    hurried = replace(shipped, limits=Limits(max_seconds=1e-6))
+    with pytest.raises(gr.Error, match="Learning takes over 1e-06 s, the limit here: take a smaller picture"):
+        list(enlarge.super_resolve(hurried, "blue", str(photo_path), factor=2))
+
+
+def test_where_training_is_forbidden_no_picture_is_learned(shipped, photo_path):
+    forbidden = replace(shipped, limits=Limits(allow_training=False))
+    with pytest.raises(gr.Error, match="leave the picture out to enlarge the chosen"):
+        list(enlarge.super_resolve(forbidden, "blue", str(photo_path)))
+    assert last(enlarge.super_resolve(forbidden, "blue", None, factor=2))[0]["pair"]
+
+
+def test_uploads_over_the_limit_are_a_toast(shipped, photo_path):
+    small = replace(shipped, limits=Limits(max_upload_megapixels=0.001))
+    for handler in (
+        lambda: editor.own_picture(small, "blue", str(photo_path)),
+        lambda: paint.own(small, str(photo_path)),
+        lambda: list(denoise.denoise(small, "blue", str(photo_path))),
+        lambda: list(enlarge.super_resolve(small, "blue", str(photo_path))),
+    ):
+        with pytest.raises(gr.Error, match="the limit is 0.001"):
+            handler()
+
+
+def test_without_a_picture_the_pyramids_own_is_enlarged(shipped):
+    shown, said = last(enlarge.super_resolve(shipped, "blue", None, factor=1.5))
+    assert shown["pair"][1].size == (78, 60)
+    assert "Note: This model was trained for sampling" in said[-1]
+
+
+def test_large_picture_is_refused(shipped, tmp_path):
+    path = tmp_path / "large.png"
+    Image.new("RGB", (400, 300)).save(path)
+    message = toast(enlarge.super_resolve(shipped, "blue", str(path)))
+    assert "large.png is 400x300 px; here it goes up to 70,000 pixels" in message
+
+
+def test_leaving_the_page_ends_the_learning(monkeypatch, shipped, photo_path):
+    ended = []
+
+    def iter_train(*args, **settings):
+        try:
+            yield from singan.iter_train(*args, **settings)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(enlarge, "iter_train", iter_train)
+    views = enlarge.super_resolve(shipped, "blue", str(photo_path))
+    next(views), next(views)
+    views.close()
+    assert ended == [True]
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp"])
+def test_animation_has_the_frames_asked_for(shipped, kind):
+    shown, said = last(animate.animate(shipped, "blue", frames=4, fps=5, kind=kind, seed=2))
+    assert shown["picture"].n_frames == 4
+    assert shown["seed"] == 2
+    assert "4 frames, 0.0 MB, in" in said[-1]
+
+
+def test_examples_of_animation_name_their_pyramid_and_settings(pretrained):
+    shelf = Shelf(pretrained.parent / "none", own={"skyline": Shelf(pretrained).load("blue")})
+    name, marked, *settings = animate.open_example(shelf, "Shimmering water")
+    assert (name, marked["selected_index"], settings) == ("skyline", 0, [0.0, 1])
+
+
+def test_variation_map_is_that_of_the_task(shipped):
+    shown, said = last(variation.variation_map(shipped, "blue", number=3, seed=1))
+    assert shown["heat"].tobytes() == singan.variation_map(shipped.load("blue"), n=3, seed=1).tobytes()
+    assert "standard deviation of" in said[-1]
+
+
+# --- examples
+
+
+def test_examples_are_those_of_pyramids_that_are_there(examples, shipped):
+    top = type("Top", (), {"shelf": gr.State(shipped)})
+    assert [path.name for path in injected.example_pictures(examples / "edit", top)] == ["blue.png", "green-field.png"]
+    assert injected.example_pictures(examples / "nothing", top) == []
+
+
+def test_example_brings_its_pyramid_its_mask_and_a_canvas_that_stays(examples, shipped):
+    name, row, owner, value, mask, *_ = editor.open_example(shipped, examples / "edit" / "green-field.png")
+    assert (name, row["selected_index"], owner) == ("green-field", 1, "green-field")
+    assert value["background"].size == mask.size == (52, 40)
+
+
+# --- the API
+
+
+def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path):
+    composite[1].save(tmp_path / "mask.png")
+    client = Client(app_url, verbose=False)
+    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
+    mask = handle_file(tmp_path / "mask.png")
+    for name, settings in {
+        "harmonize": {"composite": value, "mask": mask},
+        "edit": {"edited": value, "mask": mask},
+        "paint_to_image": {"painting": value},
+        "denoise": {"noisy": handle_file(picture_file)},
+    }.items():
+        status, pair, strip, seed = client.predict(
+            pyramid="blue", scale="2", seed=7, new_seed=False, api_name=f"/{name}", **settings
+        )
+        assert "Scale 2 of 2." in status and seed == 7 and len(strip["value"]) == 1
+        with Image.open(pair["value"][1]) as image:
+            assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "7")
+    _, picture, _, seed, *_ = client.predict(pyramid="blue", frames=3, api_name="/animate")
+    with Image.open(picture["value"]) as image:
+        assert (image.format, image.n_frames, seed) == ("GIF", 3, 0)
+    _, pair, *_ = client.predict(pyramid="blue", photo=None, factor=2, api_name="/super_resolve")
+    assert Image.open(pair["value"][1]).size == (104, 80)
+    _, heat, _ = client.predict(pyramid="blue", number=2, api_name="/variation_map")
+    assert Image.open(heat).text["n"] == "2"
+
+
+def test_heavy_handlers_share_one_queue(pretrained):
+    handlers = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, enlarge.super_resolve}
+    handlers |= {animate.animate, variation.variation_map}
+    heavy = [fn for fn in build_app(pretrained).fns.values() if fn.fn in handlers]
+    assert {fn.fn for fn in heavy} == handlers
+    assert {fn.concurrency_id for fn in heavy} == {"compute"}

@@ -1,0 +1,161 @@
+"""The tabs of the tasks in a real browser, as test_browser.py does for the others."""
+
+import re
+
+from PIL import Image
+from playwright.sync_api import expect
+from test_browser import browser, go_to, open_page, overflow  # noqa: F401  # two fixtures
+
+DONE = re.compile(r"Done in \d")
+TABS = ["Super-resolution", "Harmonize", "Edit", "Paint to image", "Animate", "Denoise"]
+
+
+def stroke(page, canvas):
+    """Draw a line over the middle of a canvas with the mouse."""
+    surface = page.locator(f"#{canvas} canvas").first
+    expect(surface).to_be_visible()
+    expect(page.locator(f"#{canvas}").get_by_role("button", name="Brush", exact=True)).to_be_visible()
+    page.wait_for_timeout(1000)  # the picture is drawn on it a moment later, and nothing in the page says when
+    box = surface.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 30, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=6)
+    page.mouse.up()
+
+
+def press(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def visible_status(page):
+    return page.locator(".run:visible").first
+
+
+def downloaded(page):
+    """What the download button of the slider gives."""
+    with page.expect_download() as download:
+        page.locator(".pair:visible").get_by_role("button", name=re.compile("ownload")).click()
+    return Image.open(download.value.path())
+
+
+def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path):
+    Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
+    page = open_page()
+    go_to(page, "Harmonize")
+    with page.expect_file_chooser() as chooser:
+        press(page, "Paste an object")
+    chooser.value.set_files(tmp_path / "object.png")
+    expect(page.get_by_label("Object: size (%)").first).to_be_visible()
+    press(page, "Harmonize")
+    expect(visible_status(page)).to_contain_text(DONE)
+    expect(visible_status(page)).to_contain_text("picked automatically")
+    assert page.locator(".strip:visible .caption-label").count() == 2
+
+    page.locator(".strip:visible .thumbnail-item").first.click()
+    expect(page.get_by_label("Scale to start from").locator("visible=true")).to_have_value("1")
+    image = downloaded(page)
+    assert (image.format, image.size) == ("PNG", (52, 40))
+    assert (image.text["scale"], image.text["task"], image.text["model"]) == ("1", "harmonize", "blue")
+
+    press(page, "Harmonize")  # now that scale alone
+    expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓"])
+
+
+def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo):
+    page = open_page()
+    go_to(page, "Edit")
+    stroke(page, "edit-canvas")
+    press(page, "Make it seamless")
+    expect(visible_status(page)).to_contain_text(DONE)
+    image = downloaded(page)
+    assert image.getpixel((0, 0)) == photo.getpixel((0, 0))  # exactly: it is far from the stroke
+
+    press(page, "Apply to the painted part")
+    page.locator("button:visible", has_text="Advanced").click()
+    expect(page.locator("#edit-mask img")).to_be_visible()
+    press(page, "Start over")
+    expect(page.locator(".strip:visible")).to_have_count(0)
+    press(page, "Make it seamless")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is changed yet: paint over a part")
+
+
+def test_sketch_in_the_pictures_colours_becomes_a_picture(open_page):
+    page = open_page()
+    go_to(page, "Paint to image")
+    stroke(page, "paint-canvas")
+    press(page, "Turn into a picture")
+    expect(visible_status(page)).to_contain_text(DONE)
+    assert downloaded(page).text["task"] == "paint2image"
+
+
+def test_examples_choose_their_pyramid_and_run(open_page):
+    page = open_page()
+    for number, tab in enumerate(["Harmonize", "Edit", "Paint to image", "Denoise"], 1):
+        go_to(page, tab)
+        page.locator(".examples:visible .thumbnail-item").nth(number % 2).click()
+        expect(visible_status(page)).to_contain_text(DONE)
+        expect(page.locator("#pyramids .thumbnail-item").nth(number % 2)).to_have_class(re.compile("selected"))
+        assert downloaded(page).text["model"] == ["blue", "green-field"][number % 2]
+
+
+def test_small_picture_is_enlarged_and_a_run_stopped(open_page, photo_path):
+    page = open_page()
+    go_to(page, "Super-resolution")
+    press(page, "Enlarge")
+    expect(visible_status(page)).to_contain_text("From 52x40 to 208x160 px")
+    assert downloaded(page).size == (208, 160)
+    page.locator("#small input[type=file]").set_input_files(photo_path)
+    press(page, "Enlarge")
+    expect(visible_status(page)).to_contain_text("Learning: scale 1")
+    page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+    expect(visible_status(page)).to_contain_text("Stopped; nothing is kept.")
+    go_to(page, "Denoise")  # the queue is free again
+    page.locator(".examples:visible .thumbnail-item").first.click()
+    expect(visible_status(page)).to_contain_text(DONE)
+
+
+def test_animation_is_made_and_shown(open_page):
+    page = open_page()
+    go_to(page, "Animate")
+    page.get_by_label("number input for Frames", exact=True).fill("5")
+    press(page, "Animate")
+    expect(visible_status(page)).to_contain_text(re.compile("5 frames, .* in"))
+    expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.gif$"))
+
+
+def test_variation_map_is_under_the_samples(open_page):
+    page = open_page()
+    page.locator("button:visible", has_text="What varies").click()
+    press(page, "Draw the map")
+    expect(page.locator("#map img")).to_be_visible()
+
+
+def test_wrong_uploads_are_toasts(open_page, tmp_path):
+    wrong = tmp_path / "notes.png"
+    wrong.write_text("not an image")
+    page = open_page()
+    buttons = {"Harmonize": "Paste an object", "Edit": "Upload an edit", "Paint to image": "Upload a painting"}
+    for tab, button in buttons.items():
+        go_to(page, tab)
+        with page.expect_file_chooser() as chooser:
+            press(page, button)
+        chooser.value.set_files(wrong)
+        toast = page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text("notes.png is not an image that can be read")
+        page.get_by_test_id("toast-close").click()
+        expect(toast).to_have_count(0)
+
+
+def test_dark_phone_screen_can_be_read_and_does_not_scroll_sideways(open_page):
+    page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, color_scheme="dark")
+    for tab in TABS:
+        go_to(page, tab)
+        expect(page.locator("button.primary:visible")).to_have_count(1)
+        assert overflow(page) == 0, tab
+        color = visible_status(page).evaluate("element => getComputedStyle(element).color.match(/\\d+/g).map(Number)")
+        assert min(color) > 180, tab
+        if tab == "Harmonize":
+            page.locator(".examples:visible .thumbnail-item").first.click()
+            expect(visible_status(page)).to_contain_text(DONE)
+            assert overflow(page) == 0, tab
