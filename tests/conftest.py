@@ -90,6 +90,8 @@ def examples(photo, tmp_path_factory):
         for name in ("blue", "green-field", "gone"):
             changed.save(directory / task / f"{name}.png")
             mask.save(directory / task / f"{name}.mask.png")
+    (directory / "train").mkdir()
+    photo.save(directory / "train" / "meadow.png")
     return directory
 
 

@@ -196,6 +196,16 @@ def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
     expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
 
 
+def test_example_photo_is_trained_with_one_click(open_page):
+    page = open_page()
+    go_to(page, "Train")
+    page.locator("button:visible", has_text="Advanced").click()
+    page.get_by_label("Steps per scale").fill("2")
+    page.locator(".examples:visible .thumbnail-item").click()
+    expect(page.get_by_text(re.compile(r"Done after .* 3 scales kept"))).to_be_visible(timeout=60_000)
+    assert captions(page, "pyramids") == ["meadow", "blue", "green-field"]
+
+
 def test_downloaded_model_is_uploaded_again_and_sampled(open_page, pretrained, tmp_path):
     whole = shutil.make_archive(str(tmp_path / "holiday"), "zip", pretrained, "blue")
     page = open_page()

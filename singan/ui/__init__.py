@@ -60,7 +60,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                 denoise.build(demo, top, examples / "denoise")
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
-                    train.build(demo, top, tabs, run_id)
+                    train.build(demo, top, tabs, run_id, examples / "train")
                 else:
                     gr.Markdown(train.NO_TRAINING)
     return demo.queue(default_concurrency_limit=1, max_size=64)

@@ -22,6 +22,7 @@ from singan.pyramid import learned_size, scale_sizes
 from singan.resume import STATE_FILE
 from singan.trainer import TrainEvent, iter_train
 from singan.ui import zerogpu
+from singan.ui.injected import build_examples
 from singan.ui.limits import Limits
 from singan.ui.look import clock, run_status
 from singan.ui.runs import Run, Runs
@@ -64,11 +65,13 @@ class View(NamedTuple):
     pictures: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> None:
+def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples: Path) -> None:
     """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it.
 
-    `run_id` is where the browser keeps the id of its last run: a page that is opened again asks for it.
+    `examples`: a folder of photos to train with one click. `run_id` is where the browser keeps the id of its last
+    run: a page that is opened again asks for it.
     """
+    pictures = sorted(examples.glob("*.png"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             photo = gr.File(label="Photo", height=140, elem_id="photo")
@@ -94,7 +97,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> 
             sample_button = gr.Button("Sample from it", visible=False)
         with gr.Column(scale=3, min_width=320):
             status = gr.HTML(
-                run_status("Upload a photo, then press Train.", None, []),
+                run_status("Upload a photo, then press Train; or click the example.", None, []),
                 container=True,
                 padding=True,
                 elem_id="status",
@@ -118,6 +121,11 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> 
                 elem_id="scales",
                 elem_classes="grow",
             )
+            gallery = build_examples(pictures)
+
+    def load_example(event: gr.SelectData) -> str:
+        return str(pictures[event.index])
+
     view = View(
         status, now, scales, curves, run_id, train_button, stop_button, resume_button, download, sample_button,
         top.shelf, top.name, top.pictures,
@@ -127,7 +135,10 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState) -> 
     wiring: dict[str, Any] = {"outputs": list(view), **COMPUTE, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
-    for ended in (run.success, run.failure, again.success, again.failure):
+    example = gallery.select(load_example, None, photo, api_visibility="private").then(
+        train, inputs, **wiring, api_visibility="private"
+    )
+    for ended in (run.success, run.failure, again.success, again.failure, example.success, example.failure):
         ended(idle, None, [train_button, stop_button], queue=False, api_visibility="private")
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
     sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, api_visibility="private")
