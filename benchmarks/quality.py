@@ -1,6 +1,6 @@
-"""Quality at equal diversity against published samples of SinGAN and ConSinGAN.
+"""Quality at equal diversity against published samples of ConSinGAN and SinGAN.
 
-    python benchmarks/quality.py [--preset fast] [--pictures 0,3,7,12,21] [--peer singan] [--out DIR] [--set F=V ...]
+    python benchmarks/quality.py [--preset fast] [--pictures 0,3,7,12,21] [--peer consingan] [--out DIR] [--set F=V ...]
 
 For each picture: train, find the `variation` at which ten samples are as diverse as the peer's, score both with the
 same program. `--out` keeps models, samples and a contact sheet (real, ours, SinGAN, ConSinGAN).
@@ -8,11 +8,10 @@ same program. `--out` keeps models, samples and a contact sheet (real, ours, Sin
 
 import argparse
 import ast
-import math
 import tempfile
 from pathlib import Path
 
-import torch
+import numpy as np
 from common import SHARED, contact_sheet, machine, need_shared, score_program
 from PIL import Image
 
@@ -45,7 +44,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--pictures", default="0,3,7,12,21")
-    parser.add_argument("--peer", default="singan", choices=["singan", "consingan"])
+    parser.add_argument("--peer", default="consingan", choices=["singan", "consingan"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="replace fields of the preset")
@@ -57,45 +56,47 @@ def main():
     print(machine())
     print(f"preset {options.preset} {changes or ''}, seed {options.seed}, {SAMPLES} samples, against {options.peer}")
     print(
-        "| picture | s | RMSE | variation | diversity (peer) | sifid (peer) | ratio | swd (peer) | ratio | coherence |"
+        "| picture | s | variation | diversity (peer) | sifid (peer) | ratio | swd (peer) | ratio "
+        "| misplaced (peer) | coherence (peer) |"
     )
     print("|---|---|---|---|---|---|---|---|---|---|")
-    logs, rows = [], []
+    logs, misplaced, rows = [], [], []
     out = options.out or Path(tempfile.mkdtemp())
     for number in options.pictures.split(","):
         folder = SHARED / "data" / "peers" / f"lsun_{number}"
-        kept = out / f"model_{number}"
+        kept = out / f"{options.preset}_{number}"
         if (kept / "config.json").exists():
             model = singan.SinGAN.from_pretrained(kept)
         else:
-            size = max(Image.open(folder / "real.jpg").size)  # 251 px for one of them, and scored at that size
-            model = singan.train(
-                folder / "real.jpg", singan.TrainConfig.from_dict(config.to_dict() | {"max_size": size})
-            )
+            model = singan.train(folder / "real.jpg", config, seed=options.seed)
             model.save_pretrained(kept)
         real = score.load(folder / "real.jpg")
         peers = {name: sorted((folder / name).iterdir()) for name in ("singan", "consingan")}
-        theirs = score.score(folder / "real.jpg", peers[options.peer], with_coherence=False)
+        theirs = score.score(folder / "real.jpg", peers[options.peer])
         variation, images, diversity = match_diversity(model, real, theirs["diversity"], score)
         paths = []
         for k, image in enumerate(images):
-            paths.append(out / f"{number}_{k}.png")
+            paths.append(out / f"{options.preset}_{number}_{k}.png")
             image.save(paths[-1])
         ours = score.score(folder / "real.jpg", paths)
-        rmse = (image_to_tensor(model.reconstruct()) - real).square().mean().sqrt().item() * 127.5
         ratios = [ours[key] / theirs[key] for key in ("sifid", "swd")]
-        logs.append([math.log(ratio) for ratio in ratios])
+        logs.append(np.log(ratios))
+        misplaced.append(ours["misplaced"] - theirs["misplaced"])
         print(
-            f"| lsun_{number} | {model.info['seconds']:.0f} | {rmse:.1f} | {variation:.3f} | {diversity:.3f} "
+            f"| lsun_{number} | {model.info['seconds']:.0f} | {variation:.3f} | {diversity:.3f} "
             f"({theirs['diversity']:.3f}) | {ours['sifid']:.2f} ({theirs['sifid']:.2f}) | {ratios[0]:.2f} | "
-            f"{ours['swd']:.4f} ({theirs['swd']:.4f}) | {ratios[1]:.2f} | {ours['coherence']:.2f} |",
+            f"{ours['swd']:.4f} ({theirs['swd']:.4f}) | {ratios[1]:.2f} | {ours['misplaced']:.4f} "
+            f"({theirs['misplaced']:.4f}) | {ours['coherence']:.2f} ({theirs['coherence']:.2f}) |",
             flush=True,
         )
         opened = [[Image.open(p).convert("RGB") for p in peers[name][:3]] for name in peers]
         rows.append([Image.open(folder / "real.jpg").convert("RGB"), *images[:3], *opened[0], *opened[1]])
-    mean = torch.tensor(logs).mean(0).exp()
-    print(f"geometric mean of ours / theirs: sifid {mean[0]:.2f}, swd {mean[1]:.2f}")
-    contact_sheet(rows, out / "sheet.png")
+    sifid, swd = np.exp(np.mean(logs, 0))
+    print(
+        f"geometric mean of ours / theirs: sifid {sifid:.2f}, swd {swd:.2f}; "
+        f"misplaced, mean of ours - theirs: {np.mean(misplaced):+.4f}"
+    )
+    contact_sheet(rows, out / f"{options.preset}_sheet.png")
 
 
 if __name__ == "__main__":

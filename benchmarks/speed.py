@@ -1,8 +1,9 @@
-"""Training time and memory, growth with the image, sampling time and memory.
+"""Seconds and memory of training, drafts, samples and super-resolution, and how they grow.
 
-    python benchmarks/speed.py [--tasks fast,sample,large,grow,best]
+    python benchmarks/speed.py [--tasks train,busy,grow,draft,sample,large,sizes,file]
 
-Every task runs in a process of its own, so that its peak memory is its own; run nothing beside it.
+Every task runs in a process of its own, whose whole time and peak memory are meant where nothing else is said; run
+nothing beside it. `busy` runs the training beside one process that keeps one core busy.
 """
 
 import argparse
@@ -19,96 +20,126 @@ from common import SHARED, machine, need_shared
 from PIL import Image
 
 import singan
-from singan.image import image_to_tensor
+
+PICTURES = SHARED / "data" / "images"
+TASKS = "train,busy,grow,draft,sample,large,sizes,file"
 
 
-def train(preset, max_size, out):
-    """Train balloons, enlarged first if `max_size` asks for more than it has."""
-    picture = Image.open(SHARED / "data" / "images" / "balloons.png").convert("RGB")
-    factor = max_size / max(picture.size)
-    if factor > 1.1:
-        picture = picture.resize(
-            (round(picture.width * factor), round(picture.height * factor)), Image.Resampling.BICUBIC
-        )
-    start = time.perf_counter()
-    model = singan.train(picture, singan.TrainConfig.preset(preset, max_size=max_size))
-    seconds = time.perf_counter() - start
-    model.save_pretrained(out)
-    real = image_to_tensor(picture)
-    rmse = (image_to_tensor(model.reconstruct()) - real).square().mean().sqrt().item() * 127.5
-    return {"seconds": seconds, "rmse": rmse, "size": list(model.image_size)}
+def picture(side):
+    """A photograph whose longest side has so many pixels: balloons at 250, else seascape enlarged or shrunk."""
+    photo = Image.open(PICTURES / ("balloons.png" if side <= 250 else "seascape.png")).convert("RGB")
+    factor = side / max(photo.size)
+    size = round(photo.width * factor), round(photo.height * factor)
+    return photo if side == 250 else photo.resize(size, Image.Resampling.BICUBIC)
 
 
-def sample(folder):
-    """Median of five batches of eight, after one."""
+def train(side, out):
+    singan.train(picture(int(side))).save_pretrained(out)
+    return {}
+
+
+def draft(side):
+    """From the photograph in memory to its first sample, the second time in a process."""
+    photo = picture(int(side))
+    for _ in range(2):
+        start = time.perf_counter()
+        image = singan.draft(photo).sample(1)[0]
+        seconds = time.perf_counter() - start
+    return {"seconds": seconds, "size": f"{image.height}x{image.width}"}
+
+
+def sample(folder, n):
+    """Median of five batches, after one."""
     model = singan.SinGAN.from_pretrained(folder)
     times = []
     for _ in range(6):
         start = time.perf_counter()
-        model.sample(8)
-        times.append((time.perf_counter() - start) / 8)
-    return {"seconds": statistics.median(times[1:]), "size": list(model.image_size)}
+        image = model.sample(int(n))[-1]
+        times.append((time.perf_counter() - start) / int(n))
+    return {"seconds": statistics.median(times[1:]), "size": f"{image.height}x{image.width}"}
 
 
 def large(folder):
     model = singan.SinGAN.from_pretrained(folder)
     start = time.perf_counter()
-    image = model.sample(1, size=(1024, 4096))[0]
-    return {"seconds": time.perf_counter() - start, "size": [image.height, image.width]}
+    image = model.sample(1, size=(4096, 4096))[0]
+    return {"seconds": time.perf_counter() - start, "size": f"{image.height}x{image.width}"}
+
+
+def sizes(folder, count):
+    """Samples of so many sizes."""
+    model = singan.SinGAN.from_pretrained(folder)
+    for k in range(int(count)):
+        model.sample(1, size=(150 + 2 * k, 250 + 3 * k), seed=k)
+    return {"size": f"{count} sizes"}
 
 
 def child(task, *arguments):
-    """Run a task in its own process: its result and peak memory in megabytes."""
+    """Run a task in its own process: its result, the seconds of the whole process, its peak memory in megabytes."""
     command = [sys.executable, __file__, "--child", json.dumps([task, *map(str, arguments)])]
+    start = time.perf_counter()
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    height, width = result["size"]
-    return result | {"name": f"{height}x{width}"}
+    return {"seconds": time.perf_counter() - start} | result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", default="fast,sample,large,grow,best")
+    parser.add_argument("--tasks", default=TASKS)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     need_shared()
     if options.child:
         task, *arguments = json.loads(options.child)
-        if task == "train":
-            arguments[1] = int(arguments[1])
-        result = {"train": train, "sample": sample, "large": large}[task](*arguments)
-        result["megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps(result))
+        jobs = {"train": train, "draft": draft, "sample": sample, "large": large, "sizes": sizes}
+        result = jobs[task](*arguments)
+        print(json.dumps(result | {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
         return
     tasks = options.tasks.split(",")
     print(machine())
-    print("| task | size | time | ratio | peak memory | reconstruction RMSE |")
-    print("|---|---|---|---|---|---|")
+    print("| task | size | time | ratio | peak memory |")
+    print("|---|---|---|---|---|")
     folder = Path(tempfile.mkdtemp())
 
-    def row(name, result, time_text, ratio=""):
-        rmse = f"{result['rmse']:.2f}" if "rmse" in result else ""
-        print(
-            f"| {name} | {result['name']} | {time_text} | {ratio} | {result['megabytes']:.0f} MB | {rmse} |", flush=True
-        )
+    def row(name, size, result, ratio=""):
+        seconds = result["seconds"]
+        shown = f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.0f} ms"
+        ratio = f"{ratio:.2f}" if ratio else ""
+        print(f"| {name} | {size} | {shown} | {ratio} | {result['megabytes']:.0f} MB |", flush=True)
 
-    base = None
-    for preset in ("fast", "best"):
-        if preset not in tasks:
-            continue
-        trained = child("train", preset, 250, folder / preset)
-        base = base or trained
-        row(f"train, {preset}", trained, f"{trained['seconds']:.0f} s")
-        if "sample" in tasks:
-            drawn = child("sample", folder / preset)
-            row(f"sample, n = 8, {preset}", drawn, f"{drawn['seconds'] * 1e3:.0f} ms an image")
-        if "large" in tasks:
-            drawn = child("large", folder / preset)
-            row(f"one large sample, {preset}", drawn, f"{drawn['seconds']:.1f} s")
-        if "grow" in tasks and preset == "fast":
-            for side in (500, 1000):
-                grown = child("train", preset, side, folder / f"{preset}-{side}")
-                ratio = f"{grown['seconds'] / base['seconds']:.2f}"
-                row(f"train, {preset}, longest side {side}", grown, f"{grown['seconds']:.0f} s", ratio)
+    trained = {side: child("train", side, folder / str(side)) for side in (250, 1024)}
+    if "train" in tasks:
+        for side, result in trained.items():
+            row("train, whole process", f"{side} px", result)
+    if "grow" in tasks:
+        for side in (500, 1000, 2000):
+            result = child("train", side, folder / str(side))
+            row("train, over 250 px", f"{side} px", result, result["seconds"] / trained[250]["seconds"])
+    if "busy" in tasks:
+        other = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        try:
+            result = child("train", 250, folder / "busy")
+        finally:
+            other.kill()
+        row("train, beside a busy process", "250 px", result, result["seconds"] / trained[250]["seconds"])
+    if "draft" in tasks:
+        for side in (250, 1024):
+            result = child("draft", side)
+            row("draft and its first sample", result["size"], result)
+    if "sample" in tasks:
+        for side, n in ((250, 8), (1024, 4)):
+            result = child("sample", folder / str(side), n)
+            row(f"a sample, n = {n}", result["size"], result)
+    if "large" in tasks:
+        result = child("large", folder / "1024")
+        row("one large sample", result["size"], result)
+    if "sizes" in tasks:
+        one, many = (child("sizes", folder / "250", count) for count in (1, 200))
+        row("samples", "1 size", one)
+        row("samples", "200 sizes", many, many["megabytes"] / one["megabytes"])
+    if "file" in tasks:
+        for side in (250, 1024):
+            size = (folder / str(side) / "model.safetensors").stat().st_size
+            print(f"| model.safetensors | {side} px | {size / 1e6:.2f} MB | | |")
 
 
 if __name__ == "__main__":

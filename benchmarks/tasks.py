@@ -106,7 +106,9 @@ def masks(out, score):
         took = time.perf_counter() - start
         strip = task(model, composite, mask, scale="all")
         inside = (feather(load_mask(model, mask), radius) >= 0.5).float()
-        naive, ours, *each = (sifid_inside(image, model.real, inside, score) for image in (composite, best, *strip))
+        naive, ours, *each = (
+            sifid_inside(image, model.real_at(-1), inside, score) for image in (composite, best, *strip)
+        )
         print(
             f"| {path.name} | {task.__name__} | {naive:.1f} | {best.info['scale']}, {ours:.1f}, {took:.1f} | "
             f"{' '.join(f'{v:.0f}' for v in each)} |",
@@ -128,7 +130,7 @@ def paint(out, score):
         took = time.perf_counter() - start
         strip = singan.paint_to_image(model, painting, scale="all")
         before, ours, *each = (
-            sifid_inside(image, model.real, None, score)
+            sifid_inside(image, model.real_at(-1), None, score)
             for image in (painting.resize(best.size, Image.Resampling.BICUBIC), best, *strip)
         )
         lost_and_sifid = [f"{i.info['lost']:.2f}/{v:.0f}" for i, v in zip(strip, each, strict=True)]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         super_resolve,
         variation_map,
     )
-    from singan.trainer import TrainEvent, iter_train, train
+    from singan.trainer import TrainEvent, draft, iter_train, train
 
 __version__ = "0.1.0"
 
@@ -60,6 +60,7 @@ __all__ = [
     "animate",
     "animation_config",
     "denoise",
+    "draft",
     "edit",
     "harmonize",
     "iter_frames",
@@ -87,6 +88,7 @@ _HOME = {
     "SinGAN": "model",
     "TaskWarning": "errors",
     "TrainEvent": "trainer",
+    "draft": "trainer",
     "iter_train": "trainer",
     "train": "trainer",
     "TaskEvent": "tasks",

@@ -6,6 +6,7 @@ Nothing that a file says is believed before it is checked, and no memory is take
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
 import re
@@ -15,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
@@ -25,15 +27,19 @@ from singan.config import TrainConfig, at_scale
 from singan.errors import CheckpointError, ConfigError
 from singan.files import atomic_path
 from singan.image import MAX_PIXELS
-from singan.patches import MAX_PIXELS as MAX_VOTING_PIXELS
+from singan.patches.search import MAX_PIXELS as MAX_VOTING_PIXELS
+from singan.patches.search import PATCH
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
 MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
 MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
+MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
+MAX_COARSEST_PIXELS = 20_000  # that are searched at scale 0, whatever the shape, since nothing starts without it
 MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
 CURVE = 10  # parts of the variation curve
+PHOTOS = ("photo", "image")  # tensors of pixels
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Size = tuple[int, int]  # (height, width)
 
@@ -46,7 +52,9 @@ class Description:
     scale_sizes: list[Size]
     noise_amps: list[float]
     variation_curve: list[float]
-    learned_size: Size | None  # of the training image; None in format 1, which does not hold it
+    photo_size: Size | None  # of the photograph; None in format 1, which does not hold it
+    num_generators: int
+    photo_bytes: int = 0  # of the photograph as it is packed in model.safetensors; not packed in format 2
     stores_memory: bool = False  # the coarse training images cannot be computed from the learned one
     info: dict[str, Any] = field(default_factory=dict)
     weights_sha256: str = ""
@@ -62,8 +70,10 @@ class Description:
         return {
             "format_version": self.format_version,
             "singan_version": self.singan_version,
-            "learned_size": self.learned_size,
+            "photo_size": self.photo_size,
+            "photo_bytes": self.photo_bytes,
             "scale_sizes": self.scale_sizes,
+            "generators": self.num_generators,
             "noise_amps": self.noise_amps,
             "variation_curve": self.variation_curve,
             "stores_memory": self.stores_memory,
@@ -92,7 +102,8 @@ class Description:
             )
         if version < 1:
             raise CheckpointError(f"it has format {version}; the first one was 1")
-        new = {"learned_size", "stores_memory"} if version > 1 else set()
+        photo = "photo_size" if version > 2 else "learned_size"
+        new = [set(), {photo, "stores_memory"}, {photo, "stores_memory", "photo_bytes", "generators"}][version - 1]
         names = {"scale_sizes", "noise_amps", "variation_curve", "weights_sha256", "config", "info"} | new
         missing = sorted(names - set(described))
         if missing:
@@ -101,24 +112,42 @@ class Description:
         if not isinstance(stores_memory, bool):
             raise CheckpointError("stores_memory is neither true nor false")
         sizes = [_size(size, "scale_sizes") for size in _list(described["scale_sizes"], "scale_sizes", MAX_SCALES)]
-        learned = _size(described["learned_size"], "learned_size") if version > 1 else None
+        whole = _size(described[photo], photo) if version > 1 else None
+        count = _integer_in(described["generators"], "generators", 0, len(sizes)) if version > 2 else len(sizes)
+        packed = 0
+        if version > 2 and whole:
+            if max(whole) > MAX_PHOTO_SIDE or math.prod(whole) > MAX_PHOTO_PIXELS:
+                raise CheckpointError(
+                    f"photo_size is {whole[0]}x{whole[1]}; it ends at {MAX_PHOTO_SIDE} px a side and "
+                    f"{MAX_PHOTO_PIXELS / 1e6:.0f} megapixels"
+                )
+            packed = _integer_in(described["photo_bytes"], "photo_bytes", 0, 4 * math.prod(whole) + 10_000)
         amps = [_number(amp, "noise_amps", 0, 1e6) for amp in _list(described["noise_amps"], "noise_amps", MAX_SCALES)]
         curve = _list(described["variation_curve"], "variation_curve", CURVE + 1)
-        if not sizes or len(amps) != len(sizes):
-            raise CheckpointError(f"it lists {len(sizes)} scales and {len(amps)} noise amplitudes")
+        if not sizes or len(amps) != max(1, count):
+            raise CheckpointError(f"it lists {len(sizes)} scales, {count} generators and {len(amps)} noise amplitudes")
         # A scale costs time and memory by its size: none is larger than the image that is in the file.
-        if any(h > height or w > width for (h, w), (height, width) in pairwise([*sizes, learned or sizes[-1]])):
-            raise CheckpointError("scale_sizes does not grow up to learned_size")
-        if learned is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
+        if any(h > height or w > width for (h, w), (height, width) in pairwise([*sizes, whole or sizes[-1]])):
+            raise CheckpointError(f"scale_sizes does not grow up to {photo}")
+        if whole is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
             raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")
         if len(curve) != CURVE + 1:
             raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
+        config = TrainConfig.from_dict(described["config"])
+        if config.field and min(sizes[0]) < PATCH:
+            raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too small to be searched")
+        if config.field and not voting_scales(config, sizes):
+            raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too large to be searched")
+        if not config.field and count != len(sizes):
+            raise CheckpointError(f"it lists {count} generators for {len(sizes)} scales, and has no field")
         return cls(
-            config=TrainConfig.from_dict(described["config"]),
+            config=config,
             scale_sizes=sizes,
+            num_generators=count,
             noise_amps=amps,
             variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
-            learned_size=learned,
+            photo_size=whole,
+            photo_bytes=packed,
             stores_memory=stores_memory,
             info=_info(described["info"]),
             weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
@@ -135,19 +164,25 @@ def noise_size(size: Size, config: TrainConfig) -> Size:
 
 def voting_scales(config: TrainConfig, sizes: list[Size]) -> int:
     """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
-    votes = [bool(at_scale(config.voting_rounds, k)) and h * w <= MAX_VOTING_PIXELS for k, (h, w) in enumerate(sizes)]
+    limits = [MAX_COARSEST_PIXELS if config.field else MAX_VOTING_PIXELS] + [MAX_VOTING_PIXELS] * (len(sizes) - 1)
+    votes = [
+        bool(at_scale(config.voting_rounds, k)) and h * w <= limit
+        for k, ((h, w), limit) in enumerate(zip(sizes, limits, strict=True))
+    ]
     return [*votes, False].index(False)
 
 
 def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
-    """Name and shape of all that model.safetensors must hold: "image" is uint8, the others are float32."""
+    """Name and shape of all that model.safetensors must hold: PHOTOS are uint8, the others are float32."""
     config, sizes = description.config, description.scale_sizes
     shapes: dict[str, tuple[int, ...]] = {"z_star": (1, 3, *noise_size(sizes[0], config))}
-    if description.learned_size:
-        shapes["image"] = (*description.learned_size, 3)
+    if description.format_version > 2:
+        shapes["photo"] = (description.photo_bytes,)
+    elif description.photo_size:
+        shapes["image"] = (*description.photo_size, 3)
     if description.stores_memory:
         shapes |= {f"memory.{k}": (1, 3, *sizes[k]) for k in range(voting_scales(config, sizes))}
-    for k in range(len(sizes)):
+    for k in range(description.num_generators):
         width = at_scale(config.width, k)
         for i, (a, b) in enumerate(pairwise([3, *[width] * (config.layers - 1), 3])):
             shapes |= {f"scales.{k}.convs.{i}.weight": (b, a, 3, 3), f"scales.{k}.convs.{i}.bias": (b,)}
@@ -176,7 +211,8 @@ def describe(folder: Path) -> Description:
 
 
 def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
-    """Read a model directory. Raises `CheckpointError` unless both files agree to the last tensor.
+    """Read a model directory; the photograph is among the tensors as "photo", (H, W, 3) uint8, but for format 1.
+    Raises `CheckpointError` unless both files agree to the last tensor.
 
     Files beside the two are not looked at. Symbolic links are followed: the Hub's cache is made of them, and what
     they lead to passes the same checks.
@@ -186,24 +222,56 @@ def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
     try:
-        return description, _read_weights(path, description)
+        tensors = _read_weights(path, description)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged ({_line(error)}); save or download the model again.") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+    if "image" in tensors:  # format 2
+        tensors["photo"] = tensors.pop("image")
+    elif description.photo_size:
+        try:
+            tensors["photo"] = unpack(tensors["photo"], description.photo_size)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from None
+    return description, tensors
+
+
+def pack(photo: torch.Tensor) -> torch.Tensor:
+    """A photograph, (H, W, 3) uint8, without loss as the bytes of a WebP file, (n,) uint8."""
+    packed = io.BytesIO()
+    Image.fromarray(photo.cpu().numpy()).save(packed, "WEBP", lossless=True, exact=True, quality=100, method=4)
+    return torch.frombuffer(bytearray(packed.getvalue()), dtype=torch.uint8)
+
+
+def unpack(packed: torch.Tensor, size: Size) -> torch.Tensor:
+    """The inverse of `pack`, of which nothing is believed. Raises `CheckpointError`."""
+    try:
+        with Image.open(io.BytesIO(packed.numpy().tobytes()), formats=["WEBP"]) as image:
+            if image.size != size[::-1] or image.mode != "RGB" or getattr(image, "n_frames", 1) != 1:
+                raise CheckpointError(f"the photo in it is not one RGB image of {size[0]}x{size[1]} px.")
+            return torch.from_numpy(np.array(image))
+    except CheckpointError:
+        raise
+    except Exception as error:  # on damaged data the decoder raises almost anything
+        raise CheckpointError(f"the photo in it is damaged ({_line(error)}).") from None
 
 
 def write(folder: Path, description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> None:
-    """Write config.json, model.safetensors and preview.png, each whole or not at all.
+    """Write config.json, model.safetensors and preview.png, each whole or not at all. `tensors` are as `read` gives
+    them.
 
     Raises `CheckpointError`, before anything is written, if the model is too large.
     """
-    weights = safetensors_bytes({name: value.detach().cpu().contiguous() for name, value in tensors.items()})
+    packed = pack(tensors["photo"])
+    owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, "photo": packed}.items()}
+    weights = safetensors_bytes(owned)
     if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
         raise CheckpointError(
-            f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower max_size or width."
+            f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower photo_size or width."
         )
-    described = replace(description, weights_sha256=hashlib.sha256(weights).hexdigest()).to_dict()
+    digest = hashlib.sha256(weights).hexdigest()
+    described = replace(description, weights_sha256=digest, photo_bytes=len(packed)).to_dict()
     with atomic_path(folder / PREVIEW_FILE) as part:
         preview.save(part, "PNG")
     with atomic_path(folder / WEIGHTS_FILE) as part:
@@ -214,7 +282,7 @@ def write(folder: Path, description: Description, tensors: Mapping[str, torch.Te
 
 def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
     shapes = tensor_shapes(description)
-    need = sum(math.prod(shape) * (1 if name == "image" else 4) for name, shape in shapes.items())
+    need = sum(math.prod(shape) * (1 if name in PHOTOS else 4) for name, shape in shapes.items())
     size, digest = path.stat().st_size, hashlib.sha256()
     with path.open("rb") as file:
         header = int.from_bytes(file.read(8), "little")
@@ -234,7 +302,7 @@ def _read_weights(path: Path, description: Description) -> dict[str, torch.Tenso
             odd = sorted(names ^ set(shapes))[0]
             raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
         for name, shape in shapes.items():
-            view, kind = file.get_slice(name), "U8" if name == "image" else "F32"
+            view, kind = file.get_slice(name), "U8" if name in PHOTOS else "F32"
             if (view.get_dtype(), tuple(view.get_shape())) != (kind, shape):
                 found = f"{view.get_dtype()} {list(view.get_shape())}"
                 raise CheckpointError(f"{path}: {name} is {found:.60}, not {kind} {list(shape)}.")
@@ -316,6 +384,12 @@ INFO: dict[str, Any] = {  # what is known of info, all of it optional; later ver
     "converted_from": _text,
     "photo": _photo,
 }
+
+
+def _integer_in(value: Any, name: str, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise CheckpointError(f"{name} is something else than a whole number from {low} to {high}")
+    return value
 
 
 def _integer(digits: str) -> int:

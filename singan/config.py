@@ -1,4 +1,4 @@
-"""Training settings: one frozen, flat, JSON-able dataclass, and the three presets."""
+"""Training settings: one frozen, flat, JSON-able dataclass, and the presets."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from singan.errors import ConfigError
 
 T = TypeVar("T")
+VARIATION = 0.5  # of samples, unless another is asked for
 
 
 def at_scale(schedule: tuple[T, ...], scale: int) -> T:
@@ -30,6 +31,9 @@ class TrainConfig:
     min_size: int = 25  # short side of the coarsest scale, pixels
     scale_factor: float = 0.75  # from one scale to the next coarser; adjusted so that the scales end at min_size
     num_scales: int | None = None  # fixes the number of scales; scale_factor then follows from it
+    photo_size: int = 1024  # longest side at which the photograph is kept, and samples come, with `field`; pixels
+    generators: int | None = 1  # how many scales, coarsest first, have a generator; None: all
+    from_image: bool = False  # scale 0 starts from the training image, a scale_factor smaller, instead of from nothing
 
     # Networks (SinGAN sec. 2.1)
     width: tuple[int, ...] = (32,)  # channels of the generator
@@ -42,11 +46,10 @@ class TrainConfig:
     # Objective (SinGAN eq. 2 to 5)
     alpha: tuple[float, ...] = (30.0, 30.0, 30.0, 50.0, 50.0, 100.0)  # weight of the reconstruction loss
     penalty: tuple[float, ...] = (0.3, 0.3, 0.3, 0.1)  # weight of the gradient penalty
-    composition: tuple[float, ...] = (100.0, 100.0, 100.0, 0.0)  # weight of the composition loss
     noise_amp: float = 0.1  # noise amplitude of scale k is this times RMSE(real, enlarged reconstruction)
 
     # Optimisation
-    steps: tuple[int, ...] = (600, 500, 400, 300)  # per scale
+    steps: tuple[int, ...] = (400, 300)  # per scale
     critic_updates: int = 1  # per step
     generator_updates: int = 1  # per step
     batch_size: tuple[int, ...] = (4,)
@@ -63,10 +66,13 @@ class TrainConfig:
     # Sampling during training
     pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
     min_variation: float = 0.25  # the pool holds images of all variations from this one to 1
+    displacement: float = 0.5  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 
-    # Patch voting (see singan/patches.py)
-    voting_rounds: tuple[int, ...] = (4, 2, 2, 1, 0)  # per scale
+    # Patches (see singan/patches)
+    voting_rounds: tuple[int, ...] = (6, 3, 3, 2, 0)  # per scale
+    place_prior: float = 1.0  # how much patches hold to their height in the picture; 0: not at all
+    field: bool = True  # finer scales are voted too, and go on to the size of the photograph
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -80,19 +86,27 @@ class TrainConfig:
         whole = {"max_size": (25, 8192), "min_size": (8, 512), "layers": (2, 16), "pool_size": (0, 1024)}
         whole |= {"width": (1, 512), "critic_width": (1, 512), "steps": (1, 1_000_000)}
         whole |= {"critic_updates": (1, 100), "generator_updates": (1, 100), "batch_size": (1, 256)}
-        whole |= {"warmup_steps": (0, 100_000), "voting_rounds": (0, 100)}
+        whole |= {"warmup_steps": (0, 100_000), "voting_rounds": (0, 100), "photo_size": (25, 4096)}
         real = {"scale_factor": (0.1, 0.95), "alpha": (0, 1e6), "penalty": (0, 1e6), "noise_amp": (0, 100)}
-        real |= {"composition": (0, 1e6), "generator_lr": (1e-9, 1), "critic_lr": (1e-9, 1)}
-        real |= {"ema_decay": (0, 0.99999), "min_variation": (0, 1), "betas": (0, 0.99999)}
+        real |= {"generator_lr": (1e-9, 1), "critic_lr": (1e-9, 1)}
+        real |= {
+            "ema_decay": (0, 0.99999),
+            "min_variation": (0, 1),
+            "betas": (0, 0.99999),
+            "place_prior": (0, 100),
+            "displacement": (0, 10),
+        }
         for name, limits in whole.items():
             self._check_range(name, *limits, int)
         for name, bounds in real.items():
             self._check_range(name, *bounds, (int, float))
         if self.num_scales is not None:
             self._check_range("num_scales", 1, 32, int)
+        if self.generators is not None:
+            self._check_range("generators", 0, 32, int)
         if self.crop_size is not None:
             self._check_range("crop_size", 2 * self.layers + 2, 8192, int)
-        for name in ("residual", "noise_padding", "warm_start", "mixed_precision", "grey_noise"):
+        for name in ("residual", "noise_padding", "warm_start", "mixed_precision", "grey_noise", "field", "from_image"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {_short(getattr(self, name))}; it is True or False.")
         for name, choices in (("norm", ("none", "batch")), ("lr_decay", ("linear", "step"))):
@@ -104,6 +118,15 @@ class TrainConfig:
             raise ConfigError(
                 f"max_size {self.max_size} is under min_size {self.min_size}: raise it or lower min_size."
             )
+        if self.generators != 0 and self.min_size < 2 * self.layers + 1:
+            raise ConfigError(
+                f"min_size {self.min_size} is under the {2 * self.layers + 1} px that {self.layers} layers see: "
+                "raise it, or lower layers."
+            )
+        if self.field and not self.voting_rounds[0]:
+            raise ConfigError("field continues what is voted at the coarsest scale: set voting_rounds, or field off.")
+        if not (self.field or self.generators is None):
+            raise ConfigError("Without field every scale needs a generator: leave generators at None, or set field.")
         if self.norm == "batch" and self.crop_size is not None:
             raise ConfigError('norm "batch" needs whole images: set crop_size to None.')
 
@@ -121,7 +144,7 @@ class TrainConfig:
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> TrainConfig:
-        """The preset `name` ("fast", "best" or "paper") with some fields replaced."""
+        """The preset `name` ("draft", "fast" or "paper") with some fields replaced."""
         if name not in PRESETS:
             raise ConfigError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
         unknown = set(overrides) - {field.name for field in fields(cls)}
@@ -131,16 +154,15 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
-        """The inverse of `to_dict`. A field that is not there takes its default; one that is not known is refused.
-
-        So files stay readable when a field is added, as long as its default is what was done before.
-        """
+        """The inverse of `to_dict`. A field that is not there takes the value that does what was done before there was
+        such a field, so that older files stay readable; one that is not known is refused."""
         if not isinstance(values, dict):
             raise ConfigError(f"The stored settings are {_short(values)}; they are an object of names and values.")
+        values = {name: value for name, value in values.items() if name not in GONE}
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise ConfigError(f"The stored settings have {_short(unknown[0])}, unknown to this version: update singan.")
-        return cls(**values)
+        return cls(**{**BEFORE, **values})
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON values: tuples as lists."""
@@ -153,16 +175,22 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+# Fields of older files that only training went by.
+GONE = {"composition"}
+# What files do that were written before there was such a field.
+BEFORE: dict[str, Any] = {
+    "generators": None,
+    "from_image": False,
+    "place_prior": 0.0,
+    "displacement": 0.0,
+    "field": False,
+}
+
 PRESETS: dict[str, TrainConfig] = {
+    # No training: the coarsest image is displaced at random, and patches turn that into a picture.
+    "draft": TrainConfig(generators=0, from_image=True, displacement=1.0),
+    # A generator for the layout, at the coarsest scale; what is finer, patches know better (docs/engine.md).
     "fast": TrainConfig(),
-    # More of the same: wider and longer at the coarse scales, where the structure is decided, larger crops, more
-    # voting. See docs/engine.md for what each buys.
-    "best": TrainConfig(
-        width=(64, 64, 64, 32),
-        steps=(1000, 800, 600, 600),
-        crop_size=80,
-        voting_rounds=(6, 3, 2, 2, 0),
-    ),
     # The published method to the last constant. Deliberate departures, all from its bugs: the reconstruction
     # noise z* is drawn once and fixed (published: redrawn every step at scale 0, the last one kept), images are
     # resized in float (published: through truncated 8-bit), the learning rate falls after 80 % of the steps
@@ -173,7 +201,6 @@ PRESETS: dict[str, TrainConfig] = {
         norm="batch",
         alpha=(10.0,),
         penalty=(0.1,),
-        composition=(0.0,),
         steps=(2000,),
         critic_updates=3,
         generator_updates=3,
@@ -188,7 +215,11 @@ PRESETS: dict[str, TrainConfig] = {
         mixed_precision=False,
         pool_size=0,
         min_variation=1.0,
+        displacement=0.0,
         grey_noise=True,
+        generators=None,
         voting_rounds=(0,),
+        place_prior=0.0,
+        field=False,
     ),
 }

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from singan.checkpoint import CURVE, Description, tensor_shapes
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError
-from singan.image import image_to_tensor, tensor_to_image
+from singan.image import tensor_to_image
 from singan.model import SinGAN, fill, make_generator
 from singan.torchfile import Record, read
 from singan.trainer import variation_curve
@@ -45,7 +46,7 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
     config = replace(config, noise_padding=noise_padding)
     noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
     identity = [i / CURVE for i in range(CURVE + 1)]
-    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, sizes[-1]))
+    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, sizes[-1], count))
     for k, state in enumerate(states):  # before memory is taken for networks of that width
         if any(expected.get(f"scales.{k}.{name}") != tuple(weight.shape) for name, weight in state.items()):
             raise CheckpointError(
@@ -62,11 +63,10 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
         noise_amps=noise_amps,
         variation_curve=identity,
         z_star=z_star,
-        real=image_to_tensor(tensor_to_image(images[-1])),
+        photo=torch.from_numpy(np.array(tensor_to_image(images[-1]))),
         info={"converted_from": "Gs.pth of the published code"},
     )
-    coarsest = replace(model, scale_sizes=sizes[:1], generators=networks[:1])
-    model.variation_curve = variation_curve(coarsest, images[0])
+    model.variation_curve = variation_curve(model, images[0])
     return model
 
 

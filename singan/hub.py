@@ -46,9 +46,9 @@ tags:
 
 # {title}
 
-A SinGAN pyramid that learned one picture, shown here as it remembers it:
+A SinGAN model of one picture, shown here{how}
 
-![The picture as the model remembers it](preview.png)
+![The picture](preview.png)
 
 | | |
 |---|---|
@@ -84,6 +84,8 @@ def model_card(description: Description, where: str) -> str:
     licence = photo.get("license", "unknown")
     title = photo.get("title", _cell(where.rpartition("/")[2]))
     height, width = description.scale_sizes[-1]
+    if description.config.field and description.photo_size:
+        height, width = description.photo_size
     preset = next((name for name, known in PRESETS.items() if known == description.config), "own settings")
     facts = {
         "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
@@ -91,14 +93,23 @@ def model_card(description: Description, where: str) -> str:
         "source": photo.get("source"),
         "size": f"{width}x{height} px",
         "scales": len(description.scale_sizes),
+        "generators": description.num_generators,
         "parameters": f"{description.num_parameters:,}",
         "preset": preset,
         "seed": info.get("seed"),
-        "training": f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None,
+        "training": _training(description),
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
-    return CARD.format(licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
+    how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
+    return CARD.format(how=how, licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
+
+
+def _training(description: Description) -> str | None:
+    info = description.info
+    if not description.num_generators:
+        return "none, a draft"
+    return f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None
 
 
 def card_is_edited(folder: Path) -> bool:

@@ -1,15 +1,12 @@
-"""Wasserstein terms with gradient penalty, reconstruction, composition (SinGAN sec. 2.3)."""
+"""Wasserstein terms with gradient penalty (SinGAN sec. 2.3)."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 
 from singan.networks import PatchNet
-
-PROJECTIONS, PATCH = 32, 7  # of the composition loss
 
 
 class CriticLoss(NamedTuple):
@@ -53,16 +50,3 @@ def gradient_penalty(grad: torch.Tensor) -> torch.Tensor:
     """Mean of (norm - 1)^2; the norm is over the channels of (N, C, H, W), per pixel, as published."""
     norm = (grad.float().square().sum(1) + 1e-12).sqrt()  # the root of 0 has no gradient
     return (norm - 1).square().mean()
-
-
-def composition_loss(fake: torch.Tensor, real: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Squared sliced Wasserstein-2 distance between the 7x7 patches of each fake image and of the real one.
-
-    `fake`: (N, 3, H, W), `real`: (1, 3, H, W), whole images. The critic sees one patch at a time and is content
-    if only a batch as a whole has the right patches; this asks each single image to hold the picture's colours
-    and edges in the picture's proportions. Random directions, drawn anew at every call.
-    """
-    directions = torch.randn(PROJECTIONS, 3 * PATCH**2, generator=generator)
-    directions = F.normalize(directions, dim=1).view(-1, 3, PATCH, PATCH).to(fake.device)
-    projected = F.conv2d(torch.cat([fake, real]), directions).flatten(2).sort(2).values
-    return (projected[:-1] - projected[-1:]).square().mean()

@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,20 @@ from PIL import Image
 
 from singan import checkpoint, hub
 from singan.checkpoint import CURVE, Description, noise_size, voting_scales
-from singan.config import TrainConfig, at_scale
+from singan.config import VARIATION, TrainConfig, at_scale
 from singan.errors import ConfigError
 from singan.files import atomic_path
-from singan.image import image_to_tensor, tensor_to_image
+from singan.image import tensor_to_image
 from singan.networks import PatchNet, half_precision
-from singan.patches import vote
-from singan.pyramid import resize
+from singan.patches.field import enlarge, refine_field, search
+from singan.patches.search import COMPLETENESS, PATCH, Patches, basis
+from singan.patches.vote import Field, vote
+from singan.pyramid import displace, resize, steps_beyond
 
+PREVIEW_SIDE = 512  # of preview.png
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
+COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
+SHAPE_STEP = 16  # pixels between the sizes of what a generator is given
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
 
 
@@ -52,9 +57,15 @@ def make_generator(config: TrainConfig, scale: int) -> PatchNet:
 
 
 def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, rng: torch.Generator) -> torch.Tensor:
-    """Standard normal noise (n, 3, *noise_size); drawn on the CPU, so that a seed means the same anywhere."""
+    """Standard normal noise (n, 3, *noise_size); drawn on the CPU, so that a seed means the same anywhere.
+
+    Where `config.displacement` asks for it, two more channels at scale 0 say where the content moves.
+    """
     channels = 1 if config.grey_noise and scale == 0 else 3
-    return torch.randn(n, channels, *noise_size(size, config), generator=rng).expand(-1, 3, -1, -1)
+    noise = torch.randn(n, channels, *noise_size(size, config), generator=rng).expand(-1, 3, -1, -1)
+    if scale > 0 or not config.displacement:
+        return noise
+    return torch.cat([noise, torch.randn(n, 2, *noise.shape[2:], generator=rng)], 1)
 
 
 def refine(
@@ -74,21 +85,25 @@ def refine(
     strips = []
     with torch.inference_mode(), half_precision(previous.device, config.mixed_precision):
         for top in range(0, height, rows):
-            strip = padded[:, :, top : min(top + rows, height) + 2 * margin]
-            strips.append(generator(strip.contiguous(memory_format=torch.channels_last)).float())
+            part = min(rows, height - top)
+            strip = padded[:, :, top : top + part + 2 * margin]
+            if config.norm != "batch":  # few shapes: for each new one the library keeps a compiled kernel
+                strip = F.pad(strip, (0, -strip.shape[3] % SHAPE_STEP, 0, -strip.shape[2] % SHAPE_STEP))
+            strip = generator(strip.contiguous(memory_format=torch.channels_last)).float()
+            strips.append(strip[:, :, :part, :width])
         out = torch.cat(strips, 2)
         return out + previous if config.residual else out
 
 
 @dataclass
 class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whose saving removes it first: both replaced
-    """A trained pyramid. Made by `singan.train` and `SinGAN.from_pretrained`.
+    """A pyramid that knows one photograph. Made by `singan.train`, `singan.draft` and `SinGAN.from_pretrained`.
 
-    `scale_sizes` are (height, width), coarsest first; `noise_amps` one number a scale; `variation_curve` the
-    share v of fresh noise at which diversity is 0, 1, ... CURVE of CURVE parts of what it can be; `z_star` the
-    reconstruction noise of scale 0, (1, 3, *noise_size); `real` the training image at the size that is learned,
-    (1, 3, H, W) in steps of 1/255; `info` tells how the model was trained. `memory` is the training image at those
-    coarse scales whose samples are redrawn from it (singan/patches.py).
+    `scale_sizes` are (height, width), coarsest first; the first scales, all or none, have `generators`. `noise_amps`:
+    one number for each generator, or one for scale 0 alone; `variation_curve`: the share v of fresh noise at which
+    diversity is 0, 1, ... CURVE of CURVE parts of what it can be; `z_star`: the reconstruction noise of scale 0, (1, 3,
+    *noise_size); `photo`: the photograph, (H, W, 3) uint8, at the size of its samples; `info` tells how the model was
+    made. `memory`: the training image at the voted scales where it is not the photograph's, in files of format 1.
     """
 
     config: TrainConfig
@@ -97,25 +112,38 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     noise_amps: list[float]
     variation_curve: list[float]
     z_star: torch.Tensor
-    real: torch.Tensor
+    photo: torch.Tensor
     info: dict[str, Any] = field(default_factory=dict)
-    memory: list[torch.Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.memory = [self.real_at(k) for k in range(voting_scales(self.config, self.scale_sizes))]
+    memory: list[torch.Tensor] = field(default_factory=list)
+    _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
 
     @property
     def device(self) -> torch.device:
         return self.z_star.device
 
     @property
+    def levels(self) -> list[tuple[int, int]]:
+        """(height, width) of the scales and, with `config.field`, of the steps from there to the photograph."""
+        beyond = steps_beyond(self.scale_sizes[-1], self.photo_size) if self.config.field else []
+        return [*self.scale_sizes, *beyond]
+
+    @property
+    def photo_size(self) -> tuple[int, int]:
+        return self.photo.shape[0], self.photo.shape[1]
+
+    @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width) of the finest scale."""
-        return self.scale_sizes[-1]
+        """(height, width) of samples, unless they are asked for in another size."""
+        return self.levels[-1]
 
     @property
     def num_scales(self) -> int:
-        return len(self.generators)
+        return len(self.scale_sizes)
+
+    @property
+    def voting_scales(self) -> int:
+        """How many of the coarsest scales vote by comparing all patches with all."""
+        return voting_scales(self.config, self.scale_sizes)
 
     @property
     def num_parameters(self) -> int:
@@ -127,25 +155,38 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         *,
         size: tuple[int, int] | None = None,
         start_scale: int = 0,
-        variation: float = 1.0,
+        variation: float = VARIATION,
         seed: int = 0,
+        generators_only: bool = False,
     ) -> list[Image.Image]:
         """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
 
-        `size`: (height, width) in pixels, by default that of the training image. `start_scale`: the coarsest
+        `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
         training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`.
+        `generators_only`: without patches, as large as the finest generator; `size` is then of that.
         Raises `ConfigError` on a value out of range.
         """
-        self.check_sampling(n, size, start_scale, variation, seed)
+        model = self.bare() if generators_only else self
+        model.check_sampling(n, size, start_scale, variation, seed)
         return [
-            tensor_to_image(self.sample_tensor(seed + k, size or self.image_size, start_scale, variation))
+            tensor_to_image(model.sample_tensor(seed + k, size or model.image_size, start_scale, variation))
             for k in range(n)
         ]
 
-    def sample_tensor(self, seed: int, size: tuple[int, int], start_scale: int, variation: float) -> torch.Tensor:
-        """One sample (1, 3, H, W)."""
+    def bare(self) -> SinGAN:
+        """This model's generators alone, without patches. Raises `ConfigError` if it has none."""
+        if not self.generators:
+            raise ConfigError("A draft has no generators, only the photograph's patches: train the photo first.")
+        config = replace(self.config, generators=None, field=False, voting_rounds=(0,), displacement=0.0)
+        count = len(self.generators)
+        return replace(self, config=config, scale_sizes=self.scale_sizes[:count], memory=[])
+
+    def sample_tensor(
+        self, seed: int, size: tuple[int, int], start_scale: int, variation: float, until: int | None = None
+    ) -> torch.Tensor:
+        """One sample (1, 3, H, W); `until`: as it leaves the level before that one."""
         rng = torch.Generator().manual_seed(seed)
         share = self.fresh_share(variation)
 
@@ -153,7 +194,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             fresh = draw_noise(1, size, scale, self.config, rng)
             return self.mix_noise(fresh, share) if scale == 0 else fresh
 
-        return self.generate(self.reconstruct_tensor(start_scale), start_scale, size, noise)
+        return self.generate(self.reconstruct_tensor(start_scale), start_scale, size, noise, until)
 
     def generate(
         self,
@@ -161,25 +202,113 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         start_scale: int,
         size: tuple[int, int],
         noise: Callable[[int, tuple[int, int]], torch.Tensor],
+        until: int | None = None,
     ) -> torch.Tensor:
-        """`x`, (1, 3, any, any), through the scales from `start_scale` to the finest: (1, 3, *size).
+        """`x`, (1, 3, any, any), through the levels from `start_scale` to the last: (1, 3, *size).
 
-        `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives each scale's noise,
-        (1, 3, *noise_size) of standard deviation 1.
+        `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives the noise of each scale that
+        takes some, (1, 3, *noise_size) of standard deviation 1.
         """
-        for k in range(start_scale, self.num_scales):
+        found = None
+        for k in range(start_scale, len(self.levels) if until is None else until):
             x = resize(x, self.size_at(k, size))
-            z = noise(k, (x.shape[2], x.shape[3])).to(self.device)
-            x = refine(self.generators[k], x, self.noise_amps[k] * z, self.config)
-            if k < len(self.memory):
-                with half_precision(self.device, self.config.mixed_precision):
-                    x = vote(x, self.memory[k], at_scale(self.config.voting_rounds, k))
+            z = noise(k, (x.shape[2], x.shape[3])).to(self.device) if k < len(self.noise_amps) else None
+            x, found = self.apply_scale(k, x, z, found)
         return x
 
+    def apply_scale(
+        self,
+        level: int,
+        x: torch.Tensor,
+        noise: torch.Tensor | None,
+        found: Field | None = None,
+        *,
+        rounds: int | None = None,
+        completeness: float = COMPLETENESS,
+        region: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, Field | None]:
+        """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
+        field that is searched for at the voting scales, and carried on from `found` at finer levels.
+
+        `x`: (1, 3, H, W) at the level's size; `noise` as `draw_noise` gives it. `found`: the field of the level before,
+        if there is one. `rounds` of voting instead of the config's; 0 leaves out the field too. Where `region`,
+        (1, 1, H, W), is not over 0, patches stay at their own place. Returns the image and its field.
+        """
+        if noise is not None and level < len(self.generators):
+            x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config)
+        if noise is not None and noise.shape[1] > 3:
+            x = displace(x, self.config.displacement * noise[:, 3:])
+        searched = level < self.voting_scales
+        if rounds is None:
+            rounds = at_scale(self.config.voting_rounds, level) if searched else int(self.config.field)
+        if min(*x.shape[2:], *self.levels[level]) < PATCH:
+            return x, None
+        for _ in range(rounds):
+            if searched:
+                found = self._search(level, x, completeness, region)
+            elif found is None:
+                found = self.find_field(level, x, completeness, region)
+            else:
+                found = self._carry(level, x, found, region)
+            x = vote(found, self.patches_at(level))
+        return x, found
+
+    def find_field(
+        self,
+        level: int,
+        x: torch.Tensor,
+        completeness: float = COMPLETENESS,
+        region: torch.Tensor | None = None,
+    ) -> Field:
+        """The field of any image, (1, 3, H, W) at the size of `level`: searched for at the last scale that is small
+        enough, where the image is shrunk to, and carried on from there."""
+        size, shrunk = (x.shape[2], x.shape[3]), self.levels[level]
+        full = round(size[0] * self.image_size[0] / shrunk[0]), round(size[1] * self.image_size[1] / shrunk[1])
+        start = max(0, min(level, self.voting_scales - 1))
+        found = None
+        for k in range(start, level + 1):
+            at = size if k == level else self.size_at(k, full)
+            if found is None and min(at) < PATCH:  # too small to be searched: start at the next one
+                continue
+            small = resize(x, at)
+            inside = None if region is None else F.adaptive_max_pool2d(region, at)
+            if found is None:
+                found = self._search(k, small, completeness, inside)
+            else:
+                found = self._carry(k, small, found, inside)
+        assert found is not None  # start is at most level
+        return found
+
+    def _search(self, level: int, x: torch.Tensor, completeness: float, region: torch.Tensor | None) -> Field:
+        patches, prior = self.patches_at(level), self.config.place_prior
+        return search(x, patches, prior, completeness=completeness, region=region)
+
+    def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
+        patches, size = self.patches_at(level), (x.shape[2], x.shape[3])
+        return refine_field(enlarge(found, size, patches.size), x, patches, self.config.place_prior, region=region)
+
+    def patches_at(self, level: int) -> Patches:
+        """The photograph's patches at that level; kept from the first use on."""
+        patches = self._patches.get(level)
+        if patches is None:
+            with torch.inference_mode():
+                stored = level < len(self.memory)
+                image = self.memory[level] if stored else resize(self.photo_tensor, self.levels[level])
+                finest = max(0, self.voting_scales - 1)
+                if level == finest or not self.config.field:  # older files compare patches in full
+                    filters = basis(image) if self.config.field else basis(image, 3 * PATCH**2)
+                else:
+                    filters = self.patches_at(finest).filters
+                compact = image.shape[2] * image.shape[3] > COMPACT_PIXELS
+                patches = Patches(image, filters, torch.float16 if compact else torch.float32)
+                self._patches[level] = patches
+        return patches
+
     def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
-        """Noise of scale 0: `share` of `fresh`, (1, 3, *noise_size), the rest of the training image's own."""
-        z_star = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
-        return share * fresh.to(self.device) + math.sqrt(1 - share**2) * z_star
+        """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own."""
+        mixed = share * fresh.to(self.device)
+        mixed[:, :3] += math.sqrt(1 - share**2) * F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
+        return mixed
 
     def fresh_share(self, variation: float) -> float:
         """v of `sample`: `variation_curve` at `variation`, linear between its points."""
@@ -189,33 +318,48 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return low + (high - low) * (at - i)
 
     def reconstruct(self) -> Image.Image:
-        """The training image as the pyramid remembers it: noise z_star at scale 0, none after it."""
-        return tensor_to_image(self.reconstruct_tensor(self.num_scales))
+        """The training image as the generators remember it: noise z_star at scale 0, none after it."""
+        return tensor_to_image(self.reconstruct_tensor(len(self.generators)))
 
     def reconstruct_tensor(self, scales: int) -> torch.Tensor:
-        """(1, 3, H, W) after the first `scales` scales; zeros before the first."""
-        x = torch.zeros(1, 3, *self.scale_sizes[0], device=self.device)
+        """(1, 3, H, W) after the first `scales` generators. Before the first: what scale 0 starts from, zeros or,
+        with `config.from_image`, the training image, for a generator a scale_factor smaller."""
+        height, width = self.scale_sizes[0]
+        if self.config.from_image and self.config.generators == 0:
+            x = self.patches_at(0).image  # which is kept
+        elif self.config.from_image:
+            factor = self.config.scale_factor
+            x = resize(self.real_at(0), (max(1, round(factor * height)), max(1, round(factor * width))))
+            x = resize(x, (height, width))
+        else:
+            x = torch.zeros(1, 3, height, width, device=self.device)
         for k in range(scales):
             noise = self.noise_amps[0] * self.z_star if k == 0 else None
             x = refine(self.generators[k], resize(x, self.scale_sizes[k]), noise, self.config)
         return x
 
-    def real_at(self, scale: int) -> torch.Tensor:
-        """The training image at that scale, (1, 3, H, W)."""
-        return resize(self.real, self.scale_sizes[scale])
+    @property
+    def photo_tensor(self) -> torch.Tensor:
+        """The photograph, (1, 3, H, W) in [-1, 1]."""
+        return self.photo.permute(2, 0, 1)[None].float() / 127.5 - 1
+
+    def real_at(self, level: int) -> torch.Tensor:
+        """The training image at that level, (1, 3, H, W)."""
+        return resize(self.photo_tensor, self.levels[level])
 
     @property
     def training_image(self) -> Image.Image:
-        """The training image at the size of the finest scale."""
-        return tensor_to_image(self.real_at(self.num_scales - 1))
+        """The training image at the size of samples."""
+        return tensor_to_image(self.real_at(-1))
 
     def to(self, device: str | torch.device) -> SinGAN:
         """This model on another device, in place."""
         chosen = pick_device(device)
         self.generators = [generator.to(chosen) for generator in self.generators]
         self.z_star = self.z_star.to(chosen)
-        self.real = self.real.to(chosen)
+        self.photo = self.photo.to(chosen)
         self.memory = [real.to(chosen) for real in self.memory]
+        self._patches.clear()
         return self
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:  # type: ignore[override]
@@ -229,7 +373,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         folder.mkdir(parents=True, exist_ok=True)
         by_hand = hub.card_is_edited(folder)  # asked while the config.json that it was made from is there
         described = self._description()
-        checkpoint.write(folder, described, self._tensors(described), self.reconstruct())
+        preview = self.training_image
+        preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        checkpoint.write(folder, described, self._tensors(described), preview)
         if not by_hand:
             with atomic_path(folder / checkpoint.CARD_FILE) as part:
                 part.write_bytes(hub.model_card(described, folder.resolve().name).encode())
@@ -263,11 +409,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             force_download=force_download,
         )
         described, tensors = checkpoint.read(folder)
-        generators = [make_generator(described.config, k) for k in range(len(described.scale_sizes))]
+        generators = [make_generator(described.config, k) for k in range(described.num_generators)]
         for k, generator in enumerate(generators):
             fill(generator, tensors, f"scales.{k}.")
             generator.requires_grad_(False)
-        pixels = tensors.get("image", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
+        votes = voting_scales(described.config, described.scale_sizes) if described.stores_memory else 0
+        photo = tensors.get("photo", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
         model = cls(
             described.config,
             described.scale_sizes,
@@ -275,13 +422,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             described.noise_amps,
             described.variation_curve,
             tensors["z_star"],
-            image_to_tensor(Image.fromarray(pixels.numpy())),
+            photo,
             described.info,
+            [tensors[f"memory.{k}"] for k in range(votes)],
         )
-        if "image" not in tensors:  # format 1: the reconstruction stands in
-            model.real = image_to_tensor(model.reconstruct())
-        if described.stores_memory:
-            model.memory = [tensors[f"memory.{k}"] for k in range(len(model.memory))]
+        if "photo" not in tensors:  # format 1: the reconstruction stands in
+            model.photo = torch.from_numpy(np.array(model.reconstruct()))
         return model.to(pick_device(device))
 
     def push_to_hub(  # type: ignore[override]
@@ -312,31 +458,29 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return ModelCard(hub.model_card(self._description(), where))
 
     def _description(self) -> Description:
-        height, width = self.real.shape[2:]
-        computed = [self.real_at(k) for k in range(len(self.memory))]
         description = Description(
             config=self.config,
             scale_sizes=self.scale_sizes,
+            num_generators=len(self.generators),
             noise_amps=self.noise_amps,
             variation_curve=self.variation_curve,
-            learned_size=(height, width),
-            stores_memory=not all(map(torch.equal, self.memory, computed)),
+            photo_size=self.photo_size,
+            stores_memory=bool(self.memory),
             info=self.info,
         )
         return description.checked()
 
     def _tensors(self, described: Description) -> dict[str, torch.Tensor]:
-        """What model.safetensors holds."""
-        tensors = {"z_star": self.z_star, "image": torch.from_numpy(np.array(tensor_to_image(self.real)))}
-        if described.stores_memory:
-            tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
+        """What model.safetensors holds, the photograph not yet packed."""
+        tensors = {"z_star": self.z_star, "photo": self.photo}
+        tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
         for k, generator in enumerate(self.generators):
             tensors |= {f"scales.{k}.{name}": value for name, value in generator.state_dict().items()}
         return tensors
 
     def size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) of `scale` in an image that is `size` at the finest scale."""
-        (h, w), (height, width) = self.scale_sizes[scale], self.image_size
+        """(height, width) of a level in an image that is `size` at the last one."""
+        (h, w), (height, width) = self.levels[scale], self.image_size
         return max(1, round(h * size[0] / height)), max(1, round(w * size[1] / width))
 
     def check_sampling(
@@ -344,13 +488,18 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     ) -> None:
         if n < 1:
             raise ConfigError(f"n is {n}; draw at least 1 sample.")
-        if not 0 <= start_scale < self.num_scales:
-            raise ConfigError(f"start_scale is {start_scale}; this model has the scales 0 to {self.num_scales - 1}.")
+        self.check_start_scale(start_scale)
         if not 0 <= variation <= 1:
             raise ConfigError(f"variation is {variation:g}; it goes from 0 to 1.")
         check_seed(seed, n)
         if size is not None:
             check_size(size)
+
+    def check_start_scale(self, start_scale: int) -> None:
+        last = max(1, len(self.generators)) - 1
+        if not 0 <= start_scale <= last:
+            there = "has generators at the scales 0 to " + str(last) if last else "starts at scale 0 alone"
+            raise ConfigError(f"start_scale is {start_scale}; this model {there}.")
 
 
 def check_seed(seed: int, n: int = 1) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 from typing import cast
 
@@ -10,6 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 
 SLOPE = 0.2  # of the leaky ReLU on its negative side
+
+# Widths of convolution outputs whose weight gradient is right in bfloat16. On CPUs with AMX, torch 2.13's gradient of
+# a 3x3 convolution reads memory that nobody wrote where the output is 61, 62 or 91 to 94 pixels wide, whatever its
+# height: a wrong number, or NaN. Widths next to these, and those that were not tried, are left out too.
+SOUND_WIDTHS = frozenset([*range(1, 59), *range(64, 91)])
 
 
 class PatchNet(nn.Module):
@@ -93,6 +99,43 @@ class PatchNet(nn.Module):
             if i:
                 grad = grad * slopes[i - 1]
         return grad
+
+
+def sound_width(width: int, layers: int) -> int:
+    """The widest crop of an image of that width whose convolutions, of generator and critic, have SOUND_WIDTHS.
+
+    The outputs of a generator's layers are from 2 * layers - 2 pixels wider than the crop down to its width, those of a
+    critic's from 2 pixels narrower down to 2 * layers.
+    """
+    reach = 2 * layers
+    return next(
+        w
+        for w in range(width, 0, -1)
+        if all(met < 1 or met in SOUND_WIDTHS for met in range(w - reach, w + reach - 1, 2))
+    )
+
+
+class _OneThread:
+    """`with one_thread:` PyTorch computes in this thread alone; any number of threads may be in it at once."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                torch.set_num_threads(self._before)
+
+
+one_thread = _OneThread()
 
 
 def half_precision(device: torch.device, enabled: bool) -> torch.autocast:

@@ -9,6 +9,16 @@ import torch.nn.functional as F
 
 from singan.config import TrainConfig
 
+STEP = 1.5  # from one size to the next beyond the pyramid
+DOWN, ACROSS = 0.1, 0.4  # how far content moves where displacement is 1, of the height and of the width
+SMOOTH = 4  # pixels that move together, about
+
+
+def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
+    """The (height, width) at which a photograph of this size is kept with the model, and sampled: at most `photo_size`
+    a side, but the short side never below 2 * `min_size`. Without `field` it is that at which it is learned."""
+    return _shrunk(height, width, config.photo_size if config.field else config.max_size, config)
+
 
 def learned_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
     """The (height, width) at which an image of this size is learned.
@@ -16,7 +26,11 @@ def learned_size(height: int, width: int, config: TrainConfig) -> tuple[int, int
     The longest side is shrunk to `max_size`, but the short side never below 2 * `min_size`, so that extreme
     shapes keep a pyramid (the published formula divides by zero at 150x2000). Nothing is enlarged.
     """
-    factor = max(config.max_size / max(height, width), 2 * config.min_size / min(height, width))
+    return _shrunk(height, width, config.max_size, config)
+
+
+def _shrunk(height: int, width: int, longest: int, config: TrainConfig) -> tuple[int, int]:
+    factor = max(longest / max(height, width), 2 * config.min_size / min(height, width))
     return (height, width) if factor >= 1 else (round(height * factor), round(width * factor))
 
 
@@ -34,6 +48,30 @@ def scale_sizes(height: int, width: int, config: TrainConfig) -> list[tuple[int,
         steps = math.ceil(math.log(total) / math.log(config.scale_factor) - 1e-9)
     factors = [total ** (1 - k / steps) for k in range(steps)] + [1.0]
     return [(max(1, round(height * f)), max(1, round(width * f))) for f in factors]
+
+
+def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[int, int]]:
+    """Sizes from `coarse`, left out, to `fine`, in even steps of at most STEP; none if they are the same."""
+    count = math.ceil(math.log(max(1.0, *(b / a for a, b in zip(coarse, fine, strict=True)))) / math.log(STEP) - 1e-9)
+    shares = [i / count for i in range(1, count)] + [1.0] * (coarse != fine)
+    return [
+        (round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for h, w in [coarse] for t in shares
+    ]
+
+
+def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, C, H, W), with its content moved, smoothly and at random.
+
+    `noise`: (1, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
+    of the width, in standard deviation. Objects are stretched, left out, and shown twice; the border mirrors them.
+    """
+    height, width = x.shape[2:]
+    coarse = F.avg_pool2d(noise, SMOOTH, ceil_mode=True, count_include_pad=False) * SMOOTH
+    by = F.interpolate(coarse, size=(height, width), mode="bicubic")[0]
+    rows = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * by[0]
+    columns = torch.linspace(-1, 1, width, device=x.device) + 2 * ACROSS * by[1]
+    grid = torch.stack([columns, rows], 2)[None]  # (1, H, W, 2), as grid_sample wants it
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
 
 
 def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -96,7 +96,9 @@ def _restore(
     z_star = tensors["z_star"].to(run.device)
     amps = [float(amp) for amp in facts["noise_amps"]]
     curve = [float(v) for v in facts["variation_curve"]]
-    run.model = SinGAN(config, run.sizes[:scales], generators, amps, curve, z_star, run.real[-1], dict(facts["info"]))
+    sizes = run.model.scale_sizes if config.field else run.sizes[:scales]
+    photo, info = run.model.photo, dict(facts["info"])
+    run.model = SinGAN(config, sizes, generators, amps, curve, z_star, photo, info)
     run.pool, run.reconstruction = tensors["pool"].to(run.device), tensors["reconstruction"].to(run.device)
     run.scale, run.seconds, run.losses = scales, float(facts["seconds"]), dict(facts["losses"])
     if scales:
@@ -134,6 +136,6 @@ def _restore(
 
 def _fingerprint(run: Run) -> str:
     """What must be the same for a run to go on as if nothing had happened."""
-    digest = hashlib.sha256(run.real[-1].cpu().numpy().tobytes())
+    digest = hashlib.sha256(run.model.photo.cpu().numpy().tobytes())
     digest.update(json.dumps([run.sizes, run.config.to_dict(), run.seed], sort_keys=True).encode())
     return digest.hexdigest()

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Generator
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -16,11 +17,11 @@ import torch.nn.functional as F
 from PIL import Image
 
 from singan import __version__, resume
-from singan.checkpoint import CURVE
+from singan.checkpoint import CURVE, MAX_COARSEST_PIXELS, MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, voting_scales
 from singan.config import TrainConfig, at_scale
-from singan.errors import TrainingError
-from singan.image import image_to_tensor, load_image, tensor_to_image
-from singan.losses import CriticLoss, composition_loss, critic_loss, critic_loss_published
+from singan.errors import ConfigError, ImageError, TrainingError
+from singan.image import load_image, tensor_to_image
+from singan.losses import CriticLoss, critic_loss, critic_loss_published
 from singan.model import (
     SinGAN,
     diversity,
@@ -29,15 +30,15 @@ from singan.model import (
     pick_device,
     refine,
 )
-from singan.networks import PatchNet, half_precision
-from singan.patches import vote
-from singan.pyramid import learned_size, resize, scale_sizes
+from singan.networks import PatchNet, half_precision, one_thread, sound_width
+from singan.pyramid import kept_size, learned_size, resize, scale_sizes
 
 POOL_PIXELS, POOL_MIN = (
     600_000,
     4,
 )  # the pool thins out towards the fine scales, where crops of a few images do
 CHECKPOINT_SECONDS = 30.0
+ONE_THREAD_PIXELS = 10_000  # of an image or crop, up to which a step uses one thread
 STEP_OVERHEAD = 2000  # what a step costs beyond its arithmetic, in pixels of width 32; for the time estimate
 
 
@@ -56,7 +57,7 @@ class TrainEvent:
     losses: dict[str, float]  # critic_real D(x), critic_fake D(G(z)), penalty, reconstruction (RMSE, 0 to 255)
     seconds: float  # since the start, those before a resume included
     seconds_left: float | None
-    preview: Image.Image | None = None  # a sample of this scale: on "scale", "done", and steps if asked for
+    preview: Image.Image | None = None  # a sample: on "scale", "done", and steps if asked for; the photo for a draft
     model: SinGAN | None = None  # the finished scales: on "scale" and "done"
 
 
@@ -84,7 +85,7 @@ class Run:
     config: TrainConfig
     seed: int
     device: torch.device
-    real: list[torch.Tensor]  # the training image at every scale, (1, 3, H, W)
+    real: list[torch.Tensor]  # the training image at every scale that gets a generator, (1, 3, H, W)
     rng: torch.Generator
     model: SinGAN  # the finished scales
     pool: torch.Tensor  # (P, 3, h, w): samples of the last finished scale
@@ -123,6 +124,24 @@ def train(
             on_event(event)
     assert event.model is not None  # the last event carries it
     return event.model
+
+
+def draft(
+    image: Image.Image | np.ndarray | str | os.PathLike[str],
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+) -> SinGAN:
+    """A model without training, in a fraction of a second: `train` with the preset "draft".
+
+    Its samples are the photograph's own patches, put together anew after its coarsest image was displaced at random.
+    `config`: another one without generators. Raises `ImageError`, `ConfigError`.
+    """
+    config = config or TrainConfig.preset("draft")
+    if config.generators != 0:
+        raise ConfigError("A draft has no generators: set generators to 0, or train.")
+    return train(image, config, seed=seed, device=device)
 
 
 def iter_train(
@@ -169,7 +188,7 @@ def _run(
             state = resume.load(folder, run, lambda: begin_scale(run))
         else:
             resume.refuse_overwrite(folder)
-            state = begin_scale(run)
+            state = begin_scale(run) if run.real else None
             resume.save(folder, run, state)
     whole = True  # no step is half done
     clock, saved = time.monotonic() - run.seconds, time.monotonic()
@@ -210,7 +229,9 @@ def _run(
                 saved = time.monotonic()
             preview = _pool_preview(run)
             yield _event("scale", run, finished.step, preview=preview, model=run.model, scale=run.scale - 1)
-        yield _event("done", run, run.steps[-1], preview=_pool_preview(run), model=run.model, scale=run.scale - 1)
+        last = run.steps[-1] if run.steps else 0
+        preview = _pool_preview(run)
+        yield _event("done", run, last, preview=preview, model=run.model, scale=max(0, run.scale - 1))
     finally:
         if folder is not None and state is not None and whole:
             resume.save(folder, run, state)
@@ -218,20 +239,37 @@ def _run(
 
 def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.device) -> Run:
     """The state before the first step."""
-    height, width = learned_size(image.height, image.width, config)
-    whole = image_to_tensor(image)
-    learned = image_to_tensor(tensor_to_image(resize(whole, (height, width))))  # 8-bit values, as they are stored
-    sizes = scale_sizes(height, width, config)
-    real = [resize(learned, size).to(device) for size in sizes]
+    height, width = kept_size(image.height, image.width, config)
+    if max(height, width) > MAX_PHOTO_SIDE or height * width > MAX_PHOTO_PIXELS:
+        raise ImageError(
+            f"The image is {image.width}x{image.height} px, and {width}x{height} px of it would be kept, over "
+            f"{MAX_PHOTO_SIDE} px a side or {MAX_PHOTO_PIXELS / 1e6:.0f} megapixels: crop it."
+        )
+    photo = image.resize((width, height), Image.Resampling.BICUBIC) if image.size != (width, height) else image
+    sizes = scale_sizes(*learned_size(height, width, config), config)
+    trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
+    if config.field and not voting_scales(config, sizes):
+        raise ConfigError(
+            f"The coarsest scale has {sizes[0][0]}x{sizes[0][1]} px, of which patches would have to be compared; "
+            f"{MAX_COARSEST_PIXELS} px can be: lower min_size."
+        )
     rng = torch.Generator().manual_seed(seed)
-    z_star = draw_noise(1, sizes[0], 0, config, rng).contiguous().to(device)
+    z_star = draw_noise(1, sizes[0], 0, config, rng)[:, :3].contiguous().to(device)
     info = {"seed": seed, "source_size": [image.height, image.width], "device": device.type}
     info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
     identity = [i / CURVE for i in range(CURVE + 1)]
-    model = SinGAN(config, [], [], [], identity, z_star, real[-1], info)
-    blank = torch.zeros(1, 3, *sizes[0], device=device)
-    run = Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
-    return run
+    pixels = torch.from_numpy(np.array(photo)).to(device)
+    model = SinGAN(config, sizes, [], [] if trained else [1.0], identity, z_star, pixels, info)
+    if config.from_image:
+        z_star.zero_()  # what scale 0 starts from is the training image's own
+    if not trained:
+        model.variation_curve = variation_curve(model, model.real_at(0))
+    blank = model.reconstruct_tensor(0)
+    real = [model.real_at(k) for k in range(trained)]
+    if not trained or config.field:
+        return Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
+    unfinished = replace(model, scale_sizes=sizes[:0])
+    return Run(config, seed, device, real, rng, unfinished, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
 
 
 def begin_scale(run: Run, attempt: int = 0) -> ScaleState:
@@ -273,24 +311,32 @@ class ScaleTrainer:
         crop = self.config.crop_size
         whole = crop is None or height * width <= crop**2
         self.crop = self.size if whole or crop is None else (min(crop, height), min(crop, width))
+        if self.config.mixed_precision:
+            self.crop = self.crop[0], sound_width(self.crop[1], self.config.layers)
         self.batch = at_scale(self.config.batch_size, k)
         self.alpha, self.penalty = at_scale(self.config.alpha, k), at_scale(self.config.penalty, k)
-        self.composition = at_scale(self.config.composition, k) if self.crop == self.size else 0.0
         pool, base = (self.transform(resize(x, self.size)) for x in (run.pool, run.reconstruction))
         rmse = (base - self.real).square().mean().sqrt().item()
-        self.amp = 1.0 if k == 0 else self.config.noise_amp * rmse
+        self.from_nothing = k == 0 and not self.config.from_image
+        self.amp = 1.0 if self.from_nothing else self.config.noise_amp * rmse
         self.previous = F.pad(torch.cat([pool, base]), (margin,) * 4)  # the last one is the reconstruction
         inside = F.pad(torch.ones(1, 1, height, width, device=run.device), (margin,) * 4)
         self.inside = torch.ones_like(inside) if self.config.noise_padding else inside
         z_star = run.model.z_star
-        if k > 0:
+        if not self.from_nothing:
             self.anchor = torch.zeros(1, 3, 1, 1, device=run.device).expand(-1, -1, *inside.shape[2:])
         else:
             self.anchor = z_star if z_star.shape[2:] == inside.shape[2:] else F.pad(z_star, (margin,) * 4)
         self.precision = half_precision(run.device, self.config.mixed_precision)
+        # Two threads gain little on small images, and beside another busy process they wait for each other.
+        self.threads = one_thread if self.crop[0] * self.crop[1] <= ONE_THREAD_PIXELS else nullcontext()
 
     def step(self) -> dict[str, float]:
         """One step: the critic's updates, then the generator's, on the same noise. Returns the losses."""
+        with self.threads:
+            return self._step()
+
+    def _step(self) -> dict[str, float]:
         self._set_rates()
         noise, windows = self._draw_noise()
         for _ in range(self.config.critic_updates):
@@ -349,7 +395,7 @@ class ScaleTrainer:
         noise = torch.randn(n, channels, *(side + 2 * margin for side in self.crop), generator=rng)
         noise = noise.to(self.run.device) * self._crops([self.inside] * n, windows, margin)
         variation = torch.ones(n, 1, 1, 1)
-        if self.run.scale == 0:  # from min_variation to 1, the free end more often
+        if self.from_nothing:  # from min_variation to 1, the free end more often
             low = self.config.min_variation**2
             variation = (low + (1 - low) * torch.rand(n, 1, 1, 1, generator=rng)).sqrt()
         variation[-1] = 0
@@ -370,7 +416,7 @@ class ScaleTrainer:
     def _redraw(self) -> torch.Tensor:
         """As published: a coarser sample drawn through all finished scales, enlarged and padded."""
         model, seed = self.run.model, int(torch.randint(2**62, (), generator=self.run.rng))
-        x = model.sample_tensor(seed, model.image_size, 0, 1.0)
+        x = model.sample_tensor(seed, model.image_size, 0, 1.0, until=self.run.scale)
         return F.pad(self.transform(resize(x, self.size)), (self.margin,) * 4).clone()
 
     def _generate(self, base: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
@@ -404,8 +450,6 @@ class ScaleTrainer:
         with self.precision:
             score = critic(fake.contiguous(memory_format=torch.channels_last))
         loss = self.alpha * reconstruction - score.float().mean()
-        if self.composition:
-            loss = loss + self.composition * composition_loss(fake, self.real, self.run.rng)
         self.state.generator_opt.zero_grad()
         loss.backward()
         self.state.generator_opt.step()
@@ -417,10 +461,15 @@ class ScaleTrainer:
         noise = noise.to(self.run.device) * self.inside
         m = self.margin
         base = self.previous[:1, :, m:-m, m:-m]
-        return tensor_to_image(refine(self.state.generator, base, self.amp * noise, self.config))
+        x = refine(self.state.generator, base, self.amp * noise, self.config)
+        return _preview(self.run, x, self.run.scale)
 
     def finish(self) -> None:
         """Freeze the scale, and carry the pool and the reconstruction through it."""
+        with self.threads:
+            self._finish()
+
+    def _finish(self) -> None:
         run, config, k, generator = self.run, self.config, self.run.scale, self.state.generator
         run.warm = (clone(generator, make_generator(config, k)), self.state.critic)
         if config.ema_decay:
@@ -431,12 +480,12 @@ class ScaleTrainer:
         old = run.model
         run.model = replace(
             old,
-            scale_sizes=[*old.scale_sizes, self.size],
+            scale_sizes=old.scale_sizes if config.field else [*old.scale_sizes, self.size],
             generators=[*old.generators, generator],
-            noise_amps=[*old.noise_amps, self.amp],
+            noise_amps=[*old.noise_amps[: len(old.generators)], self.amp],
             info={**old.info, "seconds": round(run.seconds, 1)},
         )
-        if k == 0:
+        if self.from_nothing:
             run.model.variation_curve = variation_curve(run.model, self.real)
         m = self.margin
         base = self.previous[:, :, m:-m, m:-m]
@@ -451,19 +500,18 @@ class ScaleTrainer:
         run, config, k = self.run, self.config, self.run.scale
         keep = min(len(pool), max(POOL_MIN, POOL_PIXELS // (self.size[0] * self.size[1])))
         images = []
-        for i in torch.linspace(0, len(pool) - 1, keep).round().long().tolist():
+        last = k + 1 == len(run.real)  # then nothing but a preview is made of it
+        picks = [len(pool) - 1] if last else torch.linspace(0, len(pool) - 1, keep).round().long().tolist()
+        for i in picks:
             if k == 0:
                 share = i / max(1, len(pool) - 1)  # ends at 1, which the preview shows
                 variation = 1 - (1 - config.min_variation) * (1 - share)
                 seed = int(torch.randint(2**62, (), generator=run.rng))
-                images.append(run.model.sample_tensor(seed, self.size, 0, variation))
+                images.append(run.model.sample_tensor(seed, run.model.image_size, 0, variation, until=1))
                 continue
             noise = draw_noise(1, self.size, k, config, run.rng).to(run.device)
-            x = refine(self.state.generator, pool[i : i + 1], self.amp * noise, config)
-            if k < len(run.model.memory):
-                with self.precision:
-                    x = vote(x, self.real, at_scale(config.voting_rounds, k))
-            images.append(x)
+            with torch.inference_mode():
+                images.append(run.model.apply_scale(k, pool[i : i + 1], noise)[0])
         return torch.cat(images).clone(memory_format=torch.contiguous_format)
 
 
@@ -474,13 +522,12 @@ def iter_retrain_scale(
     step; returns a model with that scale replaced. Raises `TrainingError` if it diverges."""
     config, k = model.config, scale
     rng = torch.Generator().manual_seed(seed)
-    coarser = replace(
-        model, scale_sizes=model.scale_sizes[:k], generators=model.generators[:k], noise_amps=model.noise_amps[:k]
-    )
+    sizes = model.scale_sizes if config.field else model.scale_sizes[:k]
+    coarser = replace(model, scale_sizes=sizes, generators=model.generators[:k], noise_amps=model.noise_amps[:k])
     count = max(POOL_MIN, min(config.pool_size, 16))
     spread = torch.linspace(config.min_variation, 1, count).tolist()
-    pool = torch.cat([coarser.sample_tensor(seed + i, coarser.image_size, 0, v) for i, v in enumerate(spread)])
-    real = [model.real_at(i) for i in range(model.num_scales)]
+    pool = torch.cat([coarser.sample_tensor(seed + i, coarser.image_size, 0, v, until=k) for i, v in enumerate(spread)])
+    real = [model.real_at(i) for i in range(len(model.generators))]
     run = Run(config, seed, model.device, real, rng, coarser, pool, coarser.reconstruct_tensor(k), scale=k)
     state = begin_scale(run)
     state.generator.load_state_dict(model.generators[k].state_dict())
@@ -500,15 +547,16 @@ def iter_retrain_scale(
 
 
 def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:
-    """The share of fresh noise for each part of the greatest diversity, for a model of one scale.
+    """The share of fresh noise for each part of the greatest diversity, after scale 0.
 
     A well-trained scale 0 takes noise near z_star for z_star, so that diversity stays at nothing for small shares
     and then rises steeply; this makes `variation` an even knob.
     """
     shares = [i / CURVE for i in range(CURVE + 1)]
-    model = replace(model, variation_curve=shares)
+    fewer = replace(model.config, voting_rounds=tuple(min(rounds, 2) for rounds in model.config.voting_rounds))
+    model = replace(model, config=fewer, variation_curve=shares)
     found = [
-        diversity(torch.cat([model.sample_tensor(seed, model.image_size, 0, v) for seed in range(6)]), real)
+        diversity(torch.cat([model.sample_tensor(seed, model.image_size, 0, v, until=1) for seed in range(4)]), real)
         for v in shares
     ]
     rising = np.maximum.accumulate(found) + 1e-9 * np.arange(CURVE + 1)
@@ -523,7 +571,7 @@ def clone(network: PatchNet, blank: PatchNet) -> PatchNet:
 
 def _next_attempt(run: Run, attempt: int) -> int:
     if attempt:
-        kept = f"; the {run.model.num_scales} coarser scales are finished and usable" if run.scale else ""
+        kept = f"; the {len(run.model.generators)} coarser scales are finished and usable" if run.scale else ""
         raise TrainingError(
             f"Scale {run.scale} diverged twice, at half the learning rate too{kept}: lower generator_lr and "
             "critic_lr, or raise penalty.",
@@ -533,12 +581,25 @@ def _next_attempt(run: Run, attempt: int) -> int:
 
 
 def _require_model(run: Run, message: str) -> None:
-    if run.scale == 0:
+    if run.scale == 0 and run.real:
         raise TrainingError(message)
 
 
 def _pool_preview(run: Run) -> Image.Image:
-    return tensor_to_image(run.pool[-1:])
+    return _preview(run, run.pool[-1:], run.scale) if run.real else run.model.training_image
+
+
+def _preview(run: Run, x: torch.Tensor, level: int) -> Image.Image:
+    """`x`, (1, 3, H, W), as the patches of the finer scales make it, where the model has a field."""
+    if not run.config.field:
+        return tensor_to_image(x)
+    model = replace(run.model, generators=[], noise_amps=[])
+    with torch.inference_mode():
+        return tensor_to_image(model.generate(x, level, model.image_size, draw_nothing, model.num_scales))
+
+
+def draw_nothing(scale: int, size: tuple[int, int]) -> torch.Tensor:
+    raise AssertionError(f"scale {scale} takes no noise")
 
 
 def _event(
@@ -550,15 +611,15 @@ def _event(
     model: SinGAN | None = None,
     scale: int | None = None,
 ) -> TrainEvent:
-    k = min(run.scale, len(run.real) - 1) if scale is None else scale
-    steps = run.steps
+    k = max(0, min(run.scale, len(run.real) - 1)) if scale is None else scale
+    steps = run.steps or [0]
     areas = [min(h * w, (run.config.crop_size or 10_000) ** 2) for h, w in run.sizes]
     costs = [
         area * (at_scale(run.config.width, i) / 32) ** 2 * at_scale(run.config.batch_size, i) / 4 + STEP_OVERHEAD
         for i, area in enumerate(areas)
     ]
-    total = sum(c * n for c, n in zip(costs, steps, strict=True))
-    done = sum(c * n for c, n in zip(costs[:k], steps[:k], strict=True)) + costs[k] * step
+    total = sum(c * n for c, n in zip(costs, run.steps, strict=True))
+    done = sum(c * n for c, n in zip(costs[:k], steps, strict=False)) + (costs[k] * step if costs else 0)
     return TrainEvent(
         kind=kind,
         scale=k,
@@ -567,7 +628,7 @@ def _event(
         steps=steps[k],
         total_step=sum(steps[:k]) + step,
         total_steps=sum(steps),
-        size=run.sizes[k],
+        size=run.sizes[k] if run.real else run.model.scale_sizes[0],
         losses=dict(run.losses),
         seconds=run.seconds,
         seconds_left=run.seconds * (total - done) / done if done and run.seconds else None,

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from dataclasses import replace
 
 from loopback_hub import ENDPOINT, Hub
 
@@ -30,12 +31,23 @@ def tiny_picture() -> Image.Image:
 
 @pytest.fixture(scope="session")
 def tiny_config() -> singan.TrainConfig:
-    return singan.TrainConfig(steps=6, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16)
+    """Six scales of the tiny picture, two of them with a generator."""
+    return singan.TrainConfig(
+        steps=6, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=2, voting_rounds=(3, 2, 1)
+    )
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tiny_picture, tiny_config) -> singan.SinGAN:
     return singan.train(tiny_picture, tiny_config, seed=1)
+
+
+@pytest.fixture(scope="session")
+def whole_model(tiny_picture, tiny_config) -> singan.SinGAN:
+    """A model with a generator at every scale and no field, as older files hold them."""
+    plain = {"generators": None, "place_prior": 0.0, "displacement": 0.0, "field": False}
+    config = replace(tiny_config, voting_rounds=(4, 2, 2, 1, 0), **plain)
+    return singan.train(tiny_picture, config, seed=1)
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +83,7 @@ def photo_path(photo, tmp_path_factory):
 def pretrained(photo, tmp_path_factory):
     """A directory like pretrained/, with the pyramids "blue" and "green-field"."""
     directory = tmp_path_factory.mktemp("pretrained")
-    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, width=8, critic_width=8)
     for seed, name in enumerate(["blue", "green-field"]):
         singan.train(photo, config, seed=seed).save_pretrained(directory / name)
         photo.save(directory / name / "preview.png")

@@ -9,6 +9,7 @@ be tested. What is accepted is sampled from.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import random
 import resource
@@ -21,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import singan
@@ -31,6 +34,9 @@ VALUES: list[Any] = [
     float("nan"), float("inf"), float("-inf"), "", "0", "batch", "\x1b[31m", "\ud800", "../../etc/passwd", "x" * 5000,
     [], [[]], [0], [1, 2], [10**9] * 2, [None], list(range(40)), {}, {"a": 1}, {"": {}}, [[[[[[[[1]]]]]]]],
 ]  # fmt: skip
+
+
+FIELDS: list[Any] = [*VALUES, [34, 44], [44, 34], [4096, 4096], [4097, 1], [35, 44], 3, 4, 5, 15_984, 15_985, 16_000]
 
 
 @dataclass
@@ -62,6 +68,21 @@ def reweigh(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     change(tensors)
     save_file(tensors, folder / "model.safetensors")
     sign(folder)
+
+
+def webp(size: tuple[int, int], *, mode: str = "RGB", frames: int = 1, form: str = "WEBP", colour: int = 40) -> bytes:
+    """A picture file of that size, (width, height)."""
+    images = [Image.new(mode, size, (colour + k,) * 3 + (128,) * (mode == "RGBA")) for k in range(frames)]
+    file, lossless = io.BytesIO(), {"lossless": True, "exact": True} if form == "WEBP" else {}
+    images[0].save(file, form, **lossless, **({"save_all": True, "append_images": images[1:]} if frames > 1 else {}))
+    return file.getvalue()
+
+
+def repack(folder: Path, packed: bytes) -> None:
+    """Put another packed photograph into a model, and photo_bytes and checksum with it."""
+    data = torch.frombuffer(bytearray(packed), dtype=torch.uint8) if packed else torch.zeros(0, dtype=torch.uint8)
+    edit(folder, lambda d: d.update(photo_bytes=len(packed)))
+    reweigh(folder, lambda tensors: tensors.update(photo=data))
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:
@@ -114,10 +135,49 @@ def mutate_bytes(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
+def mutate_photo(config: bytes, weights: bytes, rng: random.Random) -> tuple[bytes, bytes] | None:
+    """Damage the packed photograph, or put another file in its place; mostly with photo_bytes and header put right.
+    None if an earlier change has broken what is around it."""
+    try:
+        described, n = json.loads(config), int.from_bytes(weights[:8], "little")
+        head, data = json.loads(weights[8 : 8 + n]), weights[8 + n :]
+        begin, end = head["photo"]["data_offsets"]
+        packed = data[begin:end]
+        if rng.random() < 0.7:
+            packed = mutate_bytes(packed, rng)
+        else:
+            size = rng.choice([(44, 34), (44, 34), (34, 44), (1, 1), (900, 900)])
+            mode, form = rng.choice(["RGB", "RGB", "RGBA"]), rng.choice(["WEBP", "WEBP", "PNG", "BMP"])
+            packed = webp(size, mode=mode, form=form, frames=rng.choice([1, 1, 3]) if form == "WEBP" else 1)
+        grown = len(packed) - (end - begin)
+        if rng.random() < 0.9:
+            described["photo_bytes"] = len(packed)
+            for name, tensor in head.items():
+                if name == "photo":
+                    tensor.update(shape=[len(packed)], data_offsets=[begin, end + grown])
+                elif tensor["data_offsets"][0] >= end:
+                    tensor["data_offsets"] = [at + grown for at in tensor["data_offsets"]]
+        raw = json.dumps(head).encode()
+        weights = struct.pack("<Q", len(raw)) + raw + data[:begin] + packed + data[end:]
+        return json.dumps(described).encode(), weights
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError, IndexError):
+        return None
+
+
 def mutate(folder: Path, config: bytes, weights: bytes, rng: random.Random) -> None:
     """Write a model that is wrong in one to three ways."""
     for _ in range(rng.choice([1, 1, 2, 3])):
-        kind = rng.choice(["json", "json", "json", "config", "weights", "header", "length", "data"])
+        kind = rng.choice(["json", "json", "json", "fields", "config", "weights", "header", "length", "data", "photo"])
+        if kind == "photo":
+            changed = mutate_photo(config, weights, rng)
+            config, weights, kind = *(changed or (config, weights)), "photo" if changed else "weights"
+        if kind == "fields":  # those of format 3, which are few among all values
+            try:
+                described = json.loads(config)
+                described[rng.choice(["photo_size", "photo_bytes", "generators", "stores_memory"])] = rng.choice(FIELDS)
+                config = json.dumps(described).encode()
+            except (ValueError, RecursionError, TypeError):
+                kind = "config"
         if kind == "json":
             try:
                 described = json.loads(config)
@@ -189,7 +249,9 @@ def main() -> None:
     runs, seed = (int(text) for text in [*sys.argv[1:], "10000", "0"][:2])
     with tempfile.TemporaryDirectory() as folder:
         image = singan.load_image(Path(__file__).parent / "data" / "format1" / "preview.png")
-        settings = singan.TrainConfig(steps=2, width=8, critic_width=8, crop_size=24, pool_size=4, min_size=16)
+        settings = singan.TrainConfig(
+            steps=2, width=8, critic_width=8, crop_size=24, pool_size=4, min_size=16, max_size=30, voting_rounds=1
+        )
         model = singan.train(image, settings).save_pretrained(folder)
         singan.SinGAN.from_pretrained(model)
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()

@@ -17,16 +17,18 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 import singan
-from singan import CheckpointError, SinGAN, TrainConfig, TrainingError
+from singan import PRESETS, CheckpointError, SinGAN, TrainConfig, TrainingError
 from singan.trainer import TrainEvent
 from singan.ui import build_app, look, sample, shelf, train
+from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
+from singan.ui.photo import draft
 from singan.ui.runs import KEEP_RUNS, Runs
 from singan.ui.shelf import Shelf
 
 ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
-CALLS = ["/animate", "/denoise", "/edit", "/harmonize", "/load_files", "/load_from_hub", "/paint_to_image"]
+CALLS = ["/animate", "/denoise", "/draft", "/edit", "/harmonize", "/load_files", "/load_from_hub", "/paint_to_image"]
 CALLS += ["/resume", "/sample", "/stop", "/super_resolve", "/train", "/variation_map"]
 
 
@@ -35,10 +37,24 @@ def shipped(pretrained):
     return Shelf(pretrained)
 
 
-def run(shelf, photo, **settings):
+@pytest.fixture(autouse=True)
+def two_generators(monkeypatch):
+    """What is trained here gets two small generators, however many the preset has."""
+    small = replace(PRESETS["fast"], generators=2, width=8, critic_width=8)
+    monkeypatch.setitem(PRESETS, "fast", small)
+
+
+@pytest.fixture(scope="session")
+def trained(photo):
+    """A model with two generators."""
+    config = TrainConfig.preset("fast", steps=2, pool_size=4, width=8, critic_width=8, generators=2)
+    return singan.train(photo, config, seed=5)
+
+
+def run(shelf, photo, pyramid="", **settings):
     """Every view of a training run, with the archive's content put in place of its path."""
     views = []
-    for view in train.train(shelf, None if photo is None else str(photo), **{"steps": 2, **settings}):
+    for view in train.train(shelf, pyramid, None if photo is None else str(photo), **{"steps": 2, **settings}):
         if view.download.get("value"):
             with zipfile.ZipFile(view.download["value"]) as archive:
                 view = view._replace(download={n: archive.read(n) for n in archive.namelist() if n[-1] != "/"})
@@ -125,16 +141,17 @@ def test_clicked_pyramid_is_chosen_by_its_caption():
 
 @pytest.mark.parametrize("name", ["gone", "../pretrained/blue", "", "blue/../blue"])
 def test_unknown_pyramid_is_an_error_that_says_what_to_do(shipped, name):
-    with pytest.raises(CheckpointError, match="choose another one. One of your own is dropped after an hour"):
+    with pytest.raises(CheckpointError, match="choose another one. One of your own is dropped after an hour: upload"):
         shipped.load(name)
 
 
 # --- sampling
 
 
-def test_samples_are_those_of_the_model_and_captioned_with_their_seeds(shipped):
-    images, captions, seed = draw(shipped, number=2, variation=0.5, start_scale=1, seed=7)
-    expected = shipped.load("blue").sample(2, variation=0.5, start_scale=1, seed=7)
+def test_samples_are_those_of_the_model_and_captioned_with_their_seeds(shipped, trained):
+    mine, name = shipped.add("mine", trained)
+    images, captions, seed = draw(mine, name, number=2, variation=0.25, start_scale=1, seed=7)
+    expected = trained.sample(2, variation=0.25, start_scale=1, seed=7)
     assert [image.tobytes() for image in images] == [image.tobytes() for image in expected]
     assert captions == ["seed 7", "seed 8"]
     assert seed == 7
@@ -160,10 +177,10 @@ def test_sample_carries_its_settings(shipped):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"pyramid": ""}, "There is nothing to sample from yet: train a photo or load a model first."),
+        ({"pyramid": ""}, "There is nothing to sample from yet: upload a photo or load a model first."),
         ({"pyramid": "<b>"}, "There is no pyramid &#x27;&lt;b&gt;&#x27;; choose another one."),
-        ({"number": 4, "height": 2000, "width": 3000}, "4 samples of 2000x3000 px are 24 megapixels; the limit is 5"),
-        ({"start_scale": 9}, "start_scale is 9; this model has the scales 0 to 2."),
+        ({"number": 8, "height": 2000, "width": 3000}, "8 samples of 2000x3000 px are 48 megapixels; the limit is 40"),
+        ({"start_scale": 9}, "start_scale is 9; this model starts at scale 0 alone"),
         ({"height": 3}, "size is 3x52 px; sides start at"),
     ],
 )
@@ -173,21 +190,106 @@ def test_wrong_sample_settings_are_a_toast(shipped, settings, message):
     assert message in caught.value.message
 
 
-def test_controls_fit_the_pyramid(shipped):
-    height, width, start_scale = sample.fit(shipped, "blue")
-    assert (height, width, start_scale["maximum"], start_scale["interactive"]) == (40, 52, 2, True)
+def test_controls_fit_the_pyramid(shipped, trained):
+    mine, name = shipped.add("mine", trained)
+    height, width, start_scale = sample.fit(mine, name)
+    assert (height, width, start_scale["maximum"], start_scale["visible"]) == (40, 52, 1, True)
 
 
-def test_start_scale_of_a_pyramid_with_one_scale_cannot_be_moved(shipped):
-    model = shipped.load("blue")
-    one = replace(
-        model,
-        scale_sizes=model.scale_sizes[:1],
-        generators=model.generators[:1],
-        noise_amps=model.noise_amps[:1],
-    )
-    mine, name = shipped.add("one", one)
-    assert sample.fit(mine, name)[2] == gr.update(value=0, maximum=1, interactive=False)
+def test_start_scale_is_offered_only_where_there_are_generators_to_choose_from(shipped, trained, photo):
+    one = replace(trained, generators=trained.generators[:1], noise_amps=trained.noise_amps[:1])
+    for other in (one, singan.draft(photo)):
+        mine, name = shipped.add("one", other)
+        assert sample.fit(mine, name)[2] == gr.update(value=0, maximum=1, visible=False)
+
+
+# --- a visitor's own photo
+
+
+def test_uploaded_photo_is_a_draft_to_sample_from_at_its_own_size(shipped, photo_path, photo):
+    mine, name = draft(shipped, str(photo_path))
+    assert name == "tiles" and mine.names() == ["tiles", "blue", "green-field"] and mine.is_draft("tiles")
+    assert shipped.names() == ["blue", "green-field"] and not mine.is_draft("blue")
+    assert mine.load(name).training_image.tobytes() == photo.tobytes()
+    expected = singan.draft(photo).sample(seed=3)[0]
+    assert draw(mine, name, number=1, seed=3)[0][0].tobytes() == expected.tobytes()
+    shown = photo_module.row(mine, name)
+    assert [caption for _, caption in shown["value"]] == mine.names() and shown["selected_index"] == 0
+
+
+def test_large_photo_is_kept_and_drawn_at_1024_px(shipped, photo, tmp_path):
+    photo.resize((1300, 1000)).save(tmp_path / "large.jpg")
+    mine, name = draft(shipped, str(tmp_path / "large.jpg"))
+    assert sample.fit(mine, name)[:2] == (788, 1024)
+    assert draw(mine, name, number=1)[0][0].size == (1024, 788)
+    assert max(mine.pictures()[0][0].size) == shelf.PICTURE_SIDE
+
+
+def test_same_photo_again_is_the_same_draft_and_another_one_of_its_name_is_not(shipped, photo_path, photo, tmp_path):
+    mine, _ = draft(shipped, str(photo_path))
+    mine, name = draft(mine, str(photo_path))
+    assert name == "tiles" and len(mine.own) == 1
+    photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(tmp_path / "tiles.png")
+    mine, name = draft(mine, str(tmp_path / "tiles.png"))
+    assert name == "tiles 2" and mine.names()[:2] == ["tiles 2", "tiles"]
+
+
+def test_it_is_said_of_a_draft_what_it_is(shipped, photo, tmp_path):
+    photo.save(tmp_path / "<b>.png")
+    mine, name = draft(shipped, str(tmp_path / "<b>.png"))
+    said = photo_module.tell(mine, name)
+    assert "&lt;b&gt;</b> is a draft, made without training. All tabs work on it now. <i>Train</i>" in said["value"]
+    assert "Train" not in photo_module.tell(replace(mine, limits=Limits(allow_training=False)), name)["value"]
+    assert photo_module.tell(mine, "blue") == gr.update(value="", visible=False)
+
+
+def test_wrong_upload_is_a_toast_and_nothing_is_lost(shipped, photo_path, tmp_path):
+    mine, _ = draft(shipped, str(photo_path))
+    wrong = tmp_path / "<img src=x>.png"
+    wrong.write_text("not an image")
+    with pytest.raises(gr.Error, match="&lt;img src=x&gt;.png is not an image that can be read"):
+        draft(mine, str(wrong))
+    with pytest.raises(gr.Error, match="There is no photo yet: upload one first."):
+        draft(mine, None)
+    assert mine.names()[0] == "tiles"
+
+
+def test_draft_can_be_trained_and_the_trained_model_takes_its_place(shipped, photo_path):
+    mine, name = draft(shipped, str(photo_path))
+    mine, _ = mine.add("other", mine.load(name))
+    last = run(mine, None, pyramid=name, seed=3)[-1]
+    assert last.name == "tiles" and last.renewed != SKIP
+    assert last.shelf.names() == ["tiles", "other", "blue", "green-field"]
+    assert len(last.shelf.load("tiles").generators) == 2 and not last.shelf.is_draft("tiles")
+    again = run(last.shelf, photo_path, seed=4)[-1]
+    assert again.name == "tiles 2" and again.renewed == SKIP
+    with pytest.raises(gr.Error, match="There is no photo yet: upload one first."):
+        run(last.shelf, None, pyramid="tiles")
+
+
+def test_draft_is_trained_from_its_file_at_another_size_too_and_without_it_from_the_photo_it_keeps(
+    shipped, photo, tmp_path
+):
+    path = tmp_path / "wide.png"
+    photo.resize((520, 400)).save(path)
+    mine, name = draft(shipped, str(path))
+    last = run(mine, None, pyramid=name, photo_size=256)[-1]
+    assert last.name == "wide" and last.shelf.load("wide").image_size == (197, 256)
+    path.unlink()
+    last = run(mine, None, pyramid=name)[-1]
+    assert last.name == "wide" and last.shelf.load("wide").image_size == (400, 520)
+
+
+def test_only_the_pyramids_that_were_used_last_keep_their_patches(shipped, photo, monkeypatch):
+    monkeypatch.setattr(shelf, "KEEP_PATCHES", 1)
+    mine, names = shipped, []
+    for name in "ab":
+        mine, name = mine.add(name, singan.draft(photo))
+        names.append(name)
+    first, second = (draw(mine, name, number=1, seed=1)[0][0] for name in names)
+    assert first.tobytes() == second.tobytes()
+    assert [bool(mine.own[name]._patches) for name in names] == [False, True]
+    assert draw(mine, "a", number=1, seed=1)[0][0].tobytes() == first.tobytes()
 
 
 # --- training
@@ -198,7 +300,7 @@ def test_training_ends_with_a_chosen_pyramid_to_sample_from_and_to_download(ship
     first, last = views[0], views[-1]
     assert first.train_button == gr.update(interactive=False)
     assert first.stop_button == gr.update(interactive=True)
-    assert re.search("Done after 0:[0-9]{2}. 3 scales kept, up to 40x52 px: &#x27;tiles&#x27; is", last.status)
+    assert re.search("Done after 0:[0-9]{2}. 2 scales learned, samples of 40x52 px: &#x27;tiles&#x27; is", last.status)
     assert last.name == "tiles"
     assert last.shelf.names() == ["tiles", "blue", "green-field"]
     assert [caption for _, caption in last.pictures["value"]] == ["tiles", "blue", "green-field"]
@@ -207,7 +309,7 @@ def test_training_ends_with_a_chosen_pyramid_to_sample_from_and_to_download(ship
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     loaded = SinGAN.from_pretrained(tmp_path / "tiles")
-    assert loaded.config == TrainConfig.preset("fast", steps=2)
+    assert loaded.config == TrainConfig.preset("fast", steps=2) and len(loaded.generators) == 2
     assert loaded.info["seed"] == 3
     mine = draw(last.shelf, "tiles", number=1, seed=1)[0][0]
     assert loaded.sample(seed=1)[0].tobytes() == mine.tobytes()
@@ -219,41 +321,41 @@ def test_training_shows_each_finished_scale_and_the_time_left(shipped, photo_pat
     assert [[caption for _, caption in gallery] for gallery in galleries] == [
         ["25x32"],
         ["25x32", "32x41"],
-        ["25x32", "32x41", "40x52"],
     ]
-    assert any(re.search(r"Scale 3 of 3 · 40x52 px · step 2 of 2 · 0:\d\d gone · 0:00 left", v.status) for v in views)
+    assert any(re.search(r"Scale 2 of 2 · 32x41 px · step 2 of 2 · 0:\d\d gone · 0:00 left", v.status) for v in views)
     assert "D(G(z))" in views[-2].curves["value"] and "RMSE of 255" in views[-2].curves["value"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "config"),
+    ("settings", "changes"),
     [
-        ({"steps": None}, TrainConfig.preset("fast")),
-        ({"steps": None, "preset": "best", "max_size": 500}, TrainConfig.preset("best", max_size=500)),
-        ({"steps": 9, "paper": True}, TrainConfig.preset("paper", steps=9)),
+        ({"steps": None}, {}),
+        ({"steps": None, "photo_size": 512}, {"photo_size": 512}),
+        ({"steps": 9, "paper": True}, {"steps": 9}),
     ],
 )
-def test_settings_reach_the_trainer(monkeypatch, shipped, photo_path, settings, config):
+def test_settings_reach_the_trainer(monkeypatch, shipped, photo_path, settings, changes):
     happened = fake_run(monkeypatch, [])
-    until_toast(train.train(shipped, str(photo_path), **settings))
-    assert happened[0] == config
+    until_toast(train.train(shipped, "", str(photo_path), **settings))
+    assert happened[0] == TrainConfig.preset("paper" if "paper" in settings else "fast", **changes)
 
 
 def test_stop_keeps_the_finished_scales_and_resume_ends_as_if_there_had_been_no_stop(shipped, photo_path):
-    views = train.train(shipped, str(photo_path), steps=40)
+    views = train.train(shipped, "", str(photo_path), steps=40)
     run_id = next(views).run_id
     for view in views:
         last = view
         if view.scales.get("value"):
             assert train.stop(run_id) == gr.update(interactive=False)
-    assert re.search("Stopped after 0:[0-9]{2}. 1 scale kept, up to 25x32 px", last.status)
+    assert re.search("Stopped after 0:[0-9]{2}. 1 scale learned, samples of 40x52 px", last.status)
     assert last.resume_button == gr.update(visible=True)
-    assert last.shelf.load("tiles").num_scales == 1
-    assert draw(last.shelf, "tiles", number=1)[0][0].size == (32, 25)
+    assert len(last.shelf.load("tiles").generators) == 1
+    assert draw(last.shelf, "tiles", number=1)[0][0].size == (52, 40)
 
-    resumed = list(train.resume(shipped, run_id))
-    assert "3 scales kept" in resumed[-1].status
-    assert [caption for _, caption in resumed[-1].scales["value"]] == ["25x32", "32x41", "40x52"]
+    resumed = list(train.resume(last.shelf, run_id))
+    assert "2 scales learned" in resumed[-1].status
+    assert resumed[-1].shelf.names() == ["tiles", "blue", "green-field"]  # in place of what was there of it
+    assert [caption for _, caption in resumed[-1].scales["value"]] == ["25x32", "32x41"]
     assert resumed[-1].resume_button == gr.update(visible=False)
     whole = run(shipped, photo_path, steps=40)[-1].shelf.load("tiles")
     again = resumed[-1].shelf.load("tiles")
@@ -261,7 +363,7 @@ def test_stop_keeps_the_finished_scales_and_resume_ends_as_if_there_had_been_no_
 
 
 def test_stop_before_the_first_scale_leaves_a_run_to_resume(shipped, photo_path):
-    views = train.train(shipped, str(photo_path), steps=2)
+    views = train.train(shipped, "", str(photo_path), steps=2)
     train.stop(next(views).run_id)
     last = list(views)[-1]
     assert "No scale is finished yet: resume it." in last.status
@@ -285,26 +387,26 @@ def test_finished_run_is_not_resumed(shipped, photo_path):
 def test_reopened_page_takes_the_model_of_its_run(shipped, photo_path):
     run_id = run(shipped, photo_path)[0].run_id
     view = train.reopen(shipped, run_id)
-    assert re.search("Your last run: Done after .*3 scales kept.* is among the models at the top", view.status)
+    assert re.search("Your last run: Done after .*2 scales learned.* is among the models at the top", view.status)
     assert view.shelf.names() == ["tiles", "blue", "green-field"] and view.name == SKIP
-    assert view.download["visible"] and len(view.scales["value"]) == 3
+    assert view.download["visible"] and len(view.scales["value"]) == 2
     assert view.resume_button == gr.update(visible=False)
 
 
 def test_page_that_was_closed_in_mid_run_finds_its_scales_and_can_resume(shipped, photo_path):
-    views = train.train(shipped, str(photo_path), steps=30)
+    views = train.train(shipped, "", str(photo_path), steps=30)
     run_id = next(views).run_id
     while not next(views).scales.get("value"):
         pass
     views.close()  # what gradio does when the page is closed
     view = train.reopen(shipped, run_id)
-    assert "Your last run: Scale 1 of 3" in view.status and "1 scale kept" in view.status
+    assert "Your last run: Scale 1 of 2" in view.status and "1 scale learned" in view.status
     assert view.resume_button == gr.update(visible=True)
-    assert "3 scales kept" in list(train.resume(shipped, run_id))[-1].status
+    assert "2 scales learned" in list(train.resume(shipped, run_id))[-1].status
 
 
 def test_run_in_progress_is_not_taken_by_a_second_window(shipped, photo_path, monkeypatch):
-    views = train.train(shipped, str(photo_path))
+    views = train.train(shipped, "", str(photo_path))
     run_id = next(views).run_id
     with pytest.raises(gr.Error, match="This run is in progress in another window"):
         train.reopen(shipped, run_id)
@@ -313,9 +415,9 @@ def test_run_in_progress_is_not_taken_by_a_second_window(shipped, photo_path, mo
 
 def test_run_over_its_time_keeps_the_finished_scales_and_says_so(shipped, photo_path):
     whole = run(shipped, photo_path, steps=60)[-1].shelf.load("tiles").info["seconds"]
-    limited = replace(shipped, limits=Limits(max_seconds=0.7 * whole))
-    views = list(train.train(limited, str(photo_path), steps=60))
-    assert re.search(r"Stopped: a run may take 0:\d\d here. [12] scales? kept", views[-1].status)
+    limited = replace(shipped, limits=Limits(max_seconds=0.75 * whole))
+    views = list(train.train(limited, "", str(photo_path), steps=60))
+    assert re.search(r"Stopped: a run may take 0:\d\d here. 1 scale learned", views[-1].status)
     assert views[-1].shelf.names()[0] == "tiles"
     assert views[-1].resume_button == gr.update(visible=False)
     with pytest.raises(gr.Error, match="There is no run to resume"):
@@ -323,13 +425,13 @@ def test_run_over_its_time_keeps_the_finished_scales_and_says_so(shipped, photo_
 
 
 def test_time_that_is_not_enough_for_a_scale_is_said(shipped, photo_path):
-    views = list(train.train(replace(shipped, limits=Limits(max_seconds=1e-9)), str(photo_path)))
+    views = list(train.train(replace(shipped, limits=Limits(max_seconds=1e-9)), "", str(photo_path)))
     assert "Stopped: a run may take 0:00 here. No scale was finished." in views[-1].status
 
 
 def test_leaving_the_page_ends_the_run(monkeypatch, shipped, photo_path):
     happened = fake_run(monkeypatch, [event("start"), event(), event()])
-    views = train.train(shipped, str(photo_path))
+    views = train.train(shipped, "", str(photo_path))
     next(views), next(views)
     assert happened[1:] == []
     views.close()  # what gradio does
@@ -339,7 +441,7 @@ def test_leaving_the_page_ends_the_run(monkeypatch, shipped, photo_path):
 def test_page_is_updated_at_once_and_then_at_a_steady_pace(monkeypatch, shipped, photo_path):
     monkeypatch.setattr(train, "SHOW_SECONDS", 0.05)
     fake_run(monkeypatch, (time.sleep(0.01) or event(step=k) for k in range(1, 41)))
-    views, _ = until_toast(train.train(shipped, str(photo_path)))
+    views, _ = until_toast(train.train(shipped, "", str(photo_path)))
     assert 4 <= len(views) <= 12  # 40 steps of .01 s
 
 
@@ -349,7 +451,7 @@ def test_preview_made_between_two_updates_is_shown_with_the_next(monkeypatch, sh
     with pytest.raises(gr.Error, match="Enough"):
         shown.extend(
             Image.open(view.now).tobytes() if view.now != SKIP else None
-            for view in train.train(shipped, str(photo_path))
+            for view in train.train(shipped, "", str(photo_path))
         )
     assert shown == [None, None, photo.tobytes(), None]
 
@@ -357,7 +459,7 @@ def test_preview_made_between_two_updates_is_shown_with_the_next(monkeypatch, sh
 def test_run_that_is_dropped_leaves_no_files_behind(monkeypatch, shipped, photo_path, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
-    views = train.train(shipped, str(photo_path), steps=2)
+    views = train.train(shipped, "", str(photo_path), steps=2)
     run_id = next(views).run_id
     train.RUNS.drop(run_id)
     assert len(list(views)) > 3  # not while it is in use
@@ -370,10 +472,10 @@ def test_run_that_is_dropped_leaves_no_files_behind(monkeypatch, shipped, photo_
 def test_idle_runs_are_dropped_after_their_time(monkeypatch, shipped, photo_path, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
-    views = train.train(shipped, str(photo_path), steps=2)
+    views = train.train(shipped, "", str(photo_path), steps=2)
     next(views)
     train.RUNS.keep_seconds = 0
-    assert "3 scales kept" in list(views)[-1].status
+    assert "2 scales learned" in list(views)[-1].status
     for _ in range(200):
         if not list(tmp_path.iterdir()):
             break
@@ -392,17 +494,17 @@ def test_number_of_runs_that_are_kept_is_bounded(photo_path, tmp_path, monkeypat
         runs.drop(one.id)
 
 
-def test_failed_run_keeps_the_finished_scales_and_says_why(monkeypatch, shipped, photo_path):
+def test_failed_run_keeps_the_finished_scales_and_says_why(monkeypatch, shipped, photo_path, trained):
     def fail():
-        yield event("scale", model=shipped.load("blue"))
-        raise TrainingError("Scale 2 diverged.", model=shipped.load("blue"))
+        yield event("scale", model=trained)
+        raise TrainingError("Scale 2 diverged.", model=trained)
 
     fake_run(monkeypatch, fail())
-    views, message = until_toast(train.train(shipped, str(photo_path)))
+    views, message = until_toast(train.train(shipped, "", str(photo_path)))
     assert message == "Scale 2 diverged."
-    kept, blue = views[-1].shelf.load("tiles"), shipped.load("blue")
-    assert kept.sample(seed=1)[0].tobytes() == blue.sample(seed=1)[0].tobytes()
-    assert "Scale 2 diverged. 3 scales kept" in views[-1].status
+    kept = views[-1].shelf.load("tiles")
+    assert kept.sample(seed=1)[0].tobytes() == trained.sample(seed=1)[0].tobytes()
+    assert "Scale 2 diverged. 2 scales learned" in views[-1].status
 
 
 def test_buttons_are_ready_again_after_a_run():
@@ -413,9 +515,7 @@ def test_what_is_not_an_image_is_a_toast_and_stays_on_the_page(shipped, tmp_path
     wrong = tmp_path / "<img src=x>.png"
     wrong.write_text("not an image")
     safe = "&lt;img src=x&gt;.png is not an image that can be read"
-    with pytest.raises(gr.Error, match=safe):
-        train.look(shipped, str(wrong), 250)
-    views, message = until_toast(train.train(shipped, str(wrong)))
+    views, message = until_toast(train.train(shipped, "", str(wrong)))
     assert safe in message
     assert safe in views[-1].status
 
@@ -425,31 +525,37 @@ def test_training_without_a_photo_is_a_toast(shipped):
         run(shipped, None)
 
 
-def test_upload_is_shown_as_it_will_be_learned(shipped, tmp_path):
+def test_chosen_draft_is_shown_as_what_will_be_learned(shipped, photo, tmp_path):
     path = tmp_path / "wide.jpg"
-    Image.new("RGB", (600, 300), "red").save(path)
-    status, image = train.look(shipped, str(path), 250)
-    assert image.size == (250, 125)
-    assert "Learned at 125x250 px, in 7 scales." in status
+    photo.resize((700, 350)).save(path)
+    mine, name = draft(shipped, str(path))
+    status, image = train.look(mine, name, "")
+    assert image.size == (train.PREVIEW_SIDE, train.PREVIEW_SIDE // 2)
+    assert "Press Train to learn &#x27;wide&#x27;: 350x700 px." in status
+    assert train.look(mine, "blue", status) == (look.run_status(train.HINT, None, []), None)
+    assert train.look(mine, "blue", "Done after 0:20.") == (SKIP, SKIP)
 
 
 def test_photo_over_the_limit_of_pixels_is_a_toast(shipped, photo_path):
     limited = replace(shipped, limits=Limits(max_upload_megapixels=0.002))
     said = r"tiles.png is 52x40 px \(0.00208 megapixels\); the limit is 0.002: shrink it first"
     with pytest.raises(gr.Error, match=said):
-        train.look(limited, str(photo_path), 250)
+        draft(limited, str(photo_path))
     with pytest.raises(gr.Error, match=said):
         run(limited, photo_path)
 
 
-def test_what_is_not_used_of_a_photo_is_said(shipped, photo, tmp_path):
+def test_what_is_not_used_of_a_photo_is_said(shipped, photo, tmp_path, monkeypatch):
     path = tmp_path / "logo.png"
     clear = photo.convert("RGBA")
     clear.putalpha(100)
     clear.save(path)
-    note = "Note: logo.png is partly transparent: it is flattened on white."
-    assert note in train.look(shipped, str(path), 250)[0]
-    assert note in run(shipped, path)[-1].status
+    note = "logo.png is partly transparent: it is flattened on white."
+    said = []
+    monkeypatch.setattr(gr, "Info", said.append)
+    draft(shipped, str(path))
+    assert said == [note]
+    assert f"Note: {note}" in run(shipped, path)[-1].status
 
 
 # --- looks
@@ -553,7 +659,7 @@ def test_app_without_shipped_pyramids_can_be_built(tmp_path):
 def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):
     app = build_app(pretrained)
     heavy = [fn for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)]
-    assert [fn.concurrency_id for fn in heavy].count("compute") == len(heavy) - 1  # the first samples
+    assert [fn.concurrency_id for fn in heavy].count("compute") == len(heavy) - 2  # the first samples of a pyramid
     assert app.fns and app.default_config and app._queue.max_size == 64
 
 
@@ -589,11 +695,25 @@ def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
     assert name == "tiles"
 
 
-@pytest.mark.parametrize("max_size", [24, 5000])
-def test_size_that_the_page_does_not_offer_is_refused(app_url, photo_path, max_size):
+def test_client_makes_a_draft_and_every_call_works_on_it(app_url, photo_path):
+    client = Client(app_url, verbose=False)
+    name = client.predict(photo=handle_file(photo_path), api_name="/draft")
+    assert name == "tiles"
+    pictures, _ = client.predict(pyramid=name, number=2, api_name="/sample")
+    assert [Image.open(one["image"]).size for one in pictures] == [(52, 40)] * 2
+    status, *_ = client.predict(pyramid=name, frames=2, api_name="/animate")
+    assert "2 frames" in status
+    *_, name, _ = client.predict(pyramid=name, steps=1, api_name="/train")
+    assert name == "tiles"
+    with pytest.raises(Exception, match="There is no pyramid"):
+        Client(app_url, verbose=False).predict(pyramid=name, number=1, api_name="/sample")
+
+
+@pytest.mark.parametrize("photo_size", [24, 5000])
+def test_size_that_the_page_does_not_offer_is_refused(app_url, photo_path, photo_size):
     with pytest.raises(Exception, match="minimum|maximum"):
         Client(app_url, verbose=False).predict(
-            photo=handle_file(photo_path), max_size=max_size, steps=1, api_name="/train"
+            photo=handle_file(photo_path), photo_size=photo_size, steps=1, api_name="/train"
         )
 
 

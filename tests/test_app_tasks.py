@@ -140,6 +140,15 @@ def test_result_carries_its_settings(shipped, composite):
     assert len(shown["strip"]) == 1
 
 
+def test_strip_is_small_and_what_is_chosen_from_it_is_not(shipped, photo, composite):
+    mine, name = shipped.add("large", singan.draft(photo.resize((520, 400))))
+    picture, mask = (one.resize((520, 400)) for one in composite)
+    shown, _ = last(edit.edit(mine, name, editor.on_canvas(picture), mask))
+    assert [image.size for image in shown["pair"]] == [(520, 400)] * 2
+    assert [image.size for image in shown["full"]] == [(520, 400)] * len(shown["strip"])
+    assert {max(image.size) for image, _ in shown["strip"]} == {injected.STRIP_SIDE}
+
+
 def test_painted_mask_and_pasted_mask_are_used_together(shipped, composite):
     picture, mask = composite
     painted = Image.new("RGBA", picture.size)
@@ -196,7 +205,10 @@ def test_picture_of_another_size_is_resized_and_that_is_said(shipped, tmp_path):
 def test_scale_that_is_clicked_is_shown_and_chosen():
     strip = [("1.png", "Scale 1"), ("2.png", "Scale 2 ✓")]
     click = gr.SelectData(None, {"index": 1, "value": {}})
-    assert injected.pick(("before.png", "1.png"), strip, click) == (("before.png", "2.png"), "2")
+    assert injected.pick(("before.png", "full 1.png"), strip, ["full 1.png", "full 2.png"], click) == (
+        ("before.png", "full 2.png"),
+        "2",
+    )
 
 
 @pytest.mark.parametrize(
@@ -211,7 +223,10 @@ def test_scale_that_is_clicked_is_shown_and_chosen():
         (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), colors=1), "a palette has 2 to 64"),
         (lambda s, p: denoise.denoise(s, "blue", None), "There is no noisy picture yet: upload one first."),
         (lambda s, p: animate.animate(s, "blue", frames=500), "here it goes up to 200"),
-        (lambda s, p: animate.animate(s, "blue", start_scale=7), "this model has the scales 0 to 2"),
+        (
+            lambda s, p: animate.animate(s, "blue", start_scale=7),
+            "start_scale is 7; this model starts at scale 0 alone",
+        ),
         (lambda s, p: variation.variation_map(s, "blue", number=1), "a map takes 2 to 1000 samples"),
         (lambda s, p: enlarge.super_resolve(s, "blue", None, factor=9), "factor is 9; it goes from 1 to 8"),
         (lambda s, p: enlarge.super_resolve(s, "", None), "There is no pyramid"),
@@ -293,17 +308,17 @@ def test_change_without_a_painted_part_is_a_toast(photo):
 
 
 def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
-    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,))
     monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
     shown, said = last(enlarge.super_resolve(shipped, "blue", str(photo_path), factor=2, seed=4))
     assert [image.size for image in shown["pair"]] == [(104, 80), (104, 80)]
     assert shown["pair"][1].text.items() >= {"task": "super-resolution", "factor": "2", "seed": "4"}.items()
-    assert any("Learning: scale 3 of 3" in line for line in said)
+    assert any("Learning: step 2 of 2" in line for line in said)
     assert "From 52x40 to 104x80 px in 0:" in said[-1]
 
 
 def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, photo_path):
-    config = singan.TrainConfig.preset("fast", steps=2, pool_size=4, voting_rounds=0)
+    config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,))
     monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
     hurried = replace(shipped, limits=Limits(max_seconds=1e-6))
     with pytest.raises(gr.Error, match="Learning takes over 1e-06 s, the limit here: take a smaller picture"):
@@ -312,9 +327,9 @@ def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, 
 
 def test_where_training_is_forbidden_no_picture_is_learned(shipped, photo_path):
     forbidden = replace(shipped, limits=Limits(allow_training=False))
-    with pytest.raises(gr.Error, match="leave the picture out to enlarge the chosen"):
-        list(enlarge.super_resolve(forbidden, "blue", str(photo_path)))
-    assert last(enlarge.super_resolve(forbidden, "blue", None, factor=2))[0]["pair"]
+    for given in (str(photo_path), None):
+        with pytest.raises(gr.Error, match="Learning pictures is switched off here"):
+            list(enlarge.super_resolve(forbidden, "blue", given))
 
 
 def test_uploads_over_the_limit_are_a_toast(shipped, photo_path):
@@ -329,17 +344,35 @@ def test_uploads_over_the_limit_are_a_toast(shipped, photo_path):
             handler()
 
 
-def test_without_a_picture_the_pyramids_own_is_enlarged(shipped):
-    shown, said = last(enlarge.super_resolve(shipped, "blue", None, factor=1.5))
+def test_without_a_picture_the_photo_of_the_pyramid_is_learned_and_enlarged(monkeypatch, shipped, photo):
+    config = replace(singan.super_resolution_config(1.5, (52, 40)), steps=(2,))
+    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    mine, draft = shipped.add("draft", singan.draft(photo))
+    for pyramid in ("blue", draft):  # which have no generator at their finest scale
+        shown, said = last(enlarge.super_resolve(mine, pyramid, None, factor=1.5))
+        assert shown["pair"][1].size == (78, 60)
+        assert any("Learning: step" in line for line in said)
+
+
+def test_pyramid_with_all_its_generators_enlarges_its_photo_at_once(shipped, photo):
+    config = singan.TrainConfig.preset(
+        "fast", steps=2, pool_size=4, width=8, critic_width=8, generators=None, voting_rounds=0, field=False
+    )
+    mine, name = replace(shipped, limits=Limits(allow_training=False)).add("old", singan.train(photo, config))
+    shown, said = last(enlarge.super_resolve(mine, name, None, factor=1.5))
     assert shown["pair"][1].size == (78, 60)
     assert "Note: This model was trained for sampling" in said[-1]
 
 
-def test_large_picture_is_refused(shipped, tmp_path):
+@pytest.mark.parametrize(
+    ("size", "cure"), [((1000, 900), "lower the factor to 4,"), ((5000, 4000), "crop or shrink it")]
+)
+def test_enlargement_that_takes_too_long_is_refused(shipped, tmp_path, size, cure):
     path = tmp_path / "large.png"
-    Image.new("RGB", (400, 300)).save(path)
-    message = toast(enlarge.super_resolve(shipped, "blue", str(path)))
-    assert "large.png is 400x300 px; here it goes up to 70,000 pixels" in message
+    Image.new("RGB", size).save(path)
+    message = toast(enlarge.super_resolve(shipped, "blue", str(path), factor=5))
+    assert f"large.png is {size[0]}x{size[1]} px, which makes" in message
+    assert f"here it goes up to 17: {cure}" in message
 
 
 def test_leaving_the_page_ends_the_learning(monkeypatch, shipped, photo_path):
@@ -407,10 +440,10 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path):
         "paint_to_image": {"painting": value},
         "denoise": {"noisy": handle_file(picture_file)},
     }.items():
-        status, pair, strip, seed = client.predict(
+        status, pair, strip, full, seed = client.predict(
             pyramid="blue", scale="2", seed=7, new_seed=False, api_name=f"/{name}", **settings
         )
-        assert "Scale 2 of 2." in status and seed == 7 and len(strip["value"]) == 1
+        assert "Scale 2 of 2." in status and seed == 7 and len(strip["value"]) == len(full) == 1
         with Image.open(pair["value"][1]) as image:
             assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "7")
     _, picture, _, seed, *_ = client.predict(pyramid="blue", frames=3, api_name="/animate")

@@ -4,24 +4,10 @@ import re
 
 from PIL import Image
 from playwright.sync_api import expect
-from test_browser import browser, go_to, open_page, overflow  # noqa: F401  # two fixtures
+from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
 
 DONE = re.compile(r"Done in \d")
 TABS = ["Super-resolution", "Harmonize", "Edit", "Paint to image", "Animate", "Denoise"]
-
-
-def stroke(page, canvas):
-    """Draw a line over the middle of a canvas with the mouse."""
-    surface = page.locator(f"#{canvas} canvas").first
-    expect(surface).to_be_visible()
-    expect(page.locator(f"#{canvas}").get_by_role("button", name="Brush", exact=True)).to_be_visible()
-    page.wait_for_timeout(1000)  # the picture is drawn on it a moment later, and nothing in the page says when
-    box = surface.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 30, y)
-    page.mouse.down()
-    page.mouse.move(x + 30, y, steps=6)
-    page.mouse.up()
 
 
 def press(page, name):
@@ -30,13 +16,6 @@ def press(page, name):
 
 def visible_status(page):
     return page.locator(".run:visible").first
-
-
-def downloaded(page):
-    """What the download button of the slider gives."""
-    with page.expect_download() as download:
-        page.locator(".pair:visible").get_by_role("button", name=re.compile("ownload")).click()
-    return Image.open(download.value.path())
 
 
 def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path):
@@ -99,15 +78,18 @@ def test_examples_choose_their_pyramid_and_run(open_page):
         assert downloaded(page).text["model"] == ["blue", "green-field"][number % 2]
 
 
-def test_small_picture_is_enlarged_and_a_run_stopped(open_page, photo_path):
+def test_small_picture_is_enlarged_and_a_run_stopped(open_page, photo_path, monkeypatch):
     page = open_page()
+    monkeypatch.setattr("singan.tasks.super_resolution.STEPS", 10)
     go_to(page, "Super-resolution")
     press(page, "Enlarge")
     expect(visible_status(page)).to_contain_text("From 52x40 to 208x160 px")
     assert downloaded(page).size == (208, 160)
+    monkeypatch.undo()
     page.locator("#small input[type=file]").set_input_files(photo_path)
+    expect(page.locator("#small")).to_contain_text("tiles")
     press(page, "Enlarge")
-    expect(visible_status(page)).to_contain_text("Learning: scale 1")
+    expect(visible_status(page)).to_contain_text("Learning: step")
     page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
     expect(visible_status(page)).to_contain_text("Stopped; nothing is kept.")
     go_to(page, "Denoise")  # the queue is free again

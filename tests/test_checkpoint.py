@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fuzz_checkpoint import edit, fuzz, reweigh
+from fuzz_checkpoint import edit, fuzz, repack, reweigh, webp
 from PIL import Image
 
 import singan
 from singan import checkpoint
-from singan.checkpoint import Description, describe, read, tensor_shapes
+from singan.checkpoint import Description, describe, pack, read, tensor_shapes, unpack
 from singan.config import TrainConfig
 from singan.errors import CheckpointError
 from singan.files import atomic_path
 from singan.model import SinGAN
 
-FORMAT_1 = Path(__file__).parent / "data" / "format1"
+FORMAT_1, FORMAT_2 = (Path(__file__).parent / "data" / name for name in ("format1", "format2"))
 
 
 @pytest.fixture
@@ -49,7 +49,9 @@ def test_directory_holds_just_the_four_files_and_describes_itself(tiny_model, sa
     names = ["README.md", "config.json", "model.safetensors", "preview.png"]
     assert sorted(p.name for p in saved.iterdir()) == names
     described = json.loads((saved / "config.json").read_text())
-    assert described["format_version"] == 2 and described["singan_version"]
+    assert described["format_version"] == 3 and described["singan_version"]
+    assert described["photo_size"] == [54, 70] and described["generators"] == 2 == len(described["noise_amps"])
+    assert 0 < described["photo_bytes"] < 54 * 70 * 3
     assert described["info"]["seed"] == 1 and described["info"]["source_size"] == [54, 70]
     assert described["scale_sizes"][-1] == [54, 70] and described["stores_memory"] is False
 
@@ -57,7 +59,7 @@ def test_directory_holds_just_the_four_files_and_describes_itself(tiny_model, sa
 def test_documentation_names_every_field():
     text = (Path(__file__).parent.parent / "docs" / "checkpoint.md").read_text(encoding="utf-8")
     config = TrainConfig()
-    described = Description(config, [(25, 25)], [1.0], [0.0], (25, 25)).to_dict()
+    described = Description(config, [(25, 25)], [1.0], [0.0], (25, 25), 1).to_dict()
     missing = [name for name in [*described, *checkpoint.INFO, *checkpoint.MAX_BYTES] if f"`{name}`" not in text]
     assert missing == []
 
@@ -66,10 +68,11 @@ def test_documentation_names_every_field():
 def test_shapes_are_those_of_the_networks(tiny_model, norm):
     config = replace(tiny_model.config, width=(8, 4), norm=norm, crop_size=None)
     model = replace(tiny_model, config=config)
-    model.generators = [singan.model.make_generator(config, k) for k in range(model.num_scales)]
-    described = model._description()
-    shapes = {name: tuple(tensor.shape) for name, tensor in model._tensors(described).items()}
-    assert tensor_shapes(described) == shapes
+    model.generators = [singan.model.make_generator(config, k) for k in range(2)]
+    packed = pack(model.photo)
+    described = replace(model._description(), photo_bytes=len(packed))
+    tensors = {**model._tensors(described), "photo": packed}
+    assert tensor_shapes(described) == {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     assert described.num_parameters == model.num_parameters
 
 
@@ -95,7 +98,7 @@ def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch
         with pytest.raises(CheckpointError, match=f"The model cannot be saved: .*{message}"):
             replace(tiny_model, info={"note": value}).save_pretrained(tmp_path)
     monkeypatch.setitem(checkpoint.MAX_BYTES, "model.safetensors", 1000)
-    with pytest.raises(CheckpointError, match=r"The model takes 0 MB; the limit is .*: lower max_size"):
+    with pytest.raises(CheckpointError, match=r"The model takes 0 MB; the limit is .*: lower photo_size or width"):
         tiny_model.save_pretrained(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -114,17 +117,30 @@ def test_atomic_path_keeps_nothing_of_a_broken_write(tmp_path):
 # --- older and newer files ------------------------------------------------------------------------
 
 
-def test_format_1_draws_what_it_always_drew(tmp_path):
-    """Written by the last version of that format, with a sample of it: seed 0."""
-    model = SinGAN.from_pretrained(FORMAT_1)
-    drawn = np.asarray(model.sample(1, seed=0)[0], dtype=int)
-    with Image.open(FORMAT_1 / "sample-0.png") as then:
+@pytest.mark.parametrize("folder", [FORMAT_1, FORMAT_2], ids=lambda folder: folder.name)
+def test_older_formats_draw_what_they_always_drew(tmp_path, folder):
+    """Written by the last version of each format, with a sample of it: seed 0, all fresh noise."""
+    model = SinGAN.from_pretrained(folder)
+    drawn = np.asarray(model.sample(1, seed=0, variation=1.0)[0], dtype=int)
+    with Image.open(folder / "sample-0.png") as then:
         # The same to the last bit where it was written; another processor sums in another order.
         assert np.abs(drawn - np.asarray(then, dtype=int)).max() <= 1
-    assert model.training_image.tobytes() == model.reconstruct().tobytes()
+    assert not model.config.field and model.config.place_prior == 0 and model.config.generators is None
+    assert model.levels == model.scale_sizes and len(model.generators) == model.num_scales
+    assert model.patches_at(0).keys.shape[1] == 147
     again = SinGAN.from_pretrained(model.save_pretrained(tmp_path / "m"))
-    assert again.sample(1, seed=0)[0].tobytes() == model.sample(1, seed=0)[0].tobytes()
-    assert describe(tmp_path / "m").stores_memory
+    for options in ({}, {"variation": 1.0}, {"size": (50, 40)}, {"start_scale": 2}):
+        assert again.sample(1, **options)[0].tobytes() == model.sample(1, **options)[0].tobytes()
+    described = describe(tmp_path / "m")
+    assert described.format_version == 3 and described.stores_memory == (folder is FORMAT_1)
+
+
+def test_format_1_shows_its_reconstruction_and_format_2_its_training_image():
+    one, two = (SinGAN.from_pretrained(folder) for folder in (FORMAT_1, FORMAT_2))
+    assert one.training_image.tobytes() == one.reconstruct().tobytes()
+    with Image.open(FORMAT_1 / "preview.png") as learned:
+        assert two.training_image.tobytes() == learned.convert("RGB").tobytes()
+    assert len(one.memory) == one.voting_scales > 0 and two.memory == []
 
 
 def test_format_1_is_bounded_although_it_holds_no_image(tmp_path):
@@ -135,8 +151,8 @@ def test_format_1_is_bounded_although_it_holds_no_image(tmp_path):
 
 
 def test_newer_format_says_which_version_reads_it(saved):
-    edit(saved, lambda d: d.update(format_version=3, singan_version="0.9.1"))
-    with pytest.raises(CheckpointError, match="format 3, which takes singan 0.9.1 or later; .* update singan"):
+    edit(saved, lambda d: d.update(format_version=4, singan_version="0.9.1"))
+    with pytest.raises(CheckpointError, match="format 4, which takes singan 0.9.1 or later; .* update singan"):
         SinGAN.from_pretrained(saved)
 
 
@@ -157,16 +173,50 @@ def set_info(name, value):
         (lambda d: d.update(singan_version="\x1b[2J"), "singan_version is not a line of printable text"),
         (lambda d: d.pop("scale_sizes"), "it has no scale_sizes"),
         (lambda d: d.update(stores_memory=1), "stores_memory is neither true nor false"),
-        (lambda d: d.update(scale_sizes=[[20, 5]] * 3), "lists 3 scales and . noise amplitudes"),
-        (lambda d: d.update(scale_sizes=[], noise_amps=[]), "lists 0 scales"),
+        (
+            lambda d: d.update(scale_sizes=[[20, 5]] * 3, noise_amps=[1.0]),
+            "lists 3 scales, 2 generators and 1 noise amplitudes",
+        ),
+        (lambda d: d.update(scale_sizes=[], noise_amps=[], generators=0), "lists 0 scales"),
+        (lambda d: d.update(generators=7), "generators is something else than a whole number from 0 to 6"),
+        (lambda d: d.update(generators=-1), "generators is something else than a whole number from 0 to 6"),
+        (lambda d: d.update(generators=True), "generators is something else than a whole number"),
+        (lambda d: d.update(generators=1), "lists 6 scales, 1 generators and 2 noise amplitudes"),
+        (lambda d: d.update(generators=1, noise_amps=[1.0]), "the two do not belong together"),
+        (lambda d: d.update(generators=0, noise_amps=[1.0]), "the two do not belong together"),
+        (lambda d: d.pop("generators"), "it has no generators"),
+        (lambda d: d.pop("photo_bytes"), "it has no photo_bytes"),
+        (lambda d: d.update(photo_bytes=-1), "photo_bytes is something else than a whole number from 0 to 25120"),
+        (lambda d: d.update(photo_bytes=25121), "photo_bytes is something else than a whole number from 0 to 25120"),
+        (lambda d: d.update(photo_bytes=1e3), "photo_bytes is something else than a whole number"),
+        (lambda d: d.update(photo_bytes=d["photo_bytes"] + 1), "the two do not belong together"),
+        (
+            lambda d: d.update(photo_size=[16384, 70]),
+            "photo_size is 16384x70; it ends at 16383 px a side and 17 megapixels",
+        ),
+        (lambda d: d.update(photo_size=[54, 71]), "the photo in it is not one RGB image of 54x71 px"),
+        (lambda d: d.update(photo_size=[70, 54], scale_sizes=[[16, 21]] * 6), "not one RGB image of 70x54 px"),
+        (
+            lambda d: d["config"].update(field=False, generators=None),
+            "lists 2 generators for 6 scales, and has no field",
+        ),
+        (lambda d: d["config"].update(voting_rounds=[0]), "field continues what is voted at the coarsest scale"),
+        (
+            lambda d: d.update(scale_sizes=[[200, 200]] * 6, photo_size=[200, 200]),
+            "its coarsest scale, 200x200 px, is too large to be searched",
+        ),
+        (
+            lambda d: d["scale_sizes"].__setitem__(0, [6, 21]),
+            "its coarsest scale, 6x21 px, is too small to be searched",
+        ),
         (lambda d: d.update(scale_sizes=[[20, 20]] * 33), "scale_sizes is not a list of at most 32"),
         (lambda d: d["noise_amps"].__setitem__(0, float("inf")), "is not JSON .*Infinity"),
         (lambda d: d["noise_amps"].__setitem__(0, 10**29), "noise_amps holds something else than a number from 0"),
         (lambda d: d["noise_amps"].__setitem__(0, True), "noise_amps holds something else than a number"),
         (lambda d: d["scale_sizes"].__setitem__(0, [10**9, 10**9]), r"a \(height, width\) of at most 1e.08 pixels"),
         (lambda d: d["scale_sizes"].__setitem__(0, [0, 20]), r"scale_sizes holds something else than a \(height"),
-        (lambda d: d["scale_sizes"].__setitem__(-1, [500, 500]), "scale_sizes does not grow up to learned_size"),
-        (lambda d: d.update(learned_size=None), "learned_size is not a list of at most 2 values"),
+        (lambda d: d["scale_sizes"].__setitem__(-1, [500, 500]), "scale_sizes does not grow up to photo_size"),
+        (lambda d: d.update(photo_size=None), "photo_size is not a list of at most 2 values"),
         (lambda d: d.update(variation_curve=[0, 2]), "variation_curve has 2 values, not 11"),
         (lambda d: d["variation_curve"].__setitem__(1, "0"), "variation_curve holds something else"),
         (lambda d: d["config"].update(width=[10**9]), "width is 1e.09"),
@@ -211,6 +261,59 @@ def test_weights_that_do_not_fit_are_refused(saved, change, message):
     reweigh(saved, change)
     with pytest.raises(CheckpointError, match=message):
         SinGAN.from_pretrained(saved)
+
+
+def test_photo_is_packed_without_loss(saved, tiny_model, tmp_path):
+    grain = torch.randint(0, 256, (61, 43, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    flat = torch.zeros(4096, 3, 3, dtype=torch.uint8)
+    for photo in (grain, grain[:1, :1], flat, tiny_model.photo):
+        assert torch.equal(unpack(pack(photo), (photo.shape[0], photo.shape[1])), photo)
+        limit = 4 * photo.shape[0] * photo.shape[1] + 10_000  # of photo_bytes: noise passes too
+        assert len(pack(photo)) <= limit
+    assert torch.equal(read(saved)[1]["photo"], tiny_model.photo)
+
+
+@pytest.mark.parametrize(
+    ("packed", "message"),
+    [
+        (b"", "the photo in it is damaged"),
+        (b"RIFF", "the photo in it is damaged"),
+        (b"\0" * 500, "the photo in it is damaged"),
+        (webp((70, 54))[:-40], "the photo in it is damaged"),
+        (webp((54, 70)), "the photo in it is not one RGB image of 54x70 px"),
+        (webp((71, 54)), "the photo in it is not one RGB image of 54x70 px"),
+        (webp((700, 540)), "the photo in it is not one RGB image of 54x70 px"),
+        (webp((70, 54), frames=3), "the photo in it is not one RGB image of 54x70 px"),
+        (webp((70, 54), mode="RGBA"), "the photo in it is not one RGB image of 54x70 px"),
+        (webp((70, 54), form="PNG"), "the photo in it is damaged"),
+        (webp((70, 54), form="GIF"), "the photo in it is damaged"),
+    ],
+)
+def test_packed_photo_that_does_not_fit_is_refused(saved, packed, message):
+    """With photo_bytes and checksum put right."""
+    repack(saved, packed)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        SinGAN.from_pretrained(saved)
+    assert len(str(caught.value)) < 1000 and "\n" not in str(caught.value)
+
+
+def test_packed_photo_of_the_right_size_is_believed(saved):
+    repack(saved, webp((70, 54), colour=77))
+    assert set(SinGAN.from_pretrained(saved).training_image.tobytes()) == {77}
+
+
+def test_photo_with_a_flipped_bit_is_refused_or_another_photo(saved, tiny_model):
+    """Never anything but a `CheckpointError`, wherever it is."""
+    whole, refused = bytes(pack(tiny_model.photo).numpy()), 0
+    for at in range(0, len(whole), max(1, len(whole) // 150)):
+        broken = bytearray(whole)
+        broken[at] ^= 1 << at % 8
+        try:
+            photo = unpack(torch.frombuffer(broken, dtype=torch.uint8), (54, 70))
+            assert photo.shape == (54, 70, 3) and photo.dtype == torch.uint8
+        except CheckpointError:
+            refused += 1
+    assert refused
 
 
 def test_damaged_files_are_refused(saved):
@@ -281,9 +384,13 @@ shape = [10**5, 10**5, 2]
 header = json.dumps({"z_star": {"dtype": "F32", "shape": shape, "data_offsets": [0, 8 * 10**10]}}).encode()
 huge = described["config"] | {"width": [512] * 32, "layers": 16, "crop_size": None}
 widest = {"scale_sizes": [[20, 20]] * 32, "noise_amps": [1.0] * 32, "config": huge}
-big = {"scale_sizes": [[10_000, 10_000]] * 4, "noise_amps": [1.0] * 4, "learned_size": [10_000, 10_000]}
+widest |= {"generators": 32}
+large, larger = ({"scale_sizes": [[n, n]] * 4, "photo_size": [n, n]} for n in (4096, 10_000))
+big, bigger = (c | {"noise_amps": [1.0] * 4, "generators": 4, "photo_bytes": 6 * 10**7} for c in (large, larger))
+pyramid = {"generators": None, "field": False}
 changes = [
-    {}, widest, big, big | {"stores_memory": True},
+    {}, widest, big, big | {"stores_memory": True}, bigger, {"photo_size": [4096, 4096], "photo_bytes": 6 * 10**7},
+    big | {"config": described["config"] | pyramid}, widest | {"config": huge | pyramid}, {"generators": 10**9},
     {"config": described["config"] | {"width": 10**9}},
     {"info": {"a": list(range(100_000))}},
     {"noise_amps": list(range(100_000))},
@@ -311,6 +418,38 @@ def test_files_that_promise_the_earth_cost_neither_time_nor_memory(saved):
     assert (done.stdout, done.stderr) == ("refused\n", "")
 
 
+HOLLOW = """
+import json, resource, struct, sys, time
+from pathlib import Path
+import singan
+from fuzz_checkpoint import repack, webp
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+folder, small = Path(sys.argv[1]), bytearray(webp((70, 54)))
+at = small.index(b"VP8L") + 9  # width and height less one, 14 bits each, after the signature
+bits = struct.unpack_from("<I", small, at)[0] & ~(2**28 - 1)
+struct.pack_into("<I", small, at, bits | 16382 << 14 | 16382)
+singan.SinGAN.from_pretrained(folder)
+repack(folder, bytes(small))
+before, start = peak(), time.perf_counter()
+try:
+    singan.SinGAN.from_pretrained(folder)
+except singan.CheckpointError as error:
+    print(str(error).partition("safetensors: ")[2])
+assert time.perf_counter() - start < 1 and peak() - before < 200, (time.perf_counter() - start, peak() - before)
+"""
+
+
+def test_photo_that_claims_to_be_huge_is_not_decoded(saved):
+    here = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", HOLLOW, str(saved)], capture_output=True, text=True, timeout=120, env=here
+    )
+    assert done.stdout.startswith("the photo in it is") and done.returncode == 0, done.stderr
+
+
 def test_no_mutated_file_raises_anything_but_a_checkpoint_error(saved):
     """500 of them; `python tests/fuzz_checkpoint.py 10000` tries more."""
     result = fuzz(saved, 500, seed=0)
@@ -321,5 +460,6 @@ def test_no_mutated_file_raises_anything_but_a_checkpoint_error(saved):
 
 def test_reading_gives_plain_values(saved):
     described, tensors = read(saved)
-    assert isinstance(described.config, TrainConfig) and tensors["image"].dtype == torch.uint8
-    assert all(tensor.dtype == torch.float32 for name, tensor in tensors.items() if name != "image")
+    assert isinstance(described.config, TrainConfig) and tensors["photo"].dtype == torch.uint8
+    assert tensors["photo"].shape == (54, 70, 3)
+    assert all(tensor.dtype == torch.float32 for name, tensor in tensors.items() if name != "photo")

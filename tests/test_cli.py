@@ -15,6 +15,7 @@ from PIL import Image
 
 import singan
 from singan.cli import main
+from singan.config import VARIATION
 from singan.errors import TrainingError
 
 TINY = ["--max-size", "40", "--steps", "2"]
@@ -79,13 +80,15 @@ def test_train_saves_a_model_and_leaves_no_checkpoint(trained):
 
 def test_train_tells_of_each_scale_and_of_the_result(run, photo, tmp_path):
     code, out, err = run("train", photo, "--out", tmp_path / "m", *TINY)
-    scales = singan.SinGAN.from_pretrained(tmp_path / "m").num_scales
+    scales = len(singan.SinGAN.from_pretrained(tmp_path / "m").generators)
     assert (code, err) == (0, "")
     assert (
         len(re.findall(r"^scale \d+/\d+ \d+x\d+ done at \d+:\d\d: reconstruction RMSE [\d.]+ of 255$", out, re.M))
         == scales
     )
-    assert re.search(rf"^Trained {scales} scales up to \d+x40 px in \d+:\d\d: ", out, re.M)
+    assert re.search(
+        rf"^Trained in \d+:\d\d: .*: {scales} generators? up to \d+x\d+ px; samples of 30x40 px$", out, re.M
+    )
 
 
 def test_train_json_is_one_object(run, photo, tmp_path):
@@ -99,9 +102,10 @@ def test_train_json_is_one_object(run, photo, tmp_path):
 
 
 def test_train_passes_its_options_on(run, photo, tmp_path):
-    run("train", photo, "--out", tmp_path / "m", "--preset", "best", *TINY, "--seed", 5)
+    larger = ["--preset", "fast", "--photo-size", "32"]
+    run("train", photo, "--out", tmp_path / "m", *larger, "--max-size", 30, "--steps", 2, "--seed", 5)
     from_cli = singan.SinGAN.from_pretrained(tmp_path / "m")
-    direct = singan.train(photo, singan.TrainConfig.preset("best", max_size=40, steps=2), seed=5)
+    direct = singan.train(photo, singan.TrainConfig.preset("fast", photo_size=32, max_size=30, steps=2), seed=5)
     assert from_cli.config == direct.config
     assert from_cli.reconstruct().tobytes() == direct.reconstruct().tobytes()
     assert from_cli.sample(1)[0].tobytes() == direct.sample(1)[0].tobytes()
@@ -170,8 +174,8 @@ def test_failed_training_keeps_the_finished_scales(fails, photo, tmp_path, monke
 
     monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
     error = fails("train", photo, "--out", tmp_path / "m", *TINY, "--json")
-    assert "lower the rate. The 1 scales finished before are saved in" in error
-    assert singan.SinGAN.from_pretrained(tmp_path / "m").num_scales == 1
+    assert "lower the rate. What was finished before, 1 generator up to" in error
+    assert len(singan.SinGAN.from_pretrained(tmp_path / "m").generators) == 1
 
 
 def test_failed_training_without_finished_scales_saves_nothing(fails, photo, tmp_path, monkeypatch):
@@ -182,6 +186,47 @@ def test_failed_training_without_finished_scales_saves_nothing(fails, photo, tmp
     monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
     assert fails("train", photo, "--out", tmp_path / "m") == "singan: Loss is not finite at scale 0.\n"
     assert not (tmp_path / "m" / "config.json").exists()
+
+
+# --- draft ----------------------------------------------------------------------------------------
+
+
+def test_draft_saves_what_the_package_drafts(run, photo, tmp_path):
+    large = tmp_path / "large.png"
+    Image.open(photo).resize((120, 90)).save(large)
+    code, out, err = run("draft", large, "--out", tmp_path / "m", "--photo-size", 80, "--seed", 4)
+    assert (code, err) == (0, "")
+    assert re.search(r"^Drafted in 0:\d\d: .*: a draft; samples of 60x80 px$", out, re.M)
+    direct = singan.draft(large, singan.TrainConfig.preset("draft", photo_size=80), seed=4)
+    assert singan.SinGAN.from_pretrained(tmp_path / "m").sample(1)[0].tobytes() == direct.sample(1)[0].tobytes()
+
+
+def test_draft_is_also_a_preset_and_tells_its_facts(run, photo, tmp_path):
+    code, out, err = run("draft", photo, "--out", tmp_path / "a", "--json")
+    facts = json.loads(out)
+    assert (code, err, facts["preset"], facts["generators"]) == (0, "", "draft", 0)
+    code, out, err = run("train", photo, "--out", tmp_path / "b", "--preset", "draft")
+    assert (code, err) == (0, "") and re.search(r"^Drafted in 0:\d\d: .*: a draft; samples of 30x40 px$", out, re.M)
+    drafts = [singan.SinGAN.from_pretrained(tmp_path / name) for name in "ab"]
+    assert drafts[0].sample(1, seed=2)[0].tobytes() == drafts[1].sample(1, seed=2)[0].tobytes()
+    assert not (tmp_path / "b" / "checkpoint").exists()
+
+
+def test_draft_does_not_replace_a_model_without_force(run, fails, photo, trained, tmp_path):
+    before = snapshot(trained)
+    assert "holds a trained model" in fails("draft", photo, "--out", trained)
+    assert snapshot(trained) == before
+    run("draft", photo, "--out", tmp_path / "m")
+    assert run("draft", photo, "--out", tmp_path / "m", "--force")[0] == 0
+
+
+def test_generators_alone_draw_at_their_own_size(run, fails, photo, trained, tmp_path):
+    code, out, _ = run("sample", trained, "--out", tmp_path, "--n", 1, "--generators-only", "--json")
+    model = singan.SinGAN.from_pretrained(trained)
+    size = list(model.scale_sizes[len(model.generators) - 1])
+    assert code == 0 and json.loads(out)["size"] == size
+    run("draft", photo, "--out", tmp_path / "d")
+    assert "no generators" in fails("sample", tmp_path / "d", "--out", tmp_path / "s", "--generators-only")
 
 
 # --- Ctrl-C and resume ----------------------------------------------------------------------------
@@ -264,7 +309,7 @@ def test_sample_writes_png_files_that_carry_their_settings(run, trained, tmp_pat
 
 
 def test_settings_in_a_png_give_the_same_image_again(run, trained, tmp_path):
-    run("sample", trained, "--out", tmp_path, "--n", 3, "--variation", 0.5, "--start-scale", 1)
+    run("sample", trained, "--out", tmp_path, "--n", 3, "--variation", 0.7, "--start-scale", 0)
     with Image.open(tmp_path / "sample-2.png") as image:
         settings = image.text
         again = singan.SinGAN.from_pretrained(trained).sample(
@@ -290,7 +335,7 @@ def test_sample_json_is_one_object(run, trained, tmp_path):
     assert (code, err) == (0, "")
     assert result["samples"] == [str(tmp_path / f"sample-{k}.png") for k in range(2)]
     assert result["size"] == [30, 40] and result["singan"] == singan.__version__
-    assert (result["seed"], result["variation"], result["start_scale"]) == (0, 1.0, 0)
+    assert (result["seed"], result["variation"], result["start_scale"]) == (0, VARIATION, 0)
 
 
 def test_existing_sample_is_not_overwritten_without_force(run, fails, trained, tmp_path):
@@ -337,6 +382,7 @@ def test_directory_without_a_model_is_refused(fails, tmp_path, command):
 def test_info_lists_what_the_model_is(run, trained):
     code, out, err = run("info", trained)
     assert (code, err) == (0, "")
+    assert re.match(rf"{re.escape(str(trained))}: 1 generator up to \d+x\d+ px; samples of 30x40 px\n", out)
     assert "image_size: [30, 40]\n" in out and "  max_size: 40\n" in out and "  seed: 0\n" in out
 
 
@@ -344,7 +390,7 @@ def test_info_json_is_one_object(run, trained):
     code, out, err = run("info", trained, "--json")
     result = json.loads(out)
     model = singan.SinGAN.from_pretrained(trained)
-    assert (code, err) == (0, "")
+    assert (code, err, result["model"], result["generators"]) == (0, "", str(trained), len(model.generators))
     assert result["scale_sizes"] == [list(size) for size in model.scale_sizes]
     assert result["parameters"] == model.num_parameters and result["config"]["steps"]
 
@@ -359,7 +405,7 @@ def test_info_json_is_one_object(run, trained):
         (["train", "photo.png"], "--out"),
         (
             ["train", "photo.png", "--out", "m", "--preset", "slow"],
-            "'slow' is not one of 'fast', 'best', 'paper'",
+            "'slow' is not one of 'draft', 'fast', 'paper'",
         ),
         (["train", "photo.png", "--out", "m", "--steps", "0"], "--steps"),
         (["train", "photo.png", "--out", "m", "--seed", "x"], "--seed"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,14 @@ from singan.cli.tasks import parse_scale
 
 
 @pytest.fixture(scope="module")
-def model_dir(tiny_model, tmp_path_factory) -> Path:
-    return tiny_model.save_pretrained(tmp_path_factory.mktemp("model") / "m")
+def model_dir(tiny_model, tiny_config, tiny_picture, tmp_path_factory) -> Path:
+    """A model; beside it, called "whole", one with a generator at every scale."""
+    plain = replace(
+        tiny_config, steps=(2,), generators=None, voting_rounds=(0,), place_prior=0.0, displacement=0.0, field=False
+    )
+    folder = tmp_path_factory.mktemp("model")
+    singan.train(tiny_picture, plain, seed=1).save_pretrained(folder / "whole")
+    return tiny_model.save_pretrained(folder / "m")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +46,7 @@ def tiny_presets(monkeypatch):
     """Learning a picture for super-resolution takes a moment only."""
     tiny = TrainConfig(steps=2, width=8, critic_width=8, crop_size=40, pool_size=4)
     monkeypatch.setitem(singan.config.PRESETS, "fast", tiny)
+    monkeypatch.setattr("singan.tasks.super_resolution.STEPS", 20)
 
 
 @pytest.fixture
@@ -69,7 +77,7 @@ def fails(run):
 def arguments(command: str, model_dir: Path, pictures: Path) -> list[object]:
     """The shortest command line of each task, but for --out."""
     return {
-        "sr": ["sr", model_dir, "--factor", "2"],
+        "sr": ["sr", model_dir.with_name("whole"), "--factor", "2"],
         "harmonize": ["harmonize", model_dir, pictures / "composite.png", "--scale", "5"],
         "edit": ["edit", model_dir, pictures / "composite.png", "--mask", pictures / "mask.png", "--scale", "5"],
         "paint2image": ["paint2image", model_dir, pictures / "composite.png", "--scale", "5"],

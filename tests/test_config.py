@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_presets_go_through_json_unchanged(name):
 
 def test_default_is_fast_and_overrides_replace_fields():
     assert TrainConfig() == TrainConfig.preset("fast")
-    assert TrainConfig.preset("best", max_size=500).max_size == 500
+    assert TrainConfig.preset("draft", max_size=500).max_size == 500
 
 
 def test_paper_is_the_published_method():
@@ -42,7 +42,19 @@ def test_paper_is_the_published_method():
     assert (c.min_size, c.max_size, c.scale_factor, c.layers, c.norm) == (25, 250, 0.75, 5, "batch")
     assert (c.steps, c.critic_updates, c.generator_updates, c.alpha, c.penalty) == ((2000,), 3, 3, (10.0,), (0.1,))
     assert (c.generator_lr, c.critic_lr, c.betas) == ((5e-4,), (5e-4,), (0.5, 0.999))
-    assert c.crop_size is None and c.pool_size == 0 and c.voting_rounds == (0,) and c.composition == (0.0,)
+    assert c.crop_size is None and c.pool_size == 0 and c.voting_rounds == (0,)
+    assert (
+        c.generators is None
+        and c.place_prior == c.displacement == 0
+        and not c.field
+        and not c.from_image
+        and not c.mixed_precision
+    )
+
+
+def test_draft_has_no_generators_and_starts_from_the_image():
+    draft = TrainConfig.preset("draft")
+    assert draft.generators == 0 and draft.from_image and draft.field
 
 
 @pytest.mark.parametrize(
@@ -69,6 +81,18 @@ def test_paper_is_the_published_method():
         ({"layers": 10**4000}, "layers is 1e.300; it goes from 2 to 16"),
         ({"alpha": math.inf}, "alpha is inf; it takes numbers"),
         ({"norm": "x" * 10**6}, "norm is 'x{56}...; choose one of"),
+        ({"generators": -1}, "generators is -1; it goes from 0 to 32"),
+        ({"generators": 1.5}, "generators is 1.5; it takes whole numbers"),
+        ({"generators": False}, "generators is False; it takes whole numbers"),
+        ({"photo_size": 24}, "photo_size is 24; it goes from 25 to 4096"),
+        ({"photo_size": 5000}, "photo_size is 5000; it goes from 25 to 4096"),
+        ({"place_prior": -1}, "place_prior is -1; it goes from 0 to 100"),
+        ({"displacement": 11}, "displacement is 11; it goes from 0 to 10"),
+        ({"field": 1}, "field is 1; it is True or False"),
+        ({"from_image": None}, "from_image is None; it is True or False"),
+        ({"voting_rounds": (0, 2)}, "field continues what is voted at the coarsest scale: set voting_rounds, or field"),
+        ({"field": False, "generators": 2}, "Without field every scale needs a generator: leave generators at None"),
+        ({"field": False, "generators": 0}, "Without field every scale needs a generator"),
         ({"norm": "batch"}, 'norm "batch" needs whole images: set crop_size to None'),
     ],
 )
@@ -78,17 +102,30 @@ def test_setting_out_of_range_names_value_and_limit(values, message):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ConfigError, match="There is no preset 'quick'; choose one of fast, best, paper"):
+    with pytest.raises(ConfigError, match="There is no preset 'quick'; choose one of draft, fast, paper"):
         TrainConfig.preset("quick")
+    with pytest.raises(ConfigError, match="There is no preset 'best'"):
+        TrainConfig.preset("best")
     with pytest.raises(ConfigError, match="TrainConfig has no field stepps"):
         TrainConfig.preset("fast", stepps=3)
 
 
 def test_stored_settings_from_before_a_field_was_added_take_its_default():
-    stored = TrainConfig.preset("best").to_dict()
+    stored = TrainConfig(width=16, crop_size=32, alpha=5).to_dict()
     del stored["width"], stored["crop_size"]
     loaded = TrainConfig.from_dict(stored)
-    assert loaded == replace(TrainConfig.preset("best"), width=TrainConfig().width, crop_size=TrainConfig().crop_size)
+    assert loaded == TrainConfig(alpha=5)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_stored_settings_from_before_there_were_photographs_do_what_was_done_then(name):
+    stored = TrainConfig.preset(name).to_dict()
+    for later in ("generators", "from_image", "place_prior", "displacement", "field", "photo_size"):
+        del stored[later]
+    loaded = TrainConfig.from_dict(stored | {"composition": [100.0, 0.0]})  # which only training went by
+    assert loaded.generators is None and not loaded.from_image and loaded.place_prior == loaded.displacement == 0
+    assert not loaded.field
+    assert loaded.voting_rounds == TrainConfig.preset(name).voting_rounds
 
 
 def test_stored_settings_of_a_later_version_are_refused():

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import torch
 import yaml
 
+import singan
 from singan import hub
 from singan.checkpoint import describe
+from singan.config import TrainConfig
 from singan.errors import CheckpointError, HubError
 from singan.model import SinGAN
 
@@ -62,7 +65,9 @@ def test_shipped_pyramids_survive_the_round_trip(hub_server, shipped, tmp_path):
     before = SinGAN.from_pretrained(shipped)
     before.push_to_hub(f"alice/{shipped.name}")
     after = SinGAN.from_pretrained(hub.pull(f"alice/{shipped.name}", tmp_path / "out"))
-    assert sample(after) == sample(before) and after.reconstruct().tobytes() == before.reconstruct().tobytes()
+    small = {"seed": 3, "size": (90, 120)}
+    assert after.sample(1, **small)[0].tobytes() == before.sample(1, **small)[0].tobytes()
+    assert torch.equal(after.photo, before.photo) and after.reconstruct().tobytes() == before.reconstruct().tobytes()
 
 
 def test_pull_by_branch_tag_and_commit(hub_server, tiny_model):
@@ -394,8 +399,23 @@ def test_card_tells_what_the_run_was(tiny_model):
     assert told["pipeline_tag"] == "unconditional-image-generation" and "singan" in told["tags"]
     for row in ("picture | Tiles x, by A", "source | here", "size | 70x54 px", "seed | 1", "preset | own settings"):
         assert f"| {row} |" in str(card)
-    assert f"| parameters | {tiny_model.num_parameters:,} |" in str(card)
+    assert f"| parameters | {tiny_model.num_parameters:,} |" in str(card) and "| generators | 2 |" in str(card)
     assert f"s on {tiny_model.info['device']} |" in str(card)
+
+
+def test_card_of_a_draft_gives_the_photographs_size_and_says_what_samples_are_made_of(tiny_picture):
+    made = "put together anew from the picture's own patches"
+    draft = singan.draft(tiny_picture.resize((280, 216)), TrainConfig.preset("draft", max_size=60))
+    card = str(draft.generate_model_card(ID))
+    for row in ("size | 280x216 px", "scales | 4", "generators | 0", "parameters | 0", "training | none, a draft"):
+        assert f"| {row} |" in card
+    assert "| preset | own settings |" in card and made in card
+    assert "| preset | draft |" in str(singan.draft(tiny_picture).generate_model_card(ID))
+
+
+def test_card_of_generators_alone_gives_the_size_they_learned(whole_model):
+    card = str(whole_model.generate_model_card(ID))
+    assert "| size | 70x54 px |" in card and "| generators | 6 |" in card and "patches" not in card
 
 
 def test_licence_the_hub_would_refuse_is_refused_here(tiny_model, tmp_path):

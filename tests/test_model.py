@@ -1,22 +1,44 @@
-"""Sampling."""
+"""Sampling, drafts, and the photograph that a model keeps."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from singan.config import TrainConfig
+import singan
+from singan.config import PRESETS, TrainConfig, at_scale
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
-from singan.model import SinGAN, diversity, draw_noise, pick_device, refine
+from singan.model import VARIATION, SinGAN, diversity, draw_noise, pick_device, refine
 from singan.networks import PatchNet
-from singan.pyramid import resize
+from singan.patches.vote import voters
+from singan.pyramid import displace, resize
 from singan.trainer import train
 
 
 def pixels(image) -> np.ndarray:
     return np.asarray(image, dtype=float)
+
+
+@pytest.fixture(scope="module")
+def large_picture(tiny_picture) -> Image.Image:
+    """150x117 px, with detail that the tiny picture has not."""
+    grain = np.random.default_rng(1).normal(0, 8, (117, 150, 1))
+    large = np.asarray(tiny_picture.resize((150, 117), Image.Resampling.BICUBIC), float) + grain
+    return Image.fromarray(large.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def grown_model(large_picture, tiny_config) -> SinGAN:
+    """Learned at 55x70 px, of a photograph of 117x150 px."""
+    return train(large_picture, replace(tiny_config, max_size=70), seed=1)
+
+
+@pytest.fixture(scope="module")
+def draft(tiny_picture, tiny_config) -> SinGAN:
+    return singan.draft(tiny_picture, replace(tiny_config, generators=0, from_image=True))
 
 
 # --- sampling -------------------------------------------------------------------------------------
@@ -49,19 +71,25 @@ def test_strips_give_the_whole_image(tiny_model, monkeypatch):
 def test_no_variation_keeps_what_the_noise_of_finer_scales_leaves(tiny_model):
     still = torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, 0.0) for s in range(4)])
     free = torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, 1.0) for s in range(4)])
-    real = image_to_tensor(tiny_model.reconstruct())
-    assert diversity(still, real) < 0.8 * diversity(free, real)
-    first = replace(tiny_model, scale_sizes=tiny_model.scale_sizes[:1], generators=tiny_model.generators[:1])
-    assert torch.equal(*(first.sample_tensor(s, (54, 70), 0, 0.0) for s in range(2)))
+    assert diversity(still, tiny_model.photo_tensor) < 0.8 * diversity(free, tiny_model.photo_tensor)
+    assert torch.equal(*(tiny_model.sample_tensor(s, (54, 70), 0, 0.0, until=1) for s in range(2)))
 
 
-def test_diversity_grows_with_variation(tiny_model):
-    real = image_to_tensor(tiny_model.reconstruct())
+@pytest.mark.parametrize("made", ["tiny_model", "draft"])
+def test_diversity_grows_with_variation(made, request):
+    model = request.getfixturevalue(made)
     found = [
-        diversity(torch.cat([tiny_model.sample_tensor(s, (54, 70), 0, v) for s in range(8)]), real)
+        diversity(torch.cat([model.sample_tensor(s, (54, 70), 0, v) for s in range(8)]), model.photo_tensor)
         for v in (0.0, 0.35, 0.7, 1.0)
     ]
-    assert found == sorted(found)
+    assert found == sorted(found) and found[-1] > 2 * found[0]
+
+
+def test_variation_is_that_of_the_constant_unless_another_is_asked_for(tiny_model):
+    default, given, other = (
+        tiny_model.sample(1, **v)[0].tobytes() for v in ({}, {"variation": VARIATION}, {"variation": 1})
+    )
+    assert default == given != other
 
 
 def test_variation_curve_is_rising_from_zero_to_one(tiny_model):
@@ -71,24 +99,33 @@ def test_variation_curve_is_rising_from_zero_to_one(tiny_model):
     assert shares == pytest.approx([0.0, curve[1], curve[-1]])
 
 
-def test_later_start_scale_stays_nearer_to_the_training_image(tiny_model):
-    reconstruction = pixels(tiny_model.reconstruct())
+def test_later_start_scale_stays_nearer_to_the_training_image(tiny_picture, tiny_config):
+    model, real = train(tiny_picture, replace(tiny_config, steps=(60,), width=(16,))), pixels(tiny_picture)
 
     def distance(scale):
-        return np.abs(pixels(tiny_model.sample(1, start_scale=scale)[0]) - reconstruction).mean()
+        drawn = model.sample(3, start_scale=scale, variation=1.0)
+        return np.mean([np.abs(pixels(image) - real).mean() for image in drawn])
 
-    assert distance(tiny_model.num_scales - 1) < distance(0)
+    assert distance(1) < 0.8 * distance(0)
 
 
 def test_start_scale_above_zero_takes_any_size_too(tiny_model):
-    assert tiny_model.sample(1, start_scale=2, size=(80, 60))[0].size == (60, 80)
+    assert tiny_model.sample(1, start_scale=1, size=(80, 60))[0].size == (60, 80)
+
+
+def test_start_scale_beyond_the_generators_says_where_they_are(tiny_model, draft):
+    with pytest.raises(ConfigError, match="start_scale is 2; this model has generators at the scales 0 to 1"):
+        tiny_model.sample(1, start_scale=2)
+    with pytest.raises(ConfigError, match="start_scale is 1; this model starts at scale 0 alone"):
+        draft.sample(1, start_scale=1)
+    assert draft.sample(1, start_scale=0)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"n": 0}, "n is 0; draw at least 1"),
-        ({"start_scale": 9}, r"start_scale is 9; this model has the scales 0 to \d"),
+        ({"start_scale": 9}, r"start_scale is 9; this model has generators at the scales 0 to 1"),
         ({"start_scale": -1}, "start_scale is -1"),
         ({"variation": 1.5}, "variation is 1.5; it goes from 0 to 1"),
         ({"variation": float("nan")}, "variation is nan"),
@@ -110,18 +147,61 @@ def test_generate_is_what_a_sample_is_made_with(tiny_model):
         asked.append((scale, size))
         return draw_noise(1, size, scale, tiny_model.config, rng)
 
-    start = tiny_model.reconstruct_tensor(2)
-    out = tiny_model.generate(start, 2, (60, 50), noise)
-    assert torch.equal(out, tiny_model.sample_tensor(5, (60, 50), 2, 1.0))
-    assert asked == [(k, tiny_model.size_at(k, (60, 50))) for k in range(2, 6)]
+    start = tiny_model.reconstruct_tensor(1)
+    out = tiny_model.generate(start, 1, (60, 50), noise)
+    assert torch.equal(out, tiny_model.sample_tensor(5, (60, 50), 1, 1.0))
+    assert asked == [(1, tiny_model.size_at(1, (60, 50)))]  # finer scales have no generator
 
 
-def test_coarse_scales_vote_and_finer_ones_do_not(tiny_model, monkeypatch):
-    """What the tests of sampling and of the tasks stand on: voting is on in the tiny model."""
-    rounds = []
-    monkeypatch.setattr("singan.model.vote", lambda x, real, n: rounds.append((tuple(real.shape[2:]), n)) or x)
-    tiny_model.sample(1)
-    assert rounds == list(zip(tiny_model.scale_sizes, (4, 2, 2, 1), strict=False))
+@pytest.mark.parametrize("made", ["tiny_model", "grown_model", "draft"])
+def test_every_level_votes_as_often_as_it_should_and_searches_where_it_is_small(made, request, monkeypatch):
+    """What the tests of sampling and of the tasks stand on: voting is on in the tiny models."""
+    model, voted, searched = request.getfixturevalue(made), [], []
+    vote, search = singan.model.vote, singan.model.search
+    monkeypatch.setattr("singan.model.vote", lambda field, p: voted.append(p.size) or vote(field, p))
+    monkeypatch.setattr("singan.model.search", lambda x, p, *a, **k: searched.append(p.size) or search(x, p, *a, **k))
+    model.sample(1)
+    few = model.voting_scales
+    assert few == sum(h * w <= 5000 for h, w in model.scale_sizes)
+    rounds = [at_scale(model.config.voting_rounds, k) if k < few else 1 for k in range(len(model.levels))]
+    assert voted == [size for size, n in zip(model.levels, rounds, strict=True) for _ in range(n)]
+    assert searched == voted[: sum(rounds[:few])]
+
+
+def test_one_level_is_refined_then_voted_and_leaves_its_field(tiny_model):
+    x, noise = torch.rand(1, 3, 30, 40), torch.randn(1, 3, 30, 40)
+    plain, none = tiny_model.apply_scale(1, x, noise, rounds=0)
+    assert none is None
+    assert torch.equal(plain, refine(tiny_model.generators[1], x, tiny_model.noise_amps[1] * noise, tiny_model.config))
+    voted, field = tiny_model.apply_scale(1, x, noise, rounds=1)
+    assert (field.size, field.source) == ((30, 40), tiny_model.levels[1])
+    again, _ = tiny_model.apply_scale(1, plain, None, rounds=1)
+    assert torch.equal(voted, again) and not torch.equal(voted, plain)
+
+
+def test_field_of_an_image_at_any_level_is_that_of_its_parts(grown_model):
+    """Of the photograph itself nearly all patches are found where they are."""
+    last = len(grown_model.levels) - 1
+    field = grown_model.find_field(last, grown_model.photo_tensor)
+    assert (field.size, field.source) == (grown_model.photo_size,) * 2
+    assert field.shape == tuple(voters(side) for side in grown_model.photo_size)
+    rows = 2 * torch.arange(field.shape[0])
+    assert ((field.y - rows[:, None]).abs() <= 2).float().mean() > 0.9
+    out, _ = grown_model.apply_scale(last, grown_model.photo_tensor, None)
+    assert (out - grown_model.photo_tensor).abs().mean() < 0.05
+
+
+def test_content_moves_as_far_as_displacement_says_and_not_at_all_at_no_variation(tiny_model):
+    """Two more channels of the noise of scale 0 move it, after the generator."""
+    config, rng = replace(tiny_model.config, displacement=0.7), torch.Generator().manual_seed(0)
+    model, (size, *_) = replace(tiny_model, config=config), tiny_model.scale_sizes
+    z = draw_noise(1, size, 0, config, rng)
+    assert z.shape == (1, 5, *size) and draw_noise(1, size, 1, config, rng).shape[1] == 3
+    still, moved = (model.apply_scale(0, model.real_at(0), noise, rounds=0)[0] for noise in (z[:, :3], z))
+    assert torch.equal(moved, displace(still, 0.7 * z[:, 3:])) and not torch.equal(moved, still)
+    assert draw_noise(1, size, 0, replace(config, displacement=0.0), rng).shape[1] == 3
+    assert model.mix_noise(z.clone(), 0.0)[:, 3:].abs().max() == 0
+    assert torch.equal(model.mix_noise(z.clone(), 1.0), z)
 
 
 def test_mixed_noise_has_the_training_images_own_at_no_share_and_keeps_its_deviation(tiny_model):
@@ -131,27 +211,180 @@ def test_mixed_noise_has_the_training_images_own_at_no_share_and_keeps_its_devia
     assert tiny_model.mix_noise(fresh, 0.6).std() == pytest.approx(1, abs=0.05)
 
 
-# --- the training image ---------------------------------------------------------------------------
+# --- sizes ----------------------------------------------------------------------------------------
 
 
-def test_training_image_is_kept_to_the_last_bit(tiny_model, tiny_picture, tmp_path):
-    loaded = SinGAN.from_pretrained(tiny_model.save_pretrained(tmp_path))
-    for model in (tiny_model, loaded):
-        assert model.training_image.tobytes() == tiny_picture.tobytes()
-    assert torch.equal(loaded.real, tiny_model.real)
-    assert all(torch.equal(a, b) for a, b in zip(loaded.memory, tiny_model.memory, strict=True))
+def test_samples_come_at_the_size_of_the_photograph_or_at_any_other(grown_model, large_picture):
+    assert grown_model.image_size == grown_model.photo_size == (117, 150)
+    assert grown_model.sample(1)[0].size == large_picture.size
+    for size in ((50, 60), (234, 300), (117, 400)):
+        assert grown_model.sample(1, size=size)[0].size == size[::-1]
 
 
-def test_training_image_of_a_larger_photo_is_the_shrunk_photo_in_whole_levels(tiny_picture, tiny_config, tmp_path):
-    model = train(tiny_picture, replace(tiny_config, max_size=45, steps=(1,)))
-    expected = resize(image_to_tensor(tiny_picture), model.image_size)
-    assert model.image_size == (35, 45) and model.training_image.tobytes() == tensor_to_image(expected).tobytes()
-    assert torch.equal(model.real, image_to_tensor(model.training_image))
+@pytest.mark.parametrize("size", [(16, 16), (16, 150), (150, 16), (20, 400)])
+def test_smallest_sizes_are_met_too(grown_model, size):
+    """At which coarse scales, and perhaps all that are searched, are smaller than a patch."""
+    for rounds in ((3, 2, 1), (2, 0)):
+        model = replace(grown_model, config=replace(grown_model.config, voting_rounds=rounds))
+        assert model.sample(1, size=size)[0].size == size[::-1]
 
 
-def test_training_image_at_a_scale_is_the_finest_one_shrunk(tiny_model):
-    for k, size in enumerate(tiny_model.scale_sizes):
-        assert torch.equal(tiny_model.real_at(k), resize(tiny_model.real, size))
+@pytest.mark.parametrize("size", [(117, 150), (25, 25), (400, 26), (333, 500), (70, 55)])
+def test_levels_grow_by_at_most_half_up_to_the_photograph(size, tiny_config):
+    blank = torch.zeros(*size, 3, dtype=torch.uint8)
+    config = replace(tiny_config, max_size=60)
+    sizes = singan.pyramid.scale_sizes(*singan.pyramid.learned_size(*size, config), config)
+    model = SinGAN(config, sizes, [], [1.0], [i / 10 for i in range(11)], torch.zeros(1, 3, *sizes[0]), blank)
+    levels = model.levels
+    assert levels[: len(sizes)] == sizes and levels[-1] == model.image_size == size
+    for small, large in zip(levels[len(sizes) - 1 :], levels[len(sizes) :], strict=False):
+        assert all(a <= b <= 1.5 * a + 1 for a, b in zip(small, large, strict=True)) and small != large
+    assert [model.size_at(k, size) for k in range(len(levels))] == levels
+
+
+def test_detail_of_the_photograph_comes_back(grown_model, large_picture):
+    """Not only the size of the photograph is met, but its sharpness too, which nothing has learned."""
+
+    def sharpness(image):
+        return np.abs(np.diff(pixels(image), axis=1)).mean()
+
+    (drawn,) = grown_model.sample(1, seed=3)
+    small = large_picture.resize((70, 55), Image.Resampling.BICUBIC).resize((150, 117), Image.Resampling.BICUBIC)
+    real = sharpness(large_picture)
+    assert sharpness(small) < 0.6 * real and 0.7 * real < sharpness(drawn) < 1.2 * real
+
+
+def test_photo_size_limits_what_is_kept(large_picture, tiny_config):
+    model = train(large_picture, replace(tiny_config, max_size=60, photo_size=100, steps=(1,)))
+    assert model.photo_size == model.image_size == (78, 100) and model.scale_sizes[-1] == (47, 60)
+    assert model.sample(1)[0].size == (100, 78)
+    shrunk = large_picture.resize((100, 78), Image.Resampling.BICUBIC)
+    assert model.training_image.tobytes() == shrunk.tobytes()
+    assert model.info["source_size"] == [117, 150]
+
+
+def test_photograph_that_is_kept_small_is_learned_no_larger(large_picture, tiny_config):
+    for size in ((39, 50), (47, 60)):
+        config = replace(tiny_config, max_size=60, photo_size=size[1], generators=0, from_image=True)
+        model = singan.draft(large_picture, config)
+        assert model.photo_size == model.scale_sizes[-1] == size and model.levels == model.scale_sizes
+
+
+def test_without_field_the_photograph_is_kept_as_it_is_learned(large_picture, tiny_config):
+    model = train(large_picture, replace(tiny_config, max_size=60, steps=(1,), generators=None, field=False))
+    assert model.photo_size == model.image_size == (47, 60) and model.levels == model.scale_sizes
+    assert model.sample(1)[0].size == (60, 47)
+
+
+# --- generators alone -----------------------------------------------------------------------------
+
+
+def test_generators_alone_make_what_they_learned_without_patches(tiny_model, monkeypatch):
+    bare = tiny_model.bare()
+    assert bare.scale_sizes == bare.levels == tiny_model.scale_sizes[:2] and bare.image_size == tiny_model.levels[1]
+    assert not bare.config.field and bare.voting_scales == 0 and bare.generators == tiny_model.generators
+    monkeypatch.setattr("singan.model.vote", None)  # not called
+    (drawn,) = tiny_model.sample(1, seed=4, variation=1.0, generators_only=True)
+    assert drawn.size == bare.image_size[::-1] and drawn.tobytes() == bare.sample(1, seed=4, variation=1.0)[0].tobytes()
+    rng, x = torch.Generator().manual_seed(4), torch.zeros(1, 3, *tiny_model.scale_sizes[0])
+    for k in range(2):
+        x = resize(x, tiny_model.scale_sizes[k])
+        z = draw_noise(1, tiny_model.scale_sizes[k], k, bare.config, rng)
+        z = tiny_model.mix_noise(z, tiny_model.fresh_share(1.0)) if k == 0 else z
+        x = refine(tiny_model.generators[k], x, tiny_model.noise_amps[k] * z, tiny_model.config)
+    assert drawn.tobytes() == tensor_to_image(x).tobytes()
+
+
+def test_generators_alone_take_any_size_and_start_scale(tiny_model):
+    assert tiny_model.sample(1, size=(33, 80), start_scale=1, generators_only=True)[0].size == (80, 33)
+    assert tiny_model.config.field  # the model itself is left as it was
+    assert tiny_model.sample(1)[0].size == (70, 54)
+
+
+def test_draft_has_no_generators_to_be_alone(draft):
+    with pytest.raises(ConfigError, match="A draft has no generators, only the photograph's patches: train the photo"):
+        draft.sample(1, generators_only=True)
+
+
+# --- drafts ---------------------------------------------------------------------------------------
+
+
+def test_draft_is_training_with_the_preset_draft(tiny_picture):
+    config = TrainConfig.preset("draft")
+    assert config == PRESETS["draft"]
+    drafted, trained = singan.draft(tiny_picture, seed=3), train(tiny_picture, config, seed=3)
+    assert drafted.config == config and drafted.generators == [] and drafted.num_parameters == 0
+    assert drafted.info["seed"] == 3 and drafted.device == torch.device("cpu")
+    assert drafted.sample(1, seed=5)[0].tobytes() == trained.sample(1, seed=5)[0].tobytes()
+
+
+def test_draft_of_trained_settings_is_refused(tiny_picture, tiny_config):
+    with pytest.raises(ConfigError, match="A draft has no generators: set generators to 0, or train"):
+        singan.draft(tiny_picture, tiny_config)
+
+
+def test_drafts_go_by_their_seed_and_leave_global_randomness_alone(tiny_picture, draft):
+    before = torch.get_rng_state()
+    again = singan.draft(tiny_picture, draft.config, device="cpu")
+    assert torch.equal(before, torch.get_rng_state())
+    assert again.variation_curve == draft.variation_curve and again.noise_amps == draft.noise_amps
+    first, second, other = (model.sample(1, seed=s)[0].tobytes() for model, s in ((draft, 2), (again, 2), (again, 3)))
+    assert first == second != other
+
+
+def test_draft_at_no_variation_is_nearly_the_photograph_and_differs_from_it_at_full(draft, tiny_picture):
+    real = pixels(tiny_picture)
+
+    def error(variation):
+        return np.mean([np.abs(pixels(image) - real).mean() for image in draft.sample(4, variation=variation)])
+
+    assert draft.sample(2, variation=0)[0].tobytes() == draft.sample(2, variation=0)[1].tobytes()
+    assert error(0.0) < 8 and error(1.0) > 3 * error(0.0)
+
+
+@pytest.mark.parametrize("size", [(54, 70), (100, 40), (16, 200), (33, 17)])
+def test_draft_draws_any_size(draft, size):
+    assert draft.sample(1, size=size)[0].size == size[::-1]
+
+
+def test_draft_is_made_of_the_photographs_own_patches(draft):
+    """Every value of a flat picture's draft is in it."""
+    two = np.full((54, 70, 3), 40, np.uint8)
+    two[:, 35:] = 200
+    drawn = pixels(singan.draft(two, draft.config).sample(1, variation=1.0)[0])
+    assert drawn.min() >= 30 and drawn.max() <= 210  # resized edges overshoot a little
+
+
+@pytest.mark.parametrize("made", ["tiny_model", "grown_model", "draft"])
+def test_saved_loaded_and_pushed_models_draw_the_same(made, request, tmp_path, hub_server):
+    model = request.getfixturevalue(made)
+    expected = [model.sample(1, seed=7, variation=v)[0].tobytes() for v in (0.0, 0.5, 1.0)]
+    loaded = SinGAN.from_pretrained(model.save_pretrained(tmp_path / "m"))
+    model.push_to_hub("alice/model")
+    for again in (loaded, SinGAN.from_pretrained("alice/model")):
+        assert [again.sample(1, seed=7, variation=v)[0].tobytes() for v in (0.0, 0.5, 1.0)] == expected
+        assert again.levels == model.levels and again.sample(1, size=(40, 90))[0].size == (90, 40)
+
+
+# --- the photograph -------------------------------------------------------------------------------
+
+
+def test_photograph_is_kept_to_the_last_bit(tiny_model, tiny_picture, grown_model, large_picture, tmp_path):
+    for model, picture, name in ((tiny_model, tiny_picture, "a"), (grown_model, large_picture, "b")):
+        for kept in (model, SinGAN.from_pretrained(model.save_pretrained(tmp_path / name))):
+            assert kept.training_image.tobytes() == picture.tobytes()
+            assert kept.photo.dtype == torch.uint8 and torch.equal(kept.photo, torch.from_numpy(np.array(picture)))
+
+
+def test_training_image_at_a_level_is_the_photograph_shrunk(grown_model, large_picture):
+    photo = image_to_tensor(large_picture)
+    torch.testing.assert_close(grown_model.photo_tensor, photo, rtol=0, atol=1e-6)
+    for k, size in enumerate(grown_model.levels):
+        assert torch.equal(grown_model.real_at(k), resize(grown_model.photo_tensor, size))
+
+
+def test_reconstruction_is_as_large_as_the_last_generator(tiny_model):
+    assert tiny_model.reconstruct().size == tiny_model.scale_sizes[1][::-1]
 
 
 def test_refine_without_residual_replaces_the_image():

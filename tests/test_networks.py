@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from singan.networks import PatchNet, half_precision
+from singan.networks import PatchNet, half_precision, one_thread
 
 
 def network(out_channels=1, **kwargs) -> PatchNet:
@@ -69,3 +69,18 @@ def test_initial_weights_depend_on_the_generator_alone(norm):
 def test_half_precision_can_be_switched_off():
     with half_precision(torch.device("cpu"), False):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_one_thread_gives_back_what_there_was_however_deep_and_whatever_is_raised():
+    def fail():
+        with one_thread, one_thread:
+            raise ZeroDivisionError(torch.get_num_threads())
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(ZeroDivisionError, match="^1$"):
+            fail()
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from singan.config import TrainConfig
-from singan.pyramid import learned_size, resize, scale_sizes
+from singan.pyramid import STEP, displace, kept_size, learned_size, resize, scale_sizes, steps_beyond
 
 CONFIG = TrainConfig()
 
@@ -43,6 +43,44 @@ def test_smaller_factor_gives_fewer_scales():
 )
 def test_long_side_shrinks_to_max_size_but_the_short_one_keeps_a_pyramid(size, learned):
     assert learned_size(*size, CONFIG) == learned
+
+
+@pytest.mark.parametrize(
+    ("size", "kept"),
+    [((500, 400), (500, 400)), ((2048, 1024), (1024, 512)), ((30, 40), (30, 40)), ((80, 4000), (50, 2500))],
+)
+def test_photograph_is_kept_up_to_photo_size_but_never_smaller_than_it_is_learned(size, kept):
+    assert kept_size(*size, TrainConfig(photo_size=1024)) == kept
+    assert kept_size(*size, TrainConfig(generators=None, field=False)) == learned_size(*size, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "fine", [(186, 248), (187, 248), (200, 248), (279, 372), (683, 1024), (4096, 3000), (190, 4000)]
+)
+def test_steps_beyond_are_even_and_at_most_half_as_large_again(fine):
+    steps = steps_beyond((186, 248), fine)
+    assert (steps == []) == (fine == (186, 248)) and [*steps, fine][-1] == fine and (not steps or steps[-1] == fine)
+    for small, large in pairwise([(186, 248), *steps]):
+        assert all(a <= b <= STEP * a + 1 for a, b in zip(small, large, strict=True)) and small != large
+    if steps:
+        growth = [max(b / a for a, b in zip(*pair, strict=True)) for pair in pairwise([(186, 248), *steps])]
+        assert max(growth) / min(growth) < 1.02
+
+
+def test_displaced_content_comes_from_the_image_and_stays_without_noise():
+    x = torch.rand(1, 3, 25, 33, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(1, 2, 25, 33, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(displace(x, torch.zeros_like(noise)), x, rtol=0, atol=1e-5)
+    moved = displace(x, noise)
+    assert moved.shape == x.shape and moved.min() >= x.min() - 1e-5 and moved.max() <= x.max() + 1e-5
+    assert (moved - x).abs().mean() > (displace(x, 0.02 * noise) - x).abs().mean() > 0
+
+
+def test_content_moves_further_across_than_down():
+    rows = torch.linspace(-1, 1, 40)[:, None].expand(40, 40)
+    y, x = rows[None, None], rows.T[None, None].contiguous()
+    noise = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(1))
+    assert (displace(x, noise) - x).abs().mean() > 2 * (displace(y, noise) - y).abs().mean() > 0
 
 
 def test_resize_keeps_constant_images_and_same_sizes():

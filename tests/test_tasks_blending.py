@@ -13,6 +13,13 @@ from singan.tasks import edit, harmonize
 from singan.tasks.blending import feather, fit, load_mask
 from singan.tasks.harmonization import find_mask
 
+
+@pytest.fixture(scope="module")
+def tiny_model(whole_model):
+    """With a generator at every scale: what the published tasks take."""
+    return whole_model
+
+
 BOX = (20, 15, 40, 35)  # left, top, right, bottom of what is pasted
 
 

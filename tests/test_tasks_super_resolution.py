@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import singan
@@ -16,10 +17,16 @@ from singan.tasks import super_resolution_config, super_resolve
 from singan.tasks.super_resolution import enlarge, passes
 
 
+@pytest.fixture(scope="module")
+def tiny_model(whole_model) -> singan.SinGAN:
+    """With a generator at every scale: what the published tasks take."""
+    return whole_model
+
+
 @pytest.fixture
 def tiny_presets(monkeypatch):
     """Super-resolution with next to no training."""
-    for name in ("fast", "best"):
+    for name in ("fast",):
         tiny = TrainConfig(steps=2, width=8, critic_width=8, crop_size=40, pool_size=4)
         monkeypatch.setitem(singan.config.PRESETS, name, tiny)
 
@@ -124,21 +131,44 @@ def test_picture_is_learned_at_its_full_size_and_enlarged(tiny_presets):
     assert model.config == super_resolution_config(1.5, large.size)
 
 
-@pytest.mark.parametrize("preset", ["fast", "best", "paper"])
+@pytest.mark.parametrize("preset", ["fast", "paper"])
 @pytest.mark.parametrize(("factor", "ratio"), [(4, 4 ** (1 / 6)), (2, 2 ** (1 / 3)), (8, 8 ** (1 / 9)), (1, 1 / 0.95)])
 def test_config_is_the_preset_with_the_published_changes(preset, factor, ratio):
     config = super_resolution_config(factor, (640, 480), preset)
-    changes = {"alpha": (100,), "min_size": 18, "max_size": 640, "voting_rounds": (0,)}
-    assert config == TrainConfig.preset(preset, **changes, scale_factor=config.scale_factor)
+    changes = {"alpha": (100,), "max_size": 640, "scale_factor": config.scale_factor}
+    if preset == "paper":
+        assert config == TrainConfig.preset(preset, min_size=18, **changes)
+    else:
+        assert config.alpha == (100,) and config.max_size == 640 and config.from_image and not config.field
+        assert config.num_scales == 1 and config.generators is None and config.voting_rounds == (0,)
     assert config.scale_factor == pytest.approx(1 / ratio)
 
 
+@pytest.mark.parametrize(("preset", "coarsest"), [("fast", None), ("paper", 18)])
 @pytest.mark.parametrize("size", [(640, 480), (30, 600), (25, 25)])
-def test_scales_of_the_config_end_at_the_full_picture(size):
-    config = super_resolution_config(4, size)
+def test_scales_of_the_config_end_at_the_full_picture(size, preset, coarsest):
+    """Of `fast` it is the only one, the only one that is applied."""
+    config = super_resolution_config(4, size, preset)
     assert learned_size(size[1], size[0], config) == size[::-1]
     sizes = scale_sizes(size[1], size[0], config)
-    assert sizes[-1] == size[::-1] and min(sizes[0]) == 18
+    assert sizes[-1] == size[::-1] and (min(sizes[0]) == coarsest if coarsest else len(sizes) == 1)
+
+
+def test_generator_learns_from_the_picture_shrunk_by_one_pass(tiny_presets):
+    """What it starts from is the true coarser image, not what coarser generators make of it."""
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
+    model = singan.train(picture, super_resolution_config(2, picture.size), seed=0)
+    small = round(40 * 2 ** (-1 / 3)), round(60 * 2 ** (-1 / 3))
+    base = resize(resize(image_to_tensor(picture), small), (40, 60))
+    assert torch.equal(model.reconstruct_tensor(0), base)
+    error = (base - image_to_tensor(picture)).square().mean().sqrt()
+    assert model.noise_amps == [pytest.approx(0.1 * float(error), rel=1e-4)]
+
+
+def test_model_without_a_generator_at_its_finest_scale_is_refused(tiny_picture, tiny_config):
+    model = singan.draft(tiny_picture)
+    with pytest.raises(ConfigError, match="no generator at its finest scale, which super-resolution applies: give the"):
+        super_resolve(model, 2)
 
 
 # --- what is refused ------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from PIL import Image
 
 import singan
 from singan import resume
-from singan.errors import CheckpointError, TrainingError
+from singan.errors import CheckpointError, ConfigError, TrainingError
 from singan.image import image_to_tensor
 from singan.model import refine
 from singan.pyramid import resize
@@ -27,7 +27,7 @@ from singan.trainer import ScaleTrainer, begin_scale, iter_retrain_scale, iter_t
 def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
     networks = {f"scales.{k}": generator for k, generator in enumerate(model.generators)}
     tensors = {f"{name}.{key}": t for name, network in networks.items() for key, t in network.state_dict().items()}
-    return tensors | {"z_star": model.z_star, "real": model.real}
+    return tensors | {"z_star": model.z_star, "photo": model.photo}
 
 
 def same(a: singan.SinGAN, b: singan.SinGAN) -> bool:
@@ -36,12 +36,26 @@ def same(a: singan.SinGAN, b: singan.SinGAN) -> bool:
     return equal and a.noise_amps == b.noise_amps and a.variation_curve == b.variation_curve
 
 
+@pytest.fixture(scope="module")
+def tiny_config() -> singan.TrainConfig:
+    """That of the other tests with four generators in place of two, for six scales."""
+    return singan.TrainConfig(
+        steps=6, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=4, voting_rounds=(2, 1, 1)
+    )
+
+
+@pytest.fixture(scope="module")
+def tiny_model(tiny_picture, tiny_config) -> singan.SinGAN:
+    return train(tiny_picture, tiny_config, seed=1)
+
+
 # --- events ---------------------------------------------------------------------------------------
 
 
 def test_events_count_every_step_and_end_with_the_model(tiny_picture, tiny_config):
     events = list(iter_train(tiny_picture, tiny_config, preview_every=5))
     scales = events[0].scales
+    assert scales == 4
     assert [e.kind for e in events] == ["start", *(["step"] * 6 + ["scale"]) * scales, "done"]
     steps = [e for e in events if e.kind == "step"]
     assert [e.total_step for e in steps] == list(range(1, 6 * scales + 1))
@@ -49,10 +63,31 @@ def test_events_count_every_step_and_end_with_the_model(tiny_picture, tiny_confi
     assert [e.preview is not None for e in steps] == [e.step == 5 for e in steps]
     assert set(steps[0].losses) == {"critic_real", "critic_fake", "penalty", "reconstruction"}
     finished = [e for e in events if e.kind == "scale"]
-    assert [e.model.num_scales for e in finished] == list(range(1, scales + 1))
-    assert all(e.preview.size == e.size[::-1] and e.size == e.model.image_size for e in finished)
-    assert events[-1].model.num_scales == scales and events[-1].seconds_left == 0
+    assert [len(e.model.generators) for e in finished] == list(range(1, scales + 1))
+    assert [e.size for e in finished] == events[-1].model.scale_sizes[:scales]
+    assert all(e.preview.size == tiny_picture.size for e in events if e.preview)  # as patches make it
+    assert len(events[-1].model.generators) == scales and events[-1].seconds_left == 0
     assert all(b.seconds >= a.seconds for a, b in itertools.pairwise(events))
+
+
+def test_without_field_previews_and_models_are_as_large_as_the_last_scale(tiny_picture, tiny_config):
+    config = replace(tiny_config, generators=None, field=False, num_scales=3, steps=(1,))
+    events = list(iter_train(tiny_picture, config, preview_every=1))
+    assert all(e.preview.size == e.size[::-1] for e in events if e.preview)
+    finished = [e for e in events if e.kind == "scale"]
+    assert [e.model.num_scales for e in finished] == [len(e.model.generators) for e in finished] == [1, 2, 3]
+    assert all(e.model.image_size == e.size for e in finished)
+
+
+def test_without_generators_there_is_one_start_and_one_end(tiny_picture, tiny_config):
+    start, done = iter_train(tiny_picture, replace(tiny_config, generators=0))
+    assert (start.kind, done.kind, done.total_steps, done.model.generators) == ("start", "done", 0, [])
+    assert done.preview.size == tiny_picture.size
+
+
+def test_more_generators_than_scales_are_as_many_as_there_are(tiny_picture, tiny_config):
+    model = train(tiny_picture, replace(tiny_config, generators=32, steps=(1,)))
+    assert len(model.generators) == model.num_scales == 6
 
 
 def test_same_seed_gives_the_same_weights(tiny_picture, tiny_config, tiny_model):
@@ -68,11 +103,9 @@ def test_previews_do_not_change_the_result(tiny_picture, tiny_config, tiny_model
 
 
 def test_reconstruction_gets_better(tiny_picture, tiny_config):
-    real = image_to_tensor(tiny_picture)
-
     def error(steps):
         model = train(tiny_picture, replace(tiny_config, steps=(steps,), width=(16,)))
-        return (image_to_tensor(model.reconstruct()) - real).square().mean().sqrt().item()
+        return (image_to_tensor(model.reconstruct()) - model.real_at(3)).square().mean().sqrt().item()
 
     assert error(80) < 0.5 * error(2)
 
@@ -80,7 +113,7 @@ def test_reconstruction_gets_better(tiny_picture, tiny_config):
 def test_stop_keeps_the_finished_scales(tiny_picture, tiny_config, tiny_model):
     steps = itertools.count()
     model = train(tiny_picture, tiny_config, seed=1, stop=lambda: next(steps) == 15)
-    assert model.num_scales == 2 and model.sample(1)[0].size == model.image_size[::-1]
+    assert len(model.generators) == 2 and model.num_scales == 6 and model.sample(1)[0].size == model.image_size[::-1]
     stored = weights(model)
     assert all(torch.equal(value, weights(tiny_model)[name]) for name, value in stored.items())
 
@@ -129,7 +162,7 @@ def test_noise_stays_inside_the_image_unless_it_shall_pad_it(tiny_picture, tiny_
 
 
 def test_pixels_near_the_border_are_trained_on_too(tiny_picture, tiny_config):
-    trainer = trainer_at(tiny_picture, replace(tiny_config, crop_size=20), 4)
+    trainer = trainer_at(tiny_picture, replace(tiny_config, crop_size=20), 3)
     windows = trainer._draw_windows(4000)
     seen = np.zeros(trainer.size)
     for top, left in windows:
@@ -145,39 +178,47 @@ from PIL import Image
 torch.set_num_threads(1)
 picture, folder, out, again, pace = sys.argv[1:]
 singan.trainer.CHECKPOINT_SECONDS = float(pace)
-config = singan.TrainConfig(steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16)
+config = singan.TrainConfig(
+    steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=6, voting_rounds=1
+)
 model = singan.train(picture, config, seed=1, checkpoint_dir=folder, resume=again == "resume")
 model.save_pretrained(out)
 """
 
 
+def run_script(tiny_picture, folder, checkpoints, out, how) -> subprocess.Popen:
+    tiny_picture.save(folder / "picture.png")
+    arguments = [folder / "picture.png", folder / checkpoints, folder / out, how, "0"]
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def whole(tiny_picture, tmp_path_factory):
+    """What the script gives if nobody kills it."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert run_script(tiny_picture, folder, "checkpoint", "whole", "start").wait() == 0
+    return singan.SinGAN.from_pretrained(folder / "whole")
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize("kills", [(0.0,), (0.4, 0.9)])
-def test_killed_run_resumes_and_ends_with_the_same_bits(tiny_picture, tmp_path, kills):
+def test_killed_run_resumes_and_ends_with_the_same_bits(tiny_picture, whole, tmp_path, kills):
     """A real process, really killed, at moments that no one chose; twice in a row in the second case."""
-    tiny_picture.save(tmp_path / "picture.png")
-    folder = tmp_path / "checkpoint"
-
-    def start(out, how, checkpoints=folder):
-        arguments = [tmp_path / "picture.png", checkpoints, out, how, "0"]
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, arguments)])
-
-    assert start(tmp_path / "whole", "start", tmp_path / "other").wait() == 0
+    state = tmp_path / "checkpoint" / "state.safetensors"
     for number, delay in enumerate(kills):
-        process = start(tmp_path / "killed", "resume" if number else "start")
-        while not (folder / "state.safetensors").exists():
+        process = run_script(tiny_picture, tmp_path, "checkpoint", "killed", "resume" if number else "start")
+        while not state.exists():
             assert process.poll() is None
             time.sleep(0.01)
-        before = (folder / "state.safetensors").stat().st_mtime_ns
-        while (folder / "state.safetensors").stat().st_mtime_ns == before:  # it got on, so there is what to lose
+        before = state.stat().st_mtime_ns
+        while state.stat().st_mtime_ns == before:  # it got on, so there is what to lose
             assert process.poll() is None
             time.sleep(0.005)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    assert start(tmp_path / "resumed", "resume").wait() == 0
-    whole, resumed = (singan.SinGAN.from_pretrained(tmp_path / name) for name in ("whole", "resumed"))
-    assert same(whole, resumed)
+    assert run_script(tiny_picture, tmp_path, "checkpoint", "resumed", "resume").wait() == 0
+    assert same(whole, singan.SinGAN.from_pretrained(tmp_path / "resumed"))
 
 
 @pytest.mark.parametrize("after", [1, 5, 6, 7, 13, 20])
@@ -258,7 +299,7 @@ def test_scale_that_diverges_is_retried_once_at_half_the_rate(tiny_picture, tiny
     monkeypatch.setattr(ScaleTrainer, "_set_rates", record)
     spoil(monkeypatch, {8})  # the third step of scale 1
     model = train(tiny_picture, replace(tiny_config, warmup_steps=0))
-    assert model.num_scales == len(model.scale_sizes) > 3
+    assert len(model.generators) == 4
     first, second = [lr for k, step, lr in rates if (k, step) == (1, 0)]
     assert second == first / 2
     assert [lr for k, step, lr in rates if (k, step) == (2, 0)] == [first]
@@ -268,7 +309,7 @@ def test_scale_that_diverges_twice_keeps_the_finished_ones(tiny_picture, tiny_co
     spoil(monkeypatch, {8, 11})
     with pytest.raises(TrainingError, match=r"Scale 1 diverged twice, .*; the 1 coarser scales are finished") as error:
         train(tiny_picture, tiny_config, checkpoint_dir=tmp_path)
-    assert error.value.model.num_scales == 1 and error.value.model.sample(1)
+    assert len(error.value.model.generators) == 1 and error.value.model.sample(1)
     assert next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True)).scale == 1
 
 
@@ -284,10 +325,18 @@ def test_absurd_learning_rate_is_a_clear_error(tiny_picture, tiny_config):
 def test_extreme_shapes_train(size):
     height, width = size
     picture = Image.effect_noise((width, height), 80).convert("RGB")
-    model = train(picture, singan.TrainConfig(steps=1, width=8, critic_width=8, pool_size=4))
-    height, width = model.image_size
+    tiny = {"steps": 1, "width": 8, "critic_width": 8, "pool_size": 4, "min_size": 12, "max_size": 100}
+    model = train(picture, singan.TrainConfig(**tiny, photo_size=400, voting_rounds=(1, 0)))
+    assert max(model.image_size) == min(400, max(size))
     assert max(size) / min(size) == pytest.approx(max(model.image_size) / min(model.image_size), rel=0.05)
-    assert model.sample(1)[0].size == (width, height)
+    assert model.sample(1)[0].size == model.image_size[::-1]
+
+
+def test_coarsest_scale_that_would_take_forever_to_search_is_refused():
+    picture = Image.effect_noise((6000, 50), 80).convert("RGB")
+    message = "The coarsest scale has 25x3000 px, of which patches .*; 20000 px can be: lower min_size"
+    with pytest.raises(ConfigError, match=message):
+        train(picture, singan.TrainConfig(photo_size=4096))
 
 
 def test_path_array_and_image_are_the_same_input(tiny_picture, tiny_config, tiny_model, tmp_path):
@@ -305,7 +354,16 @@ def test_path_array_and_image_are_the_same_input(tiny_picture, tiny_config, tiny
         {"num_scales": 2},
         {"layers": 3},
         {"pool_size": 0},
-        {"voting_rounds": (0,)},
+        {"voting_rounds": (0,), "field": False, "generators": None},
+        {"field": False, "generators": None},
+        {"generators": 0},
+        {"generators": None},
+        {"from_image": True},
+        {"photo_size": 40},
+        {"place_prior": 0.0},
+        {"displacement": 0.0},
+        {"displacement": 2.0, "generators": 0, "from_image": True},
+        {"mixed_precision": False},
         {"critic_updates": 2, "generator_updates": 3},
         {"lr_decay": "step"},
         {"warm_start": False},
@@ -315,7 +373,7 @@ def test_path_array_and_image_are_the_same_input(tiny_picture, tiny_config, tiny
     ids=lambda changes: next(iter(changes)),
 )
 def test_every_knob_trains_samples_and_saves(tiny_picture, tiny_config, tmp_path, changes):
-    model = train(tiny_picture, replace(tiny_config, **{"steps": (3,), **changes}))
+    model = train(tiny_picture, replace(tiny_config, **{"steps": (3,), "max_size": 45, **changes}))
     loaded = singan.SinGAN.from_pretrained(model.save_pretrained(tmp_path))
     assert loaded.sample(1, seed=2)[0].tobytes() == model.sample(1, seed=2)[0].tobytes()
 
@@ -337,8 +395,8 @@ def test_shared_pictures_train_where_they_are(tiny_config):
     if not folder.is_dir():
         pytest.skip(f"the comparison pictures are not at {folder}")
     for path in sorted(folder.iterdir())[:3]:
-        model = train(path, replace(tiny_config, steps=(1,), max_size=60))
-        assert max(model.image_size) <= 80
+        model = train(path, replace(tiny_config, steps=(1,), max_size=60, photo_size=80))
+        assert max(model.image_size) == 80 and model.sample(1)[0].size == model.image_size[::-1]
 
 
 # --- one scale on ---------------------------------------------------------------------------------
@@ -363,8 +421,8 @@ def test_retrained_scale_is_the_only_one_that_changes_and_the_model_is_left_alon
     assert tiny_model.noise_amps == amps
     changed = {name.split(".convs")[0] for name, t in weights(model).items() if not torch.equal(t, before[name])}
     assert changed == {"scales.2"}
-    assert [k for k in range(6) if model.noise_amps[k] != amps[k]] == [2]
-    assert model.num_scales == 6 and len(model.memory) == len(tiny_model.memory)
+    assert [k for k in range(4) if model.noise_amps[k] != amps[k]] == [2]
+    assert model.num_scales == 6 and model.levels == tiny_model.levels
     assert not any(p.requires_grad for p in model.generators[2].parameters())
 
 
@@ -385,7 +443,8 @@ def test_retraining_starts_from_transformed_images_only(tiny_model, pool_size, m
 
 
 def test_retraining_learns_to_undo_the_transform(tiny_picture, tiny_config):
-    model = train(tiny_picture, replace(tiny_config, steps=(60,), max_size=45, num_scales=2, voting_rounds=(0,)))
+    config = replace(tiny_config, generators=None, voting_rounds=(0,), field=False)
+    model = train(tiny_picture, replace(config, steps=(60,), max_size=45, num_scales=2))
 
     def darker(images):
         return images - 0.5

@@ -1,8 +1,8 @@
-"""Draw the pictures under examples/ from those that the shipped pyramids learned.
+"""Draw the pictures under examples/ from those that the shipped models learned.
 
     python tools/make_examples.py
 
-Each is called after its pyramid; NAME.mask.png is its mask.
+Each is called after its model; NAME.mask.png is its mask.
 """
 
 from pathlib import Path
@@ -14,21 +14,26 @@ import singan
 from singan.ui import canvas
 
 ROOT = Path(__file__).parent.parent
-FINE = 8  # drawn so many times as large, then shrunk, for smooth edges
+UNIT = 1024 / 250  # pixels of the photographs for one here: everything is drawn as if they were 250 px wide
+FINE = 2  # drawn so many times as large, then shrunk, for smooth edges
 
 
 def shapes(size: tuple[int, int], *drawn: tuple[str, list[tuple[float, float]], str]) -> Image.Image:
-    """A transparent picture with shapes, each (method of ImageDraw, points in pixels, colour)."""
+    """A transparent picture of `size` pixels with shapes, each (method of ImageDraw, points, colour)."""
     large = Image.new("RGBA", (size[0] * FINE, size[1] * FINE))
     draw = ImageDraw.Draw(large)
     for kind, points, color in drawn:
-        getattr(draw, kind)([(x * FINE, y * FINE) for x, y in points], fill=color)
+        getattr(draw, kind)([(x * UNIT * FINE, y * UNIT * FINE) for x, y in points], fill=color)
     return large.resize(size, Image.Resampling.LANCZOS)
+
+
+def pixels(*units: float) -> list[int]:
+    return [round(UNIT * unit) for unit in units]
 
 
 def boat() -> Image.Image:
     return shapes(
-        (40, 44),
+        (round(40 * UNIT), round(44 * UNIT)),
         ("polygon", [(19, 2), (19, 33), (3, 33)], "#fdfdf6"),
         ("polygon", [(21, 6), (21, 33), (36, 33)], "#e4472d"),
         ("rectangle", [(19, 1), (21, 36)], "#3b2a1c"),
@@ -38,7 +43,7 @@ def boat() -> Image.Image:
 
 def balloon() -> Image.Image:
     return shapes(
-        (40, 54),
+        (round(40 * UNIT), round(54 * UNIT)),
         ("ellipse", [(2, 1), (38, 38)], "#e8b23a"),
         ("ellipse", [(10, 1), (30, 38)], "#c9372c"),
         ("ellipse", [(16, 1), (24, 38)], "#f4e3c1"),
@@ -60,7 +65,8 @@ def region(size: tuple[int, int], *points: tuple[float, float]) -> Image.Image:
 def save(task: str, name: str, picture: Image.Image, mask: Image.Image | None = None) -> None:
     folder = ROOT / "examples" / task
     folder.mkdir(parents=True, exist_ok=True)
-    picture.save(folder / f"{name}.png", optimize=True)
+    small = max(picture.size) < 100  # what is enlarged must not show how it was packed
+    picture.save(folder / f"{name}.webp", lossless=small, quality=95, method=6)
     if mask is not None:
         mask.convert("1").save(folder / f"{name}.mask.png", optimize=True)
 
@@ -75,11 +81,11 @@ def main() -> None:
     save("harmonize", "skyline", *canvas.paste(city, balloon(), 30, 20, 34))
 
     tower = region(city.size, (161, 82), (161, 40), (166, 24), (175, 24), (177, 82))
-    save("edit", "skyline", *canvas.change(city, tower, "copy", 60, 0))
+    save("edit", "skyline", *canvas.change(city, tower, "copy", *pixels(60, 0)))
     peak = region(lake.size, (48, 52), (60, 36), (78, 30), (104, 56), (90, 66))
-    save("edit", "mountain-lake", *canvas.change(lake, peak, "copy", 96, 12))
+    save("edit", "mountain-lake", *canvas.change(lake, peak, "copy", *pixels(96, 12)))
     chilli = region(spices.size, (160, 100), (160, 72), (184, 60), (212, 66), (216, 96), (200, 117), (172, 115))
-    save("edit", "spices", *canvas.change(spices, chilli, "copy", -104, 22))
+    save("edit", "spices", *canvas.change(spices, chilli, "copy", *pixels(-104, 22)))
 
     save("paint", "mountain-lake", painting(
         lake.size, "#7fb0e0",
@@ -114,8 +120,8 @@ def main() -> None:
     grain = np.random.default_rng(0).normal(0, 25, (city.height, city.width, 3))
     save("denoise", "skyline", Image.fromarray((city + grain).clip(0, 255).astype(np.uint8)))
 
-    save("super-resolution", "spices", spices.crop((40, 60, 136, 132)))
-    save("super-resolution", "skyline", city.crop((118, 16, 214, 88)))
+    save("super-resolution", "spices", spices.crop(pixels(40, 60, 136, 132)).resize((96, 72)))
+    save("super-resolution", "skyline", city.crop(pixels(118, 16, 214, 88)).resize((96, 72)))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Train a shipped pyramid.
+"""Train a shipped model.
 
-    python tools/train_pretrained.py PHOTO NAME --title T --author A --licence L --source S [--preset best]
+    python tools/train_pretrained.py PHOTO NAME --title T --author A --licence L --source S [--preset fast]
 
 Everything the model card says of the photo is given here; what it says of the training is read from the run.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     for fact in ("title", "author", "source"):
         parser.add_argument(f"--{fact}", required=True)
     parser.add_argument("--licence", dest="license", required=True, help="the Hub's identifier, as in cc0-1.0")
-    parser.add_argument("--preset", default="best")
+    parser.add_argument("--preset", default="fast")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     model = singan.train(options.photo, singan.TrainConfig.preset(options.preset), seed=options.seed)

@@ -1,4 +1,4 @@
-"""`singan train`, `singan sample`, `singan info`."""
+"""`singan draft`, `singan train`, `singan sample`, `singan info`."""
 
 from __future__ import annotations
 
@@ -26,20 +26,63 @@ from singan.cli.common import (
     show,
     show_silently,
 )
+from singan.config import VARIATION
 from singan.errors import ConfigError, TrainingError
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
 
 
+PhotoSize = Annotated[
+    int | None, typer.Option(help="Longest side at which the photo is kept and samples come, in pixels (1024).")
+]
+
+
+def draft(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")],
+    out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
+    photo_size: PhotoSize = None,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model of IMAGE at once, without training, and save it in the directory --out."""
+    checkpoint = out / "checkpoint"
+    _check_out(out, checkpoint, False, force)
+
+    from singan.config import TrainConfig
+    from singan.image import load_image
+    from singan.trainer import draft
+
+    asked = {} if photo_size is None else {"photo_size": photo_size}
+    config = TrainConfig.preset("draft", **asked)
+    with noted(as_json) as notes:
+        photo = load_image(image)
+    start = time.perf_counter()
+    model = draft(photo, config, seed=seed)
+    model.save_pretrained(out)
+    remove_checkpoint(checkpoint)
+    seconds = time.perf_counter() - start
+    if as_json:
+        result = {"model": str(out), "image": str(image), "preset": "draft", "seed": seed}
+        print_json({**result, "seconds": round(seconds, 3), **_facts(model), "warnings": notes})
+    else:
+        typer.echo(f"Drafted in {clock(seconds)}: {out}: {_made(model)}")
+        typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
+
+
 def train(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
     out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
-    preset: Annotated[Literal["fast", "best", "paper"], typer.Option(help="Speed against quality.")] = "fast",
+    preset: Annotated[
+        Literal["draft", "fast", "paper"],
+        typer.Option(help="draft: without training; fast: learn the layout; paper: the published method, for hours."),
+    ] = "fast",
     purpose: Annotated[
         Literal["sampling", "animation"], typer.Option("--for", help="What the model is for; animation suits animate.")
     ] = "sampling",
-    max_size: Annotated[int | None, typer.Option(help="Longest side to learn, in pixels.")] = None,
+    photo_size: PhotoSize = None,
+    max_size: Annotated[int | None, typer.Option(help="Longest side that generators learn, in pixels (250).")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps per scale.")] = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run that was broken off.")] = False,
@@ -55,7 +98,8 @@ def train(
     from singan.tasks import animation_config
     from singan.trainer import iter_train
 
-    asked = {k: v for k, v in {"max_size": max_size, "steps": steps}.items() if v is not None}
+    given = {"photo_size": photo_size, "max_size": max_size, "steps": steps}
+    asked = {k: v for k, v in given.items() if v is not None}
     config = animation_config(preset, **asked) if purpose == "animation" else TrainConfig.preset(preset, **asked)
     with noted(as_json) as notes:
         photo = load_image(image)
@@ -67,14 +111,12 @@ def train(
         events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
         last = show_silently(events) if as_json else show(events)
     except KeyboardInterrupt:
-        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, purpose, max_size, steps, seed)) from None
+        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, purpose, {**asked, "seed": seed})) from None
     except TrainingError as error:
         if error.model is None:
             raise
         error.model.save_pretrained(out)
-        raise TrainingError(
-            f"{error} The {error.model.num_scales} scales finished before are saved in {out}."
-        ) from error
+        raise TrainingError(f"{error} What was finished before, {_made(error.model)}, is saved in {out}.") from error
     model = last.model
     assert model is not None  # the last event always carries the model
     model.save_pretrained(out)
@@ -91,8 +133,8 @@ def train(
         }
         print_json({**result, **_facts(model), "losses": last.losses, "warnings": notes})
     else:
-        height, width = model.image_size
-        typer.echo(f"Trained {model.num_scales} scales up to {height}x{width} px in {clock(seconds)}: {out}")
+        done = "Trained" if model.generators else "Drafted"
+        typer.echo(f"{done} in {clock(seconds)}: {out}: {_made(model)}")
         typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
 
 
@@ -103,7 +145,10 @@ def sample(
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
     start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
-    variation: Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 invents freely.")] = 1.0,
+    variation: Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 invents freely.")] = VARIATION,
+    generators_only: Annotated[
+        bool, typer.Option("--generators-only", help="Leave out the photo's patches; samples are small.")
+    ] = False,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
@@ -121,13 +166,21 @@ def sample(
     model = SinGAN.from_pretrained(where, revision=revision)
     start = time.perf_counter()
     for k, path in enumerate(paths):
-        image = model.sample(1, size=height_width, start_scale=start_scale, variation=variation, seed=seed + k)[0]
+        image = model.sample(
+            1,
+            size=height_width,
+            start_scale=start_scale,
+            variation=variation,
+            seed=seed + k,
+            generators_only=generators_only,
+        )[0]
         out.mkdir(parents=True, exist_ok=True)
         settings = {
             "seed": seed + k,
             "variation": variation,
             "start_scale": start_scale,
             "size": f"{image.height}x{image.width}",
+            **({"generators_only": True} if generators_only else {}),
         }
         save_png(image, path, settings)
         if not as_json:
@@ -147,10 +200,11 @@ def info(
     from singan.model import SinGAN
 
     model = SinGAN.from_pretrained(where, revision=revision)
-    facts = {"model": where, **_facts(model)}
+    facts = _facts(model)
     if as_json:
-        print_json(facts)
+        print_json({"model": where, **facts})
         return
+    typer.echo(f"{where}: {_made(model)}")
     for name, value in facts.items():
         if isinstance(value, dict):
             typer.echo(f"{name}:")
@@ -180,22 +234,31 @@ def _how_to_resume(
     out: Path,
     preset: str,
     purpose: str,
-    max_size: int | None,
-    steps: int | None,
-    seed: int,
+    asked: dict[str, int],
 ) -> str:
     if not (checkpoint / "state.safetensors").exists():
         return "Interrupted before the first checkpoint: nothing of this run is kept."
     command = ["singan", "train", str(image), "--out", str(out), "--preset", preset]
     command += ["--for", purpose] if purpose != "sampling" else []
-    for option, value in (("--max-size", max_size), ("--steps", steps), ("--seed", seed)):
-        command += [option, str(value)] if value is not None else []
+    for option, value in asked.items():
+        command += [f"--{option.replace('_', '-')}", str(value)]
     return f"Interrupted; what is learned so far is kept: continue with {shlex.join([*command, '--resume'])}"
+
+
+def _made(model: SinGAN) -> str:
+    """What there is of a model, and what it gives."""
+    height, width = model.image_size
+    count = len(model.generators)
+    if not count:
+        return f"a draft; samples of {height}x{width} px"
+    up_to = "x".join(map(str, model.scale_sizes[count - 1]))
+    return f"{count} generator{'s' if count > 1 else ''} up to {up_to} px; samples of {height}x{width} px"
 
 
 def _facts(model: SinGAN) -> dict[str, Any]:
     return {
         "image_size": list(model.image_size),
+        "generators": len(model.generators),
         "scale_sizes": [list(size) for size in model.scale_sizes],
         "parameters": model.num_parameters,
         "config": asdict(model.config),
@@ -203,4 +266,4 @@ def _facts(model: SinGAN) -> dict[str, Any]:
     }
 
 
-COMMANDS = {"train": train, "sample": sample, "info": info}
+COMMANDS = {"draft": draft, "train": train, "sample": sample, "info": info}

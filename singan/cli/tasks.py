@@ -25,6 +25,7 @@ from singan.cli.common import (
     show,
     show_silently,
 )
+from singan.config import VARIATION
 from singan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def sr(
     out: Out,
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
     detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = 0.5,
-    preset: Annotated[Literal["fast", "best", "paper"], typer.Option(help="Speed against quality.")] = "fast",
+    preset: Annotated[
+        Literal["fast", "paper"], typer.Option(help="fast: one generator; paper: the published method, for hours.")
+    ] = "fast",
     save_model: Annotated[Path | None, typer.Option(help="Directory to keep the model in, to use it again.")] = None,
     seed: Seed = 0,
     force: Force = False,
@@ -244,7 +247,7 @@ def retarget(
     width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
     height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
     start_scale: StartScale = 0,
-    variation: Variation = 0.5,
+    variation: Variation = VARIATION,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
@@ -266,7 +269,7 @@ def variation(
     out: Out,
     n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
     start_scale: StartScale = 0,
-    variation: Variation = 1.0,
+    variation: Variation = VARIATION,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,

@@ -101,9 +101,12 @@ def iter_frames(
 
 def animation_config(preset: str = "fast", **overrides: Any) -> TrainConfig:
     """The preset changed to learn a picture for animation: noise beyond the border, a coarser start, no voting."""
-    changes = {"min_size": 20, "noise_padding": True}
+    changes: dict[str, Any] = {"min_size": 20, "noise_padding": True}
+    if preset == "draft":
+        raise ConfigError("A draft has no generators, and animation is what they are for: choose another preset.")
     if preset != "paper":
-        changes["voting_rounds"] = 0
+        changes |= {"generators": None, "voting_rounds": 0, "field": False, "place_prior": 0.0, "displacement": 0.0}
+        changes |= {"steps": (600, 500, 400, 300)}
     return TrainConfig.preset(preset, **{**changes, **overrides})
 
 
@@ -149,8 +152,7 @@ def _check(
 ) -> None:
     if not 2 <= frames <= MAX_FRAMES:
         raise ConfigError(f"frames is {frames}; it goes from 2 to {MAX_FRAMES}.")
-    if not 0 <= start_scale < model.num_scales:
-        raise ConfigError(f"start_scale is {start_scale}; this model has the scales 0 to {model.num_scales - 1}.")
+    model.check_start_scale(start_scale)
     for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):
         if not 0 <= value <= end:
             raise ConfigError(f"{name} is {value:g}; it goes from 0 to {end:g}.")
@@ -166,7 +168,7 @@ def _frames(
     base, share = model.reconstruct_tensor(start_scale), model.fresh_share(variation)
     walks = {
         k: walk.noise(lambda rng, k=k: draw_noise(1, model.size_at(k, size), k, model.config, rng), k)  # type: ignore[misc]
-        for k in range(start_scale, model.num_scales)
+        for k in range(start_scale, len(model.noise_amps))
     }
 
     def noise(scale: int, _: tuple[int, int]) -> torch.Tensor:

@@ -68,10 +68,12 @@ def feather(mask: torch.Tensor, radius: int) -> torch.Tensor:
     `radius` is in pixels of an image whose longest side is 250 px, and FEATHER too.
     """
     unit = max(mask.shape[2:]) / 250
-    reach = max(1, round(radius * unit))
+    small = F.adaptive_max_pool2d(mask, [min(side, round(side / unit)) for side in mask.shape[2:]])
+    reach = max(1, round(radius * min(1.0, unit)))  # at 250 px: a disk of its full size would take seconds
     offset = torch.arange(-reach, reach + 1, device=mask.device)
     disk = (offset[:, None].square() + offset.square() <= reach**2).float()
-    wide = (F.conv2d(mask, disk[None, None], padding=reach) > 0.5).float()
+    wide = (F.conv2d(small, disk[None, None], padding=reach) > 0.5).float()
+    wide = F.interpolate(wide, size=mask.shape[2:], mode="nearest")
     sigma = FEATHER * unit
     half = max(1, round(4 * sigma))
     bell = torch.exp(-torch.arange(-half, half + 1, device=mask.device).square() / (2 * sigma**2))
@@ -87,7 +89,7 @@ def blended(
     """The injection of a composite, (1, 3, H, W), whose result is blended into the training image where the mask,
     (1, 1, H, W), is white, widened by `radius`."""
     soft = feather(mask, radius)
-    real = model.real_at(model.num_scales - 1)
+    real = model.real_at(-1)
 
     def blend(x: torch.Tensor) -> torch.Tensor:
         return torch.where(soft > 0, real + soft * (x - real), real)

@@ -41,8 +41,8 @@ def denoise(
     """
     if not 1 <= times <= MAX_TIMES:
         raise ConfigError(f"times is {times}; it goes from 1 to {MAX_TIMES}.")
-    x = model.real_at(model.num_scales - 1) if noisy is None else fit(model, noisy, "The noisy picture")
-    if scale == "auto" and (x - model.real_at(model.num_scales - 1)).abs().mean() < SAME:
+    x = model.real_at(-1) if noisy is None else fit(model, noisy, "The noisy picture")
+    if scale == "auto" and (x - model.real_at(-1)).abs().mean() < SAME:
         scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
     settings = {"task": "denoise", "times": times}
     first = Injection(x, ROUNDS, KEEP, fine=True)

@@ -48,7 +48,7 @@ def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:
     Averages over 5x5 pixels are compared, so that compression noise does not count. Raises `ImageError` if
     nothing differs.
     """
-    difference = F.avg_pool2d(composite - model.real_at(model.num_scales - 1), 5, 1, 2, count_include_pad=False)
+    difference = F.avg_pool2d(composite - model.real_at(-1), 5, 1, 2, count_include_pad=False)
     mask = (difference.abs().amax(1, keepdim=True) > VISIBLE).float()
     if not mask.any():
         raise ImageError(

@@ -3,7 +3,7 @@
 result; where it goes in is chosen here.
 
 Published, the image is shrunk to the scale before and refined from there. That relies on generators which pull
-anything towards the training image; those of `fast` and `best` reconstruct too well for it. So the shrunk image
+anything towards the training image; ours reconstruct too well for it. So the shrunk image
 first goes through the same patch voting as a sample of that scale would, and so do the next scales' results.
 """
 
@@ -20,14 +20,11 @@ from PIL import Image
 
 from singan.errors import ConfigError
 from singan.image import tensor_to_image
-from singan.model import SinGAN, check_seed, draw_noise, refine
-from singan.networks import half_precision
-from singan.patches import MAX_PIXELS, STRIDE, distances_to, vote
+from singan.model import SinGAN, check_seed, draw_noise
+from singan.patches.search import MAX_PIXELS, distances_to
 from singan.pyramid import resize
 
 Scale = int | Sequence[int] | Literal["auto", "all"]
-
-MAX_COMPARISONS = 200_000_000  # of patches in one scale's voting, a second or two; beyond it a generator stands alone
 
 NEGLIGIBLE = 1e-4  # squared distance below which the input's patches count as the training image's own
 MAX_JUDGED = 20_000_000  # comparisons of patches by which the fit of a result is measured
@@ -120,35 +117,38 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
     """The image, shrunk to the scale before `scale` and refined from there on: (1, 3, H, W) as it came in."""
     rng = torch.Generator().manual_seed(seed)
     size = injection.image.shape[2], injection.image.shape[3]
-    x = injection.image
-    for k in range(scale - 1, model.num_scales):
+    x, found = injection.image, None
+    for k in range(scale - 1, len(model.levels)):
         x = resize(x, model.size_at(k, size))
         if k == scale and injection.palette is not None:
             x = quantize(x, injection.palette)
-        if k >= scale:
-            noise = draw_noise(1, (x.shape[2], x.shape[3]), k, model.config, rng).to(model.device)
-            x = refine(model.generators[k], x, model.noise_amps[k] * noise, model.config)
-        at = k - scale + 1
-        if at < len(injection.rounds):
-            x = _vote(model, injection, x, k, injection.rounds[at])
+        here = x.shape[2], x.shape[3]
+        noise = None
+        if scale <= k < len(model.generators):
+            noise = draw_noise(1, here, k, model.config, rng).to(model.device)
+        x, found = model.apply_scale(
+            k,
+            x,
+            noise,
+            found,
+            rounds=_rounds(model, injection, k, k - scale + 1),
+            completeness=injection.completeness,
+            region=None if injection.region is None else F.adaptive_max_pool2d(injection.region, here),
+        )
     return x
+
+
+def _rounds(model: SinGAN, injection: Injection, level: int, at: int) -> int:
+    """How often to vote at a level, which is the `at`-th from the one before the injection."""
+    if at < len(injection.rounds):
+        return injection.rounds[at]
+    return int(bool(injection.rounds) and model.config.field and level >= model.voting_scales)
 
 
 def quantize(x: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
     """Each pixel of `x`, (N, 3, H, W), replaced by the nearest colour of `palette`, (colours, 3)."""
     pixels = x.movedim(1, -1)  # (N, H, W, 3)
     return palette[torch.cdist(pixels, palette).argmin(-1)].movedim(-1, 1)
-
-
-def _vote(model: SinGAN, injection: Injection, x: torch.Tensor, scale: int, rounds: int) -> torch.Tensor:
-    region = injection.region
-    if region is not None:
-        region = F.adaptive_max_pool2d(region, x.shape[2:])
-    voters = (x[0, 0].numel() if region is None else int(region.count_nonzero())) / STRIDE**2
-    if rounds * voters * math.prod(model.scale_sizes[scale]) > MAX_COMPARISONS:
-        return x
-    with half_precision(model.device, model.config.mixed_precision):
-        return vote(x, model.real_at(scale), rounds, completeness=injection.completeness, region=region)
 
 
 def judge(model: SinGAN, injection: Injection, result: torch.Tensor) -> dict[str, float]:

@@ -34,9 +34,9 @@ def paint_to_image(
 
     `size`: (height, width); by default the painting's proportions at the training image's area. `scale`: the
     injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
-    (published: 5), reduces the painting to the training image's palette and trains each scale asked for on
-    palette images first, which takes some seconds; "auto" then picks the scale before that. `voting=False` leaves
-    patch voting out, as published. Raises `ImageError`, `ConfigError` for a value out of range.
+    (published: 5), reduces the painting to the training image's palette and trains each scale asked for that has a
+    generator on palette images first, which takes some seconds; "auto" then picks the scale before that.
+    `voting=False` leaves patch voting out, as published. Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
     size = size or _default_size(model, image)
@@ -64,6 +64,9 @@ def _quantized(
     settings: dict[str, object],
 ) -> Image.Image:
     palette = find_palette(model.real_at(scale), colors)
+    if scale >= len(model.generators):  # nothing to train there
+        injection = Injection(x, ROUNDS, KEEP, COMPLETENESS, palette=palette)
+        return run(model, injection, scale, seed, voting=voting, settings=settings)[0]
     training = iter_retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed)
     total = at_scale(model.config.steps, scale)
     while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from PIL import Image
@@ -21,6 +22,7 @@ from singan.trainer import TrainEvent, train
 MAX_FACTOR = 8
 STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
 MAX_SIDE = 8192  # of the picture; its enlargement would be over the limit anyway if it were not narrow
+STEPS = 300  # of training
 CORRECTIONS = 3  # after each pass, towards an image that shrinks to the given one
 
 
@@ -38,15 +40,16 @@ def super_resolve(
     """Enlarge a picture `factor` times, 1 to 8, to exactly round(factor * its height and width).
 
     `source`: the picture, which is learned first with `super_resolution_config`, or a model that was trained so,
-    whose training image is then enlarged. A model trained for sampling works too, less well: a `TaskWarning` says
-    so. `detail`: see `enlarge`. Raises `ImageError`, and `ConfigError` for a value out of range.
+    whose training image is then enlarged. A model trained for sampling at all its scales works too, less well: a
+    `TaskWarning` says so. `detail`: see `enlarge`. Raises `ImageError`, and `ConfigError` for a value out of range or a
+    model without a generator at its finest scale.
     """
     check_factor(factor)
     _check_detail(detail)
     check_seed(seed)
     if isinstance(source, SinGAN):
         model = source
-        if min(model.config.alpha) < 100:
+        if min(model.config.alpha) < 100 and len(model.generators) == model.num_scales:
             warnings.warn(
                 f"This model was trained for sampling (alpha {min(model.config.alpha):g}, where super-resolution "
                 "has 100): give the picture itself, or train with super_resolution_config.",
@@ -62,15 +65,19 @@ def super_resolve(
 
 
 def super_resolution_config(factor: float, size: tuple[int, int], preset: str = "fast") -> TrainConfig:
-    """The preset changed to learn a picture of `size` (width, height) for super-resolution, at its full size."""
+    """The preset changed to learn a picture of `size` (width, height) for super-resolution: one generator at its full
+    size, from the picture shrunk by one pass; with the preset "paper" the whole pyramid, as published."""
     check_factor(factor)
     if max(size) > MAX_SIDE:
         raise ConfigError(f"The picture is {size[0]}x{size[1]} px; {MAX_SIDE} px a side can be learned: shrink it.")
     ratio = factor ** (1 / passes(factor))
-    voting = {"voting_rounds": 0} if preset != "paper" else {}
-    return TrainConfig.preset(
-        preset, alpha=100, min_size=18, scale_factor=min(0.95, 1 / ratio), max_size=max(25, *size), **voting
-    )
+    changes: dict[str, Any] = {"alpha": 100, "scale_factor": min(0.95, 1 / ratio), "max_size": max(25, *size)}
+    if preset == "paper":
+        return TrainConfig.preset(preset, min_size=18, **changes)
+    changes |= {"num_scales": 1, "from_image": True, "generators": None, "pool_size": 1, "penalty": 0.1}
+    changes |= {"steps": STEPS, "voting_rounds": 0, "field": False, "place_prior": 0.0}
+    changes["displacement"] = 0.0
+    return TrainConfig.preset(preset, **changes)
 
 
 def passes(factor: float) -> int:
@@ -94,6 +101,11 @@ def enlarge(
     again, which the published method leaves out: errors otherwise grow from pass to pass (docs/tasks.md).
     """
     check_enlarging(image.size, factor, detail, seed)
+    if len(model.generators) < model.num_scales:
+        raise ConfigError(
+            "This model has no generator at its finest scale, which super-resolution applies: give the picture itself, "
+            "or train with super_resolution_config."
+        )
     height, width = round(factor * image.height), round(factor * image.width)
     rng, count = torch.Generator().manual_seed(seed), passes(factor)
     given = image_to_tensor(image).to(model.device)

@@ -7,6 +7,7 @@ import math
 import torch
 from PIL import Image, ImageOps
 
+from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
@@ -21,7 +22,7 @@ def retarget(
     height: float = 1.0,
     n: int = 1,
     start_scale: int = 0,
-    variation: float = 0.5,
+    variation: float = VARIATION,
     seed: int = 0,
 ) -> list[Image.Image]:
     """`n` RGB images, `width` and `height` times as wide and high as the training image, with its kind of content.
@@ -41,7 +42,7 @@ def variation_map(
     *,
     n: int = 50,
     start_scale: int = 0,
-    variation: float = 1.0,
+    variation: float = VARIATION,
     seed: int = 0,
     on_event: OnEvent | None = None,
 ) -> Image.Image:
@@ -53,10 +54,12 @@ def variation_map(
     if not 2 <= n <= MAX_SAMPLES:
         raise ConfigError(f"n is {n}; a map takes 2 to {MAX_SAMPLES} samples.")
     model.check_sampling(n, None, start_scale, variation, seed)
-    mean = torch.zeros(model.image_size, device=model.device)
+    size = model.scale_sizes[-1]  # that of the photograph would show no more
+    mean = torch.zeros(size, device=model.device)
     squares = torch.zeros_like(mean)  # Welford's sums: no sample is kept
     for k in range(n):
-        x = model.sample_tensor(seed + k, model.image_size, start_scale, variation).clamp(-1, 1).mean((0, 1))
+        x = model.sample_tensor(seed + k, model.image_size, start_scale, variation, until=model.num_scales)
+        x = x.clamp(-1, 1).mean((0, 1))
         before = x - mean
         mean += before / (k + 1)
         squares += before * (x - mean)
@@ -65,6 +68,7 @@ def variation_map(
     deviation = (squares / (n - 1)).sqrt() * 127.5
     white = float(deviation.max())
     grey = Image.fromarray((deviation / max(white, 1e-6) * 255).round().to(torch.uint8).cpu().numpy())
+    grey = grey.resize(model.image_size[::-1], Image.Resampling.BICUBIC)
     heat = ImageOps.colorize(grey, "black", "white", mid="#e8590c")
     heat.info = {"task": "variation-map", "n": n, "start_scale": start_scale, "variation": variation}
     heat.info |= {"seed": seed, "white": round(white, 2)}

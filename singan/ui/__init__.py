@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, sample, train, variation
+from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, photo, sample, train, variation
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
@@ -40,12 +40,13 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         gr.HTML(INTRO)
         top = build_top(shelf)
+        photo.build(top)
         models.build(top)
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
                 sample.build(demo, top)
-                variation.build(top)
+                variation.build(demo, top)
             with gr.Tab("Super-resolution", id="super-resolution"):
                 enlarge.build(top, examples / "super-resolution")
             with gr.Tab("Harmonize", id="harmonize"):
@@ -55,7 +56,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             with gr.Tab("Paint to image", id="paint"):
                 paint.build(demo, top, examples / "paint")
             with gr.Tab("Animate", id="animate"):
-                animate.build(top)
+                animate.build(demo, top)
             with gr.Tab("Denoise", id="denoise"):
                 denoise.build(demo, top, examples / "denoise")
             with gr.Tab("Train", id="train"):

@@ -18,9 +18,10 @@ from singan.ui.editor import mark_pyramid
 from singan.ui.injected import progress, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.variation import fit
 from singan.ui.work import pick_seed, watch
 
-HINT = "Press Animate, or click an example. A second of animation takes one or two to make."
+HINT = "Press Animate, or click an example. A second of animation takes three or four to make."
 MAX_FRAMES = 200
 FORMATS = [("GIF", "gif"), ("WebP: smaller, all colours", "webp")]
 if find_spec("imageio_ffmpeg"):
@@ -43,7 +44,7 @@ class View(NamedTuple):
     stop: Any = gr.skip()
 
 
-def build(top: Top) -> None:
+def build(demo: gr.Blocks, top: Top) -> None:
     """Make the tab."""
     names = top.shelf.value.names()
     shown = [caption for caption, (pyramid, *_) in EXAMPLES.items() if pyramid in names]
@@ -57,7 +58,13 @@ def build(top: Top) -> None:
             loop = gr.Checkbox(True, label="Loop: the end joins the beginning")
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
-                    0, 8, 0, step=1, label="Start scale", info="Coarsest scale that moves; from 1 on, details only."
+                    0,
+                    8,
+                    0,
+                    step=1,
+                    label="Start scale",
+                    info="Coarsest scale that moves; from 1 on, details only.",
+                    visible=False,
                 )
                 alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
@@ -91,6 +98,7 @@ def build(top: Top) -> None:
         "show_progress": "hidden",
         **COMPUTE,
     }
+    gr.on([demo.load, top.name.change, top.renewed.change], fit, chosen, start_scale, show_progress="hidden", **private)
     run = go.click(**wiring, api_name="animate")
     example = examples.input(
         open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **private

@@ -13,9 +13,10 @@ from singan import tasks
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
-from singan.ui import injected, train
+from singan.ui import injected
 from singan.ui.editor import mark_pyramid
 from singan.ui.injected import Task, View
+from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
@@ -75,7 +76,7 @@ def denoise(
     def begin(model: SinGAN) -> Task:
         if noisy is None:
             raise ImageError("There is no noisy picture yet: upload one first.")
-        picture, notes = train.open_photo(noisy, shelf.limits)
+        picture, notes = open_photo(noisy, shelf.limits)
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
             return tasks.denoise(model, picture, scale=scale, seed=seed, times=times, on_event=on_event)

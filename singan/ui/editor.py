@@ -13,12 +13,12 @@ from PIL import Image, ImageOps
 
 from singan.errors import ImageError, ImageWarning
 from singan.image import load_image
-from singan.ui import train
 from singan.ui.injected import scales, shown, size_notes
+from singan.ui.photo import open_photo
 from singan.ui.shelf import Shelf, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
-MASK_BRUSH = gr.Brush(colors=["#ffffff"], color_mode="fixed", default_size=12)
+MASK_BRUSH = gr.Brush(colors=["#ffffff"], color_mode="fixed")  # its size goes by the picture's
 
 
 def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:
@@ -90,7 +90,7 @@ def own_picture(shelf: Shelf, pyramid: str, path: str) -> tuple[Value, None]:
     """The canvas with an uploaded picture at the size of the pyramid's own, and no mask."""
     with toasts():
         model = shelf.load(pyramid)
-        image, notes = train.open_photo(path, shelf.limits)
+        image, notes = open_photo(path, shelf.limits)
     for note in notes + size_notes(image, model):
         gr.Info(html.escape(note))
     return on_canvas(image.resize(model.image_size[::-1], Image.Resampling.LANCZOS)), None

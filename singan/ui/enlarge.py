@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
@@ -16,23 +17,22 @@ from singan import tasks
 from singan.errors import ConfigError, ImageError, SinGANError
 from singan.files import save_png
 from singan.model import SinGAN
-from singan.tasks.super_resolution import enlarge
+from singan.tasks.super_resolution import check_enlarging, enlarge
 from singan.trainer import TrainEvent, iter_train
-from singan.ui import train
 from singan.ui.injected import build_examples, build_pair, example_pictures, progress, shown
-from singan.ui.limits import Limits
 from singan.ui.look import clock, run_status
+from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.work import pick_seed, watch
 
 HINT = (
-    "Upload a small picture, or click an example: it is learned first, which takes one to five minutes. "
-    "Without one, the chosen model's own picture is enlarged at once."
+    "Upload a picture, click an example, or leave it out to enlarge the chosen model's photo. "
+    "It is learned first, which takes 10 to 20 seconds."
 )
-MAX_PIXELS = 70_000  # of the picture: 250x250 px are learned in about three minutes
+MAX_PIXELS = 17_000_000  # of the result, which then takes a minute: 512x512 px 8 times, 1024x1024 px 4 times
 NO_LEARNING = (
-    "Learning pictures is switched off here: leave the picture out to enlarge the chosen model's own, or run this app "
-    "on your own machine."
+    "Learning pictures is switched off here: run this app on your own machine, or choose a model that was trained for "
+    "super-resolution and leave the picture out."
 )
 SHOW_SECONDS = 0.5  # between two updates of the page
 
@@ -58,7 +58,6 @@ def build(top: Top, examples: Path) -> None:
                 0, 1, 0.5, step=0.05, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
             )
             with gr.Accordion("Advanced", open=False):
-                preset = gr.Radio(["fast", "best"], value="fast", label="Preset")
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(False, label="New seed each time")
             with gr.Row():
@@ -76,7 +75,7 @@ def build(top: Top, examples: Path) -> None:
     private: dict[str, Any] = {"api_visibility": "private"}
     wiring: dict[str, Any] = {
         "fn": super_resolve,
-        "inputs": [top.shelf, top.name, photo, factor, detail, preset, seed, new_seed],
+        "inputs": [top.shelf, top.name, photo, factor, detail, seed, new_seed],
         "outputs": list(view),
         "show_progress": "hidden",
         **COMPUTE,
@@ -94,21 +93,19 @@ def super_resolve(
     photo: str | None,
     factor: float = 4,
     detail: float = 0.5,
-    preset: Literal["fast", "best"] = "fast",
     seed: int | None = 0,
     new_seed: bool = False,
 ) -> Iterator[View]:
-    """Enlarge a picture. It is learned first, which takes one to five minutes.
+    """Enlarge a picture. It is learned first, which takes 10 to 20 seconds.
 
     Streams a status line; ends with the files of the picture enlarged by bicubic interpolation and by what was
     learned, and the seed.
 
     Parameters:
-        pyramid: name of the pyramid whose own picture is enlarged if no other one is given
-        photo: the file of the picture, up to 70,000 pixels; empty: the pyramid's own, without learning anything
-        factor: enlargement, 1 to 8
+        pyramid: name of the pyramid whose photo is enlarged if no picture is given
+        photo: the file of the picture; empty: the pyramid's photo, at once if it was trained for super-resolution
+        factor: enlargement, 1 to 8; the result has up to 17 megapixels
         detail: from 0, faithful and soft, to 1, sharp and invented
-        preset: "fast", or "best", which takes three times as long
         seed: seed of all randomness
         new_seed: take a random seed instead
     """
@@ -119,17 +116,23 @@ def super_resolve(
     start = time.perf_counter()
     with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
         try:
-            if photo is None:
-                model, notes = (
-                    shelf.load(pyramid),
-                    ["This model was trained for sampling; a picture is better learned."],
-                )
+            notes: list[str] = []
+            given = shelf.load(pyramid) if photo is None else None
+            if given is not None:
+                small, name = given.training_image, f"The photo of {pyramid!r}"
             else:
-                if not shelf.limits.allow_training:
-                    raise ConfigError(NO_LEARNING)
-                image, notes = open_small(photo, shelf.limits)
-                model = yield from _learn(image, factor, preset, seed, shelf.limits.max_seconds)
-            small = model.training_image
+                small, notes = open_photo(photo or "", shelf.limits)
+                name = Path(photo or "").name
+            check_size(small, name, factor)
+            check_enlarging(small.size, factor, detail, seed)
+            if given is not None and len(given.generators) == len(given.levels):
+                model = given
+                if min(model.config.alpha) < 100:
+                    notes = ["This model was trained for sampling; a picture is better learned."]
+            elif not shelf.limits.allow_training:
+                raise ConfigError(NO_LEARNING)
+            else:
+                model = yield from _learn(small, factor, seed, shelf.limits.max_seconds)
             result = yield from watch(
                 lambda on_event: enlarge(model, small, factor, detail=detail, seed=seed, on_event=on_event),
                 lambda event: View(progress(event)) if event else View(),
@@ -147,15 +150,16 @@ def super_resolve(
             raise
 
 
-def open_small(photo: str, limits: Limits) -> tuple[Image.Image, list[str]]:
-    """An uploaded picture, and what has to be said of it. Raises `ImageError`, also if it is too large."""
-    image, notes = train.open_photo(photo, limits)
-    if image.width * image.height > MAX_PIXELS:
+def check_size(image: Image.Image, name: str, factor: float) -> None:
+    """Raise `ImageError` if the picture is too large to be enlarged so here."""
+    megapixels = factor**2 * image.width * image.height / 1e6
+    if megapixels > MAX_PIXELS / 1e6:
+        most = math.floor(2 * math.sqrt(MAX_PIXELS / (image.width * image.height))) / 2
+        cure = f"lower the factor to {most:g}" if most > 1 else "crop or shrink it"
         raise ImageError(
-            f"{Path(photo).name} is {image.width}x{image.height} px; here it goes up to {MAX_PIXELS:,} pixels, "
-            "such as 300x233: crop or shrink it, or use the command singan sr."
+            f"{name} is {image.width}x{image.height} px, which makes {megapixels:.3g} megapixels; "
+            f"here it goes up to {MAX_PIXELS / 1e6:g}: {cure}, or use the command singan sr."
         )
-    return image, notes
 
 
 def idle() -> tuple[dict, dict]:
@@ -169,12 +173,10 @@ def stopped() -> View:
     return View(run_status("Stopped; nothing is kept.", None, []), go=go, stop=stop)
 
 
-def _learn(
-    image: Image.Image, factor: float, preset: str, seed: int, max_seconds: float
-) -> Generator[View, None, SinGAN]:
+def _learn(image: Image.Image, factor: float, seed: int, max_seconds: float) -> Generator[View, None, SinGAN]:
     """Learn the picture, and show how far it is. Raises `ConfigError` if that takes too long."""
     last = 0.0
-    config = tasks.super_resolution_config(factor, image.size, preset)
+    config = tasks.super_resolution_config(factor, image.size)
     with closing(iter_train(image, config, seed=seed)) as events:  # also when the visitor stops it, or goes away
         for event in events:
             if event.seconds > max_seconds and event.model is None:
@@ -188,4 +190,4 @@ def _learn(
 
 def _where(event: TrainEvent) -> str:
     left = "" if event.seconds_left is None else f" · {clock(event.seconds_left)} left"
-    return f"Learning: scale {event.scale + 1} of {event.scales} · {clock(event.seconds)} gone{left}"
+    return f"Learning: step {event.step} of {event.steps} · {clock(event.seconds)} gone{left}"

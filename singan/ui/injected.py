@@ -20,6 +20,8 @@ from singan.ui.look import run_status
 from singan.ui.shelf import Shelf, Top, toasts
 from singan.ui.work import pick_seed, watch
 
+STRIP_SIDE = 256  # of the pictures in the strip of scales
+
 
 class Task(NamedTuple):
     """What is to be done with a pyramid."""
@@ -35,6 +37,7 @@ class View(NamedTuple):
     status: Any = gr.skip()
     pair: Any = gr.skip()
     strip: Any = gr.skip()
+    full: Any = gr.skip()
     seed: Any = gr.skip()
 
 
@@ -53,10 +56,11 @@ class Results:
     status: gr.HTML
     pair: gr.ImageSlider
     strip: gr.Gallery
+    full: gr.File  # what is in the strip, at full size
 
     def view(self, controls: Controls) -> list[Any]:
         """The components that a `View` changes, in its order."""
-        return [self.status, self.pair, self.strip, controls.seed]
+        return [self.status, self.pair, self.strip, self.full, controls.seed]
 
 
 def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tuple[Controls, gr.Accordion]:
@@ -78,13 +82,14 @@ def build_results(hint: str, controls: Controls) -> Results:
         format="png",
         columns=4,
         allow_preview=False,
-        buttons=["download_all"],
+        buttons=[],
         interactive=False,
         visible=False,
         elem_classes=["grow", "strip"],
     )
-    strip.select(pick, [pair, strip], [pair, controls.scale], queue=False, api_visibility="private")
-    return Results(status, pair, strip)
+    full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
+    strip.select(pick, [pair, strip, full], [pair, controls.scale], queue=False, api_visibility="private")
+    return Results(status, pair, strip, full)
 
 
 def build_pair(label: str) -> gr.ImageSlider:
@@ -105,10 +110,12 @@ def shown(value: Any) -> dict:
     return gr.update(value=value, visible=value is not None)
 
 
-def pick(pair: tuple[str, str], strip: list[tuple[str, str]], event: gr.SelectData) -> tuple[tuple[str, str], str]:
-    """Show the result of the scale that was clicked, and choose that scale."""
-    path, caption = strip[event.index]
-    return (pair[0], path), caption.split()[1]
+def pick(
+    pair: tuple[str, str], strip: list[tuple[str, str]], full: list[str], event: gr.SelectData
+) -> tuple[tuple[str, str], str]:
+    """Show the result of the scale that was clicked, at full size, and choose that scale."""
+    _, caption = strip[event.index]
+    return (pair[0], full[event.index]), caption.split()[1]
 
 
 def run(
@@ -134,13 +141,15 @@ def run(
                 if event is None:
                     return View()
                 if event.unit == "scale" and event.image:
+                    if event.done == 1:  # of another round, if there was one
+                        made.clear()
                     made.append(event.image)
                 return View(status=progress(event))
 
             results = yield from watch(lambda on_event: task.job(wanted, seed, on_event), show)
             best = results[0]
             kept = made if any(image is best for image in made) else results
-            paths = _save(kept, pyramid, Path(folder))
+            paths, small = _save(kept, pyramid, Path(folder))
             first = Path(folder, "before.png")
             save_png(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), first, {"model": pyramid})
             chosen = next(path for path, image in zip(paths, kept, strict=True) if image is best)
@@ -150,7 +159,8 @@ def run(
             yield View(
                 run_status(text, None, task.notes),
                 shown((str(first), chosen)),
-                shown(list(zip(paths, names, strict=True))),
+                shown(list(zip(small, names, strict=True))),
+                paths,
                 seed,
             )
         except SinGANError as error:
@@ -163,13 +173,19 @@ def progress(event: TaskEvent) -> str:
     return run_status(f"{event.unit.capitalize()} {event.done} of {event.total}", event.done / event.total, [])
 
 
-def _save(images: list[Image.Image], pyramid: str, folder: Path) -> list[str]:
-    paths = []
+def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[str], list[str]]:
+    """The files of the images, and of small ones for the strip."""
+    paths, small = [], []
     for image in images:
         path = folder / f"{pyramid}-{image.info['task']}-{image.info['scale']}.png"
         save_png(image, path, {"model": pyramid, **{str(key): value for key, value in image.info.items()}})
         paths.append(str(path))
-    return paths
+        preview = image.copy()
+        preview.thumbnail((STRIP_SIDE, STRIP_SIDE), Image.Resampling.BOX)
+        path = path.with_stem(f"{path.stem}-small")
+        save_png(preview, path, {"model": pyramid, "scale": image.info["scale"]})
+        small.append(str(path))
+    return paths, small
 
 
 def scales(model: SinGAN) -> dict:
@@ -189,8 +205,14 @@ def size_notes(image: Image.Image, model: SinGAN) -> list[str]:
 
 
 def example_pictures(folder: Path, top: Top) -> list[Path]:
-    """The examples in a folder: PNG files that are called after pyramids, of those that are there."""
-    return [folder / f"{name}.png" for name in top.shelf.value.names() if (folder / f"{name}.png").exists()]
+    """The examples in a folder: pictures that are called after pyramids, of those that are there."""
+    found = {path.stem: path for path in pictures_in(folder)}
+    return [found[name] for name in top.shelf.value.names() if name in found]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The PNG and WebP files in a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.suffix in (".png", ".webp"))
 
 
 def build_examples(pictures: Sequence[Path]) -> gr.Gallery:

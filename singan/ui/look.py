@@ -13,8 +13,8 @@ from singan.trainer import TrainEvent
 INTRO = """
 <header id="intro">
   <h1>SinGAN</h1>
-  <p>Learns one photo, from the layout down to the grain, and draws new pictures of the same kind.
-  Choose a model and sample from it, or train your own in minutes.
+  <p>Draws new pictures of the kind of one photo, at its full size: in two seconds from the photo alone, better once
+  its layout is learned, which takes ten seconds. Upload a photo of yours, or choose one.
   <a href="https://arxiv.org/abs/1905.01164" target="_blank" rel="noopener">Paper</a></p>
 </header>
 """
@@ -69,6 +69,13 @@ footer .divider { display: none; }
 #now img { width: 100%; height: 100%; object-fit: contain; }
 #now img, #scales img { image-rendering: pixelated; }
 
+/* The upload is a tile beside the models. */
+#top { flex-wrap: nowrap; align-items: stretch; }
+#your-photo { flex: 0 0 158px; min-width: 0 !important; }
+#your-photo button .wrap { padding-top: 1.1rem; font-size: .75rem; line-height: 1.25; }
+#your-photo .icon-wrap { width: 1.1rem; margin-bottom: .1rem; }
+#said { padding: 0 .75rem; margin: -.4rem 0; }
+
 /* Strips of scales and examples have their label above the pictures; results are shown large. */
 .strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;
   grid-template-columns: repeat(auto-fill, minmax(100px, 1fr)) !important; }
@@ -106,6 +113,8 @@ footer .divider { display: none; }
   .first-on-phones { order: -1; }
   #pyramids .grid-container, #scales .grid-container {
     grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
+  #top { flex-wrap: wrap; }
+  #your-photo { flex: 1 0 100%; }
   #samples .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
 }
 """
@@ -128,6 +137,11 @@ def run_status(text: str, done: float | None, notes: list[str]) -> str:
     bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
     said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
     return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
+
+
+def note(text: str) -> str:
+    """A line of HTML that is read out when it changes."""
+    return f'<p aria-live="polite">{text}</p>'
 
 
 class Curves:

@@ -14,14 +14,15 @@ from singan import tasks
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.tasks.painting import hex_palette
-from singan.ui import canvas, injected, train
+from singan.ui import canvas, injected
 from singan.ui.editor import Value, build_editor, mark_pyramid, on_canvas
 from singan.ui.injected import Task, View
+from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 
 HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
-COLORS, BRUSH_SIZE = 8, 10  # of the brush, which is in pixels
-MAX_SIDE = 500  # of an uploaded painting, which is used at the size of the photo anyway
+COLORS = 8  # of the brush
+MAX_SIDE = 1024  # of an uploaded painting, which is used at the size of the photo anyway
 
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
@@ -30,7 +31,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     owner = gr.State("")  # the pyramid that the canvas was made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Painting", gr.Brush(default_size=BRUSH_SIZE), "paint-canvas")
+            editor = build_editor("Painting", gr.Brush(), "paint-canvas")
             with gr.Row():
                 clear = gr.Button("Blank canvas", size="sm", min_width=90)
                 over = gr.Button("Paint over the photo", size="sm", min_width=90)
@@ -44,7 +45,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
                     step=1,
                     label="Colours",
                     info="0: as painted. From 2 on, the picture's own palette (published: 5); "
-                    "trains one scale on it, about a minute.",
+                    "trains one scale on it, some seconds.",
                 )
             go = gr.Button("Turn into a picture", variant="primary")
         with gr.Column(scale=1, min_width=320):
@@ -120,7 +121,7 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
 
 def with_palette(model: SinGAN, picture: Image.Image) -> dict:
     """The canvas with a picture, and a brush in the pyramid's colours."""
-    brush = gr.Brush(colors=list(hex_palette(model, COLORS)), default_size=BRUSH_SIZE)
+    brush = gr.Brush(colors=list(hex_palette(model, COLORS)))
     return gr.update(value=on_canvas(picture), brush=brush)
 
 
@@ -133,7 +134,7 @@ def photo(shelf: Shelf, pyramid: str) -> Value:
 def own(shelf: Shelf, path: str) -> Value:
     """The canvas with an uploaded painting."""
     with toasts():
-        image, notes = train.open_photo(path, shelf.limits)
+        image, notes = open_photo(path, shelf.limits)
     for note in notes:
         gr.Info(html.escape(note))
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)

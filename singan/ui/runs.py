@@ -12,7 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from singan.config import TrainConfig
-from singan.errors import CheckpointError, ImageError
+from singan.errors import CheckpointError
 from singan.resume import STATE_FILE
 from singan.ui.look import Curves
 
@@ -62,10 +62,8 @@ class Runs:
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
 
-    def start(self, photo: str | None, name: str, config: TrainConfig, seed: int) -> Run:
-        """A new run on a copy of that file. Raises `ImageError` without one."""
-        if photo is None:
-            raise ImageError("There is no photo yet: upload one first.")
+    def start(self, photo: str | Path, name: str, config: TrainConfig, seed: int) -> Run:
+        """A new run on a copy of that file."""
         files = TemporaryDirectory(prefix="singan-run-", ignore_cleanup_errors=True)
         Path(files.name, "photo").mkdir()
         copy = Path(shutil.copyfile(photo, Path(files.name, "photo", Path(photo).name)))

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
+from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.files import save_png
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
 
-MAX_PIXELS = 5_000_000  # of all samples of one call
+MAX_PIXELS = 40_000_000  # of all samples of one call
 
 
 def build(demo: gr.Blocks, top: Top) -> None:
@@ -24,7 +25,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             variation = gr.Slider(
-                0, 1, 0.7, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
+                0, 1, VARIATION, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
             )
             number = gr.Slider(1, 16, 6, step=1, label="Number of samples")
             with gr.Row():
@@ -33,11 +34,12 @@ def build(demo: gr.Blocks, top: Top) -> None:
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
                     0,
-                    max(1, first.num_scales - 1) if first else 1,
+                    max(1, len(first.generators) - 1) if first else 1,
                     0,
                     step=1,
                     label="Start scale",
                     info="Coarsest scale to draw anew: details only.",
+                    visible=first is not None and len(first.generators) > 1,
                 )
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(True, label="New seed each time")
@@ -59,11 +61,11 @@ def build(demo: gr.Blocks, top: Top) -> None:
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     draw.click(sample, **wiring, **COMPUTE, api_name="sample")
-    top.name.change(fit, chosen, fitted, api_visibility="private").then(
-        sample, **wiring, **COMPUTE, trigger_mode="always_last", api_visibility="private"
-    )  # a pyramid chosen while another one's samples are drawn comes next
-    if first:  # the first samples do not wait for another visitor's training
-        demo.load(sample, **wiring, concurrency_id="first samples", api_visibility="private")
+    changed = gr.on([top.name.change, top.renewed.change], fit, chosen, fitted, api_visibility="private")
+    # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
+    changed.then(sample, **wiring, **QUICK, trigger_mode="always_last", api_visibility="private")
+    if first:
+        demo.load(sample, **wiring, **QUICK, api_visibility="private")
 
 
 def sample(
@@ -72,7 +74,7 @@ def sample(
     number: int = 6,
     height: int | None = None,
     width: int | None = None,
-    variation: float = 1.0,
+    variation: float = VARIATION,
     start_scale: int = 0,
     seed: int | None = 0,
     new_seed: bool = False,
@@ -93,7 +95,7 @@ def sample(
         seed = secrets.randbelow(2**31)
     with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after each yield
         if not pyramid:
-            raise ConfigError("There is nothing to sample from yet: train a photo or load a model first.")
+            raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
         model = shelf.load(pyramid)
         size = (height or model.image_size[0], width or model.image_size[1])
         megapixels = number * size[0] * size[1] / 1e6
@@ -115,8 +117,7 @@ def sample(
 
 
 def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:
-    """The controls for a pyramid: its own height and width, and its scales to start from."""
+    """The controls for a pyramid: its photo's height and width, and its scales to start from."""
     with toasts():
         model = shelf.load(pyramid)
-    last = model.num_scales - 1
-    return *model.image_size, gr.update(value=0, maximum=max(1, last), interactive=last > 0)
+    return *model.image_size, start_scales(model)

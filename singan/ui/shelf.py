@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import html
 import math
+import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,16 +26,26 @@ from singan.ui.limits import Limits
 COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}  # one heavy run at a time
 KEEP_SECONDS = 3600  # how long pyramids, runs and files are kept after their last use
 KEEP_OWN = 3  # pyramids of one visitor in memory
-MAX_MODEL_BYTES = 60_000_000  # in memory, of one from outside; `best` at 1000 px takes a fifth
+KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory: 100 MB each, about
+MAX_MODEL_BYTES = 60_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a fifth
+PICTURE_SIDE = 256  # of the pictures to click
+QUICK: dict[str, Any] = {"concurrency_id": "first samples", "concurrency_limit": 1}  # not behind anybody's training
+
+_in_use: OrderedDict[int, weakref.ref[SinGAN]] = OrderedDict()  # the visitors' pyramids that keep their patches
+_in_use_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Shelf:
-    """The shipped pyramids, one a subdirectory of `directory`, and those that one visitor trained or brought along."""
+    """The shipped pyramids, one a subdirectory of `directory`, and those that one visitor made or brought along.
+
+    `photos`: the files that drafts were made of.
+    """
 
     directory: Path
     limits: Limits = field(default_factory=Limits)
     own: Mapping[str, SinGAN] = field(default_factory=dict)
+    photos: Mapping[str, Path] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """All names, the newest of the visitor's own first."""
@@ -42,28 +55,68 @@ class Shelf:
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
         if name in self.own:
+            _use(self.own[name])
             return self.own[name]
         if name not in self.names():
             raise CheckpointError(
                 f"There is no pyramid {name!r}; choose another one. "
-                "One of your own is dropped after an hour: train or load it again."
+                "One of your own is dropped after an hour: upload, train or load it again."
             )
         return _load(self.directory / name)
 
-    def add(self, name: str, model: SinGAN) -> tuple[Shelf, str]:
+    def add(self, name: str, model: SinGAN, photo: Path | None = None) -> tuple[Shelf, str]:
         """This shelf with one more pyramid of the visitor's own, and the name it got, which may carry a number."""
         taken, number, unique = self.names(), 1, name
         while unique in taken:
             number += 1
             unique = f"{name} {number}"
-        kept = list(self.own.items())[-KEEP_OWN + 1 :]
-        return replace(self, own={**dict(kept), unique: model}), unique
+        own = dict([*list(self.own.items())[-KEEP_OWN + 1 :], (unique, model)])
+        photos = {**self.photos, **({unique: photo} if photo else {})}
+        return replace(self, own=own, photos={one: photos[one] for one in own if one in photos}), unique
+
+    def put(self, name: str, model: SinGAN, photo: Path | None = None) -> tuple[Shelf, str]:
+        """As `add`, but a draft gives way to another one of its photo, and a pyramid of fewer generators to one that
+        goes on from there."""
+        old = self.own.get(name)
+        more = old is not None and len(old.generators) < max(1, len(model.generators))
+        if old is None or not more or not _same_photo(old, model):
+            return self.add(name, model, photo)
+        kept = {one: other for one, other in self.own.items() if one != name}
+        photos = {**self.photos, **({name: photo} if photo else {})}
+        return replace(self, own={**kept, name: model}, photos=photos), name
+
+    def is_draft(self, name: str) -> bool:
+        """Is that one of the visitor's own, without any training?"""
+        return name in self.own and not self.own[name].generators
 
     def pictures(self) -> list[tuple[Image.Image | Path, str]]:
         """A picture of each pyramid, captioned with its name."""
         shown: dict[str, Image.Image | Path] = {name: self.directory / name / "preview.png" for name in self.names()}
-        shown |= {name: model.reconstruct() for name, model in self.own.items()}
+        for name, model in self.own.items():
+            picture = model.training_image
+            picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+            shown[name] = picture
         return [(picture, name) for name, picture in shown.items()]
+
+
+def _same_photo(one: SinGAN, other: SinGAN) -> bool:
+    """Were both made of the same photo, as far as can be told? They may keep it at different sizes."""
+    if one.info.get("source_size") != other.info.get("source_size"):
+        return False
+    return one.photo_size != other.photo_size or bool(one.photo.equal(other.photo.to(one.device)))
+
+
+def _use(model: SinGAN) -> None:
+    """Let this pyramid keep its patches, and those that were used least recently lose theirs."""
+    idle = []
+    with _in_use_lock:
+        _in_use.pop(id(model), None)
+        _in_use[id(model)] = weakref.ref(model)
+        while len(_in_use) > KEEP_PATCHES:
+            idle.append(_in_use.popitem(last=False)[1]())
+    for other in idle:
+        if other is not None:
+            other.to(other.device)  # which drops them: they are made again when they are needed
 
 
 @lru_cache(maxsize=8)
@@ -80,7 +133,7 @@ def load_own(folder: Path, called: str) -> SinGAN:
     """A model that came from outside. Raises `CheckpointError`, which does not tell where it lies on the server."""
     try:
         described = describe(folder)
-        size = 4 * (described.num_parameters + 3 * math.prod(described.learned_size or described.scale_sizes[-1]))
+        size = 4 * (described.num_parameters + 3 * math.prod(described.photo_size or described.scale_sizes[-1]))
         if size > MAX_MODEL_BYTES:
             raise CheckpointError(
                 f"it takes {size / 1e6:.0f} MB, and this app takes up to {MAX_MODEL_BYTES / 1e6:.0f}."
@@ -92,38 +145,52 @@ def load_own(folder: Path, called: str) -> SinGAN:
 
 @dataclass(frozen=True)
 class Top:
-    """What is above the tabs: the visitor's shelf, the name of the chosen pyramid, the pictures to click."""
+    """What is above the tabs: the visitor's shelf, the name of the chosen pyramid, the pictures to click, and the
+    upload of a photo with what is said of its draft. `renewed` changes when the name stays, but not what it stands
+    for."""
 
     shelf: gr.State
     name: gr.Textbox
     pictures: gr.Gallery
+    upload: gr.File
+    said: gr.HTML
+    renewed: gr.State
 
 
 def build_top(shelf: Shelf) -> Top:
     """Make the row of pyramids; a click on one changes `Top.name`, to which the tabs listen."""
     state = gr.State(shelf, time_to_live=KEEP_SECONDS)
     names = shelf.names()
-    pictures = gr.Gallery(
-        shelf.pictures(),
-        label="Pyramid",
-        format="png",
-        show_label=False,
-        selected_index=0 if names else None,
-        allow_preview=False,
-        object_fit="cover",
-        buttons=[],
-        interactive=False,
-        elem_id="pyramids",
-        elem_classes="grow",
-    )
+    with gr.Row(elem_id="top"):
+        upload = gr.File(label="Your photo", file_types=["image"], height=118, min_width=150, elem_id="your-photo")
+        pictures = gr.Gallery(
+            shelf.pictures(),
+            label="Pyramid",
+            format="png",
+            show_label=False,
+            selected_index=0 if names else None,
+            allow_preview=False,
+            object_fit="cover",
+            buttons=[],
+            interactive=False,
+            elem_id="pyramids",
+            elem_classes="grow",
+        )
+    said = gr.HTML(visible=False, elem_id="said")
     name = gr.Textbox(names[0] if names else "", label="Pyramid", visible=False)
     pictures.select(choose, None, name, queue=False, api_visibility="private")
-    return Top(state, name, pictures)
+    return Top(state, name, pictures, upload, said, gr.State(""))
 
 
 def choose(event: gr.SelectData) -> str:
     """The name of the pyramid that was clicked."""
     return event.value["caption"]
+
+
+def start_scales(model: SinGAN) -> dict:
+    """The choice of the coarsest scale to draw anew, for as long as there are generators."""
+    last = max(0, len(model.generators) - 1)
+    return gr.update(value=0, maximum=max(1, last), visible=last > 0)
 
 
 @contextmanager

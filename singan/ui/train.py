@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
-import threading
 import time
-import warnings
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import gradio as gr
 from PIL import Image
 
 from singan.config import TrainConfig
-from singan.errors import CheckpointError, ImageWarning, SinGANError
-from singan.image import load_image
-from singan.pyramid import learned_size, scale_sizes
+from singan.errors import CheckpointError, ImageError, SinGANError
 from singan.resume import STATE_FILE
 from singan.trainer import TrainEvent, iter_train
 from singan.ui import zerogpu
-from singan.ui.injected import build_examples
+from singan.ui.injected import build_examples, pictures_in
 from singan.ui.limits import Limits
 from singan.ui.look import clock, run_status
+from singan.ui.photo import draft, open_photo, row, take
 from singan.ui.runs import Run, Runs
 from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, plain_name, toasts
 
 SHOW_SECONDS = 0.5  # between two updates of the page
+PREVIEW_SIDE = 512  # of the photo that is shown
 PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
-RUNS = Runs(KEEP_SECONDS)
-_loading = threading.Lock()  # warnings are caught process-wide
+HINT = "Upload a photo, then press Train; or click the example."
+READY = "Press Train to learn"
 
+RUNS = Runs(KEEP_SECONDS)
 NO_TRAINING = """
 ### Training is switched off here
 
-You can still sample from the models above, and use one of your own: open *Load or share a model*, then give its name on
-the Hub or upload its files. To train, duplicate this Space, or run the app on your own machine, where a photo takes a
-minute or two on an ordinary CPU:
+A photo of yours works without it: upload it above, and all tabs draw from it at once. You can also load a model that
+was trained elsewhere: open *Load or share a model*. To train, duplicate this Space, or run the app on your own machine,
+where a photo takes 15 to 30 seconds on an ordinary CPU:
 
 ```
 pip install -r requirements.txt && python app.py
@@ -63,6 +64,7 @@ class View(NamedTuple):
     shelf: Any = gr.skip()
     name: Any = gr.skip()
     pictures: Any = gr.skip()
+    renewed: Any = gr.skip()
 
 
 def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples: Path) -> None:
@@ -71,23 +73,22 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
     `examples`: a folder of photos to train with one click. `run_id` is where the browser keeps the id of its last
     run: a page that is opened again asks for it.
     """
-    pictures = sorted(examples.glob("*.png"))
+    pictures = pictures_in(examples)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             photo = gr.File(label="Photo", height=140, elem_id="photo")
-            preset = gr.Radio(
-                [("Fast: a minute or two", "fast"), ("Best: about five minutes", "best")],
-                value="fast",
-                label="Preset",
+            photo_size = gr.Slider(
+                256, 2048, 1024, step=64, label="Photo kept at (px)", info="Its longest side: samples have this size."
             )
-            max_size = gr.Slider(50, 1000, 250, step=10, label="Longest side to learn (px)")
             with gr.Accordion("Advanced", open=False):
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
-                steps = gr.Number(None, label="Steps per scale", info="Empty: the preset's.", precision=0, minimum=1)
+                steps = gr.Number(
+                    None, label="Steps per scale", info="Empty: as many as it takes.", precision=0, minimum=1
+                )
                 paper = gr.Checkbox(
                     False,
-                    label="Method of the paper, instead of the preset",
-                    info="The published constants, for comparisons. Takes hours on a CPU.",
+                    label="Method of the paper",
+                    info="Published constants, at 250 px, for comparisons. Takes hours on a CPU.",
                 )
             with gr.Row():
                 train_button = gr.Button("Train", variant="primary", min_width=100)
@@ -97,7 +98,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
             sample_button = gr.Button("Sample from it", visible=False)
         with gr.Column(scale=3, min_width=320):
             status = gr.HTML(
-                run_status("Upload a photo, then press Train; or click the example.", None, []),
+                run_status(HINT, None, []),
                 container=True,
                 padding=True,
                 elem_id="status",
@@ -123,21 +124,26 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
             )
             gallery = build_examples(pictures)
 
-    def load_example(event: gr.SelectData) -> str:
-        return str(pictures[event.index])
+    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Shelf, str]:
+        return draft(shelf, str(pictures[event.index]))
 
     view = View(
         status, now, scales, curves, run_id, train_button, stop_button, resume_button, download, sample_button,
-        top.shelf, top.name, top.pictures,
+        top.shelf, top.name, top.pictures, top.renewed,
     )  # fmt: skip
-    inputs = [top.shelf, photo, preset, max_size, seed, steps, paper]
-    photo.upload(look, [top.shelf, photo, max_size], [status, now], show_progress="hidden", api_visibility="private")
+    inputs = [top.shelf, top.name, photo, photo_size, seed, steps, paper]
+    take(top, photo, api_visibility="private").success(
+        lambda: None, None, photo, queue=False, api_visibility="private"
+    )  # what is trained next is the chosen draft
+    top.name.change(
+        look, [top.shelf, top.name, status], [status, now], show_progress="hidden", api_visibility="private"
+    )
     wiring: dict[str, Any] = {"outputs": list(view), **COMPUTE, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
-    example = gallery.select(load_example, None, photo, api_visibility="private").then(
-        train, inputs, **wiring, api_visibility="private"
-    )
+    opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], api_visibility="private")
+    opened.success(row, [top.shelf, top.name], top.pictures, show_progress="hidden", api_visibility="private")
+    example = opened.success(train, inputs, **wiring, api_visibility="private")
     for ended in (run.success, run.failure, again.success, again.failure, example.success, example.failure):
         ended(idle, None, [train_button, stop_button], queue=False, api_visibility="private")
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
@@ -145,40 +151,56 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
     demo.load(reopen, [top.shelf, run_id], list(view), show_progress="hidden", api_visibility="private")
 
 
-def look(shelf: Shelf, photo: str, max_size: int) -> tuple[str, Image.Image]:
-    """Show an uploaded photo as it will be learned, or say what is wrong with it."""
-    with toasts():
-        image, notes = open_photo(photo, shelf.limits)
-        height, width = learned_size(image.height, image.width, TrainConfig(max_size=max_size))
-        scales = len(scale_sizes(height, width, TrainConfig(max_size=max_size)))
-    text = f"Learned at {height}x{width} px, in {scales} scales. Press Train."
-    return run_status(text, None, notes), image.resize((width, height), Image.Resampling.LANCZOS)
+def look(shelf: Shelf, pyramid: str, said: str) -> tuple[Any, Any]:
+    """Show the photo of a chosen draft, which can be trained; of another pyramid nothing is said."""
+    if shelf.is_draft(pyramid):
+        picture = shelf.load(pyramid).training_image
+        text = f"{READY} {pyramid!r}: {picture.height}x{picture.width} px."
+        picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
+        return run_status(text, None, []), picture
+    return (run_status(HINT, None, []), None) if READY in said else (gr.skip(), gr.skip())
 
 
 def train(
     shelf: Shelf,
-    photo: str | None,
-    preset: Literal["fast", "best"] = "fast",
-    max_size: int = 250,
+    pyramid: str = "",
+    photo: str | None = None,
+    photo_size: int = 1024,
     seed: int | None = 0,
     steps: int | None = None,
     paper: bool = False,
 ) -> Iterator[View]:
-    """Learn one photo. Streams a status line, previews and loss curves; ends with the model as a zip file.
+    """Learn one photo, in 15 to 30 seconds. Streams a status line, previews and loss curves; ends with the model as a
+    zip file.
 
     Parameters:
+        pyramid: name of a draft of this session, which the trained model replaces; used if there is no photo
         photo: the file of the photo
-        preset: "fast" takes a minute or two, "best" about five
-        max_size: longest side that is learned, in pixels
+        photo_size: longest side at which the photo is kept, and samples come, in pixels
         seed: seed of all randomness
-        steps: training steps per scale; empty: the preset's
-        paper: the published method instead of a preset; takes hours
+        steps: training steps per scale; empty: as many as it takes
+        paper: the published method instead; takes hours
     """
+    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # the run has its copy
+        if photo is not None:
+            file, name = Path(photo), plain_name(Path(photo).stem)
+        elif shelf.is_draft(pyramid):
+            file, name = _photo_of(shelf, pyramid, Path(folder)), pyramid
+        else:
+            raise ImageError("There is no photo yet: upload one first.")
+        chosen: dict[str, Any] = {"photo_size": photo_size} | ({"steps": steps} if steps else {})
+        run = RUNS.start(file, name, TrainConfig.preset("paper" if paper else "fast", **chosen), seed or 0)
     with toasts():
-        chosen: dict[str, Any] = {"max_size": max_size} | ({"steps": steps} if steps else {})
-        config = TrainConfig.preset("paper" if paper else preset, **chosen)
-        run = RUNS.start(photo, plain_name(Path(photo or "").stem), config, seed or 0)
         yield from _watch(run, shelf)
+
+
+def _photo_of(shelf: Shelf, pyramid: str, folder: Path) -> Path:
+    """The file that a draft was made of, or its photo written to one in `folder`."""
+    file = shelf.photos.get(pyramid)
+    if file is None or not file.exists():
+        file = folder / f"{pyramid}.png"
+        shelf.load(pyramid).training_image.save(file)
+    return file
 
 
 def resume(shelf: Shelf, run_id: str | None) -> Iterator[View]:
@@ -219,14 +241,6 @@ def stop(run_id: str | None) -> dict:
 def idle() -> tuple[dict, dict]:
     """The two buttons when no run is in progress."""
     return gr.update(interactive=True), gr.update(interactive=False)
-
-
-def open_photo(photo: str | Path, limits: Limits) -> tuple[Image.Image, list[str]]:
-    """The uploaded photo as RGB, and the `ImageWarning`s it gave. Raises `ImageError`."""
-    with _loading, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ImageWarning)
-        image = load_image(photo, name=Path(photo).name, max_pixels=int(limits.max_upload_megapixels * 1e6))
-    return image, [str(one.message) for one in caught]
 
 
 @zerogpu.borrow_gpu
@@ -356,16 +370,20 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = 
         more = " No scale is finished yet: resume it." if run.state.exists() else " No scale was finished."
         return view._replace(status=run_status(text + more, None, notes))
     model = load_own(run.model, run.name)
-    shelf, name = shelf.add(run.name, model)
+    before = shelf.own.get(run.name)
+    shelf, name = shelf.put(run.name, model)
+    renewed = before is not None and before is not shelf.own.get(run.name)
     height, width = model.image_size
-    count = "1 scale" if model.num_scales == 1 else f"{model.num_scales} scales"
+    count = "1 scale" if len(model.generators) == 1 else f"{len(model.generators)} scales"
     where = "is now chosen for all tabs" if chosen else "is among the models at the top"
     archive = shutil.make_archive(str(run.folder / run.name), "zip", run.model.parent)
+    text = f"{text} {count} learned, samples of {height}x{width} px: {name!r} {where}."
     return view._replace(
-        status=run_status(f"{text} {count} kept, up to {height}x{width} px: {name!r} {where}.", None, notes),
+        status=run_status(text, None, notes),
         download=gr.update(value=archive, visible=True),
         sample_button=gr.update(visible=chosen),
         shelf=shelf,
         name=name if chosen else gr.skip(),
         pictures=gr.update(value=shelf.pictures(), selected_index=0 if chosen else min(1, len(shelf.names()) - 1)),
+        renewed=secrets.token_hex(8) if chosen and renewed else gr.skip(),
     )

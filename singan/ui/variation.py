@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from singan import tasks
+from singan.config import VARIATION
 from singan.errors import SinGANError
 from singan.files import save_png
 from singan.ui.injected import progress
 from singan.ui.look import run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
 from singan.ui.work import pick_seed, watch
 
 HINT = "Black does not change from sample to sample, white changes the most."
@@ -28,13 +29,13 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(top: Top) -> None:
+def build(demo: gr.Blocks, top: Top) -> None:
     """Make the folded part of the tab Sample."""
     with gr.Accordion("What varies", open=False), gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             number = gr.Slider(2, 100, 50, step=1, label="Samples to compare")
-            variation = gr.Slider(0, 1, 1, step=0.05, label="Variation of the samples")
-            start_scale = gr.Slider(0, 8, 0, step=1, label="Start scale of the samples")
+            variation = gr.Slider(0, 1, VARIATION, step=0.05, label="Variation of the samples")
+            start_scale = gr.Slider(0, 8, 0, step=1, label="Start scale of the samples", visible=False)
             seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0)
             go = gr.Button("Draw the map")
         with gr.Column(scale=2, min_width=320):
@@ -48,6 +49,14 @@ def build(top: Top) -> None:
                 elem_classes="pair",
             )
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
+    chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
+    gr.on(
+        [demo.load, top.name.change, top.renewed.change],
+        fit,
+        **chosen,
+        show_progress="hidden",
+        api_visibility="private",
+    )
     go.click(variation_map, inputs, [status, heat, seed], **COMPUTE, show_progress="hidden", api_name="variation_map")
 
 
@@ -55,7 +64,7 @@ def variation_map(
     shelf: Shelf,
     pyramid: str,
     number: int = 50,
-    variation: float = 1.0,
+    variation: float = VARIATION,
     start_scale: int = 0,
     seed: int | None = 0,
 ) -> Iterator[View]:
@@ -86,3 +95,11 @@ def variation_map(
         except SinGANError as error:
             yield View(run_status(str(error), None, []))
             raise
+
+
+def fit(shelf: Shelf, pyramid: str) -> dict:
+    """The scales of a pyramid to start from."""
+    if not pyramid:
+        return gr.skip()
+    with toasts():
+        return start_scales(shelf.load(pyramid))

@@ -1,0 +1,147 @@
+"""Where the patches of an image come from: found, and carried to larger sizes.
+
+At coarse scales every patch of an image is compared with every patch of the training image, and takes the nearest
+(`search`). The field so found is enlarged with the image: each patch keeps its offset, and chooses again among its
+own, those of its neighbours, and steps of one pixel (`enlarge`, `refine_field`; after PatchMatch, Barnes et al.,
+SIGGRAPH 2009, and k-coherence, Tong et al., SIGGRAPH 2002). That takes time in proportion to the area, and goes on past
+the size that was learned to that of the photograph, whose texture and sharpness the votes then have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+
+from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILE, Patches, nearest, place, project
+from singan.patches.vote import STRIDE, Field, positions, voters
+
+HOPS = (1, 2)  # how far away, in voters, the neighbours are whose offsets a patch may take
+
+
+def voting(image: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
+    """The patches of `image`, (1, 3, H, W), that vote, projected: (voters down, voters across, directions)."""
+    odd = [(side - PATCH) % STRIDE > 0 for side in image.shape[2:]]  # the last voter stands off the beat
+
+    def down(strip: torch.Tensor) -> torch.Tensor:
+        column = project(strip, filters, STRIDE)
+        return torch.cat([column, project(strip[:, :, -PATCH:], filters, STRIDE)]) if odd[0] else column
+
+    return torch.cat([down(image), down(image[..., -PATCH:])], 1) if odd[1] else down(image)
+
+
+def search(
+    image: torch.Tensor,
+    patches: Patches,
+    place_prior: float,
+    *,
+    completeness: float = COMPLETENESS,
+    region: torch.Tensor | None = None,
+) -> Field:
+    """The field of `image`, (1, 3, H, W), by comparing all patches with all.
+
+    `region`, (1, 1, H, W) of 0 and more: only patches that touch what is over 0 are searched for; the others stay at
+    their own place.
+    """
+    size, device = (image.shape[2], image.shape[3]), image.device
+    rows, columns = (positions(side, device) for side in size)
+    queries = torch.cat(
+        [voting(image, patches.filters).flatten(0, 1), place(rows, columns, size, place_prior)], 1
+    )  # (voters, directions + 2)
+    chosen = torch.ones(len(queries), dtype=torch.bool) if region is None else touched(region).flatten()
+    field = identity(size, patches.size, device)
+    if chosen.any():
+        found = nearest(queries[chosen], patches.placed(place_prior), completeness)
+        field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // patches.shape[1], found % patches.shape[1]
+    return field
+
+
+def identity(size: tuple[int, int], source: tuple[int, int], device: torch.device) -> Field:
+    """The field of the training image itself."""
+    blank = torch.zeros(1, 1, dtype=torch.long, device=device)
+    return enlarge(Field((PATCH, PATCH), (PATCH, PATCH), blank, blank), size, source)
+
+
+def touched(region: torch.Tensor) -> torch.Tensor:
+    """The voters whose patches touch what is over 0 in `region`, (1, 1, H, W): (voters down, voters across), bool."""
+    rows, columns = (positions(side, region.device) for side in region.shape[2:])
+    return F.max_pool2d(region.float(), PATCH, 1)[0, 0][rows][:, columns] > 0
+
+
+def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Field:
+    """The field for an image of `size` and the training image at `source`: each patch keeps its offset, in
+    proportion."""
+    (y, i), (x, j) = (
+        _carried(new, old, field.y.device) for new, old in zip(size, field.size, strict=True)
+    )  # which old voter, and how far from it, in old pixels
+    y, x = field.y[i][:, j] + y[:, None], field.x[i][:, j] + x
+    y, x = (
+        ((at + PATCH / 2) * (long / short) - PATCH / 2).round().long().clamp_(0, long - PATCH)
+        for at, long, short in zip((y, x), source, field.source, strict=True)
+    )
+    return Field(size, source, y, x)
+
+
+def refine_field(
+    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, *, region: torch.Tensor | None = None
+) -> Field:
+    """Each patch of `image`, (1, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
+    shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), only those that touch what is
+    over 0 do; the others go to their own place."""
+    down = field.shape[0]
+    strips = [  # so few voters that a candidate's projected patches stay in a core's cache
+        _refine_rows(field, image, patches, place_prior, top, min(top + TILE, down)) for top in range(0, down, TILE)
+    ]
+    refined = replace(field, y=torch.cat([y for y, _ in strips]), x=torch.cat([x for _, x in strips]))
+    if region is None:
+        return refined
+    own, inside = identity(field.size, field.source, image.device), touched(region)
+    return replace(field, y=torch.where(inside, refined.y, own.y), x=torch.where(inside, refined.x, own.x))
+
+
+def _refine_rows(
+    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`refine_field` for the voters of rows `top` to `bottom`."""
+    (height, width), (h, w) = field.size, field.source
+    row, column = positions(height, image.device)[top:bottom, None], positions(width, image.device)
+    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters).flatten(0, 1)
+
+    def cost(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten())
+        distance = torch.linalg.vector_norm(found.float().sub_(queries), dim=1).square_().view(y.shape)
+        moved = (y / h - row / height).square_() + SIDEWAYS**2 * (x / w - column / width).square_()
+        return distance.add_(moved, alpha=place_prior**2)
+
+    own_y, own_x = field.y[top:bottom], field.x[top:bottom]
+    best_y, best_x, best = own_y, own_x, cost(own_y, own_x)
+    for y, x in _candidates(field, top, bottom):
+        y, x = y.clamp_(0, h - PATCH), x.clamp_(0, w - PATCH)
+        offered = cost(y, x)
+        better = offered < best
+        best = torch.where(better, offered, best)
+        best_y, best_x = torch.where(better, y, best_y), torch.where(better, x, best_x)
+    return best_y, best_x
+
+
+def _candidates(field: Field, top: int, bottom: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Other sources for the voters of rows `top` to `bottom`: rows and columns, perhaps beyond the training image."""
+    rows, columns = (positions(side, field.y.device) for side in field.size)
+    down, across = (torch.arange(count, device=field.y.device) for count in field.shape)
+    for hop in HOPS:
+        for i, j in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
+            beside, over = (down[top:bottom] + i).clamp(0, len(down) - 1), (across + j).clamp(0, len(across) - 1)
+            back_y, back_x = (rows[top:bottom] - rows[beside])[:, None], columns - columns[over]
+            yield field.y[beside][:, over] + back_y, field.x[beside][:, over] + back_x
+    for i, j in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+        yield field.y[top:bottom] + i, field.x[top:bottom] + j
+
+
+def _carried(new: int, old: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each voter along a side of `new` pixels: how far it is from the nearest one of a side of `old` pixels, in
+    old pixels, and which one that is."""
+    at = (positions(new, device) + PATCH / 2) * (old / new) - PATCH / 2
+    index = (at / STRIDE).round().long().clamp_(0, voters(old) - 1)
+    return at - positions(old, device)[index], index

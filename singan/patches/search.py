@@ -1,0 +1,136 @@
+"""The patches of the training image at one scale, and which of them are nearest to others.
+
+A 7x7 patch is 147 numbers, of which a photograph uses some two dozen directions. Patches are compared on these
+(`basis`), so that one convolution projects an image, and a comparison costs a sixth. Two more coordinates hold a
+patch's place in its image. With a place prior g, a displacement by the whole height adds g^2 to the mean squared
+difference of values in [-1, 1], and one by the whole width SIDEWAYS^2 of that: parts of a picture belong at a height,
+sky above and floor below, and may move sideways.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+PATCH = 7
+DIRECTIONS = 24  # they hold some 98 % of the variance of a photograph's patches
+SIDEWAYS = 0.3
+COMPLETENESS = 0.003  # lower: more weight on showing all of the training image
+MAX_PIXELS = 5000  # of a training image that is searched; the cost grows with the square
+BASIS_PATCHES = 20_000  # of the image, from which the directions are found
+TILE = 32  # patches down and across that are projected at once
+CHUNK = 16_000_000  # distances held in memory at once, 64 MB
+
+
+def basis(image: torch.Tensor, directions: int = DIRECTIONS) -> torch.Tensor:
+    """The principal directions of the patches of `image`, (1, 3, H, W), as filters (directions, 3, 7, 7).
+
+    Scaled so that squared distances of projected patches are mean squared differences of patches; all 147
+    directions lose nothing.
+    """
+    patches = F.unfold(image.float().cpu(), PATCH)[0].T.double()  # (H * W, 147)
+    centred = patches[:: max(1, len(patches) // BASIS_PATCHES)]
+    centred = centred - centred.mean(0)
+    vectors = torch.linalg.eigh(centred.T @ centred).eigenvectors.T.flip(0)[:directions]  # the largest first
+    return (vectors / math.sqrt(len(vectors.T))).float().reshape(-1, 3, PATCH, PATCH).to(image.device)
+
+
+def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torch.Tensor:
+    """The patches of `image`, (1, 3, H, W), on the directions of `filters`, every `stride`-th: (rows, columns,
+    directions).
+
+    In tiles of one shape: for every new shape of a convolution the library keeps a compiled kernel, and images come
+    in hundreds of sizes.
+    """
+    rows, columns = ((side - PATCH) // stride + 1 for side in image.shape[2:])
+    down, across = -(-rows // TILE), -(-columns // TILE)
+    span = stride * (TILE - 1) + PATCH  # pixels that a tile takes
+    missing = [
+        stride * TILE * (count - 1) + span - side for count, side in zip((down, across), image.shape[2:], strict=True)
+    ]
+    padded = F.pad(image, (0, max(0, missing[1]), 0, max(0, missing[0])))
+    features = image.new_empty(down * TILE, across * TILE, len(filters))
+    for top in range(0, down * TILE, TILE):
+        for left in range(0, across * TILE, TILE):
+            y, x = stride * top, stride * left
+            tile = F.conv2d(padded[:, :, y : y + span, x : x + span].contiguous(), filters, stride=stride)
+            features[top : top + TILE, left : left + TILE] = tile[0].permute(1, 2, 0)
+    return features[:rows, :columns]
+
+
+class Patches:
+    """All patches of an image (1, 3, h, w), projected on `filters`; `dtype` is what the projections are kept in."""
+
+    def __init__(self, image: torch.Tensor, filters: torch.Tensor, dtype: torch.dtype = torch.float32) -> None:
+        self.image, self.filters = image, filters
+        self.size: tuple[int, int] = (image.shape[2], image.shape[3])
+        self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
+        self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
+
+    def placed(self, g: float) -> torch.Tensor:
+        """The projected patches with the coordinates of their place: (rows * columns, directions + 2)."""
+        rows, columns = (torch.arange(side, device=self.keys.device) for side in self.shape)
+        return torch.cat([self.keys.float(), place(rows, columns, self.size, g)], 1)
+
+
+def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: float) -> torch.Tensor:
+    """The coordinates of the places of patches in an image of `size`: (rows * columns, 2)."""
+    y, x = torch.meshgrid(g / size[0] * rows, SIDEWAYS * g / size[1] * columns, indexing="ij")
+    return torch.stack([y.flatten(), x.flatten()], 1)
+
+
+def nearest(queries: torch.Tensor, keys: torch.Tensor, completeness: float) -> torch.Tensor:
+    """(n, d), (m, d) -> (n,): the key with the least distance to each query, weighted by completeness.
+
+    A distance is divided by that of the key to the query nearest to it, plus `completeness`; infinity: it is not.
+    """
+    measure, parts = _measure(queries, keys)
+    if completeness == math.inf:
+        return torch.cat([measure(part).argmin(1) for part in parts])
+
+    def weight(closest: torch.Tensor) -> torch.Tensor:
+        return 1 / (closest + completeness)
+
+    if len(parts) == 1:
+        matrix = measure(parts[0])
+        return matrix.mul_(weight(matrix.amin(0))).argmin(1)
+    weights = weight(torch.stack([measure(part).amin(0) for part in parts]).amin(0))
+    return torch.cat([measure(part).mul_(weights).argmin(1) for part in parts])
+
+
+def distances_to(
+    real: torch.Tensor, x: torch.Tensor, region: torch.Tensor | None = None, at_most: int | None = None
+) -> torch.Tensor:
+    """Mean squared difference of each patch of `x`, (1, 3, H, W), to its nearest one of `real`, (1, 3, h, w): (n,).
+
+    With a `region`, (1, 1, H, W), of the patches that touch what is over 0; of `at_most` so many of them, evenly
+    spread. No patch: one distance of 0.
+    """
+    if min(*x.shape[2:], *real.shape[2:]) < PATCH:
+        return torch.zeros(1, device=x.device)
+    queries, keys = (F.unfold(image.float(), PATCH)[0].T / PATCH / math.sqrt(3) for image in (x, real))
+    if region is not None:
+        queries = queries[F.max_pool2d(region.float(), PATCH, 1).flatten() > 0]
+    if at_most is not None and len(queries) > at_most:
+        queries = queries[torch.linspace(0, len(queries) - 1, at_most).long()]
+    measure, parts = _measure(queries, keys)
+    return torch.cat([measure(part).amin(1) for part in parts]) if len(queries) else queries.new_zeros(1)
+
+
+def _measure(
+    queries: torch.Tensor, keys: torch.Tensor
+) -> tuple[Callable[[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]:
+    """A function from some queries to their squared distances to all keys, (rows, m), and the parts of the queries
+    to give it one by one, so that CHUNK holds."""
+    centre = keys.mean(0)  # smaller numbers lose less in the products
+    queries, keys = queries - centre, keys - centre
+    squares = keys.square().sum(1)
+
+    def measure(part: torch.Tensor) -> torch.Tensor:
+        matrix = torch.addmm(squares, part, keys.T, alpha=-2)
+        return matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
+
+    return measure, queries.split(max(1, CHUNK // len(keys)))

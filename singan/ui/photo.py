@@ -1,0 +1,84 @@
+"""A visitor's own photo: checked, and made a draft, on which all tabs work at once."""
+
+from __future__ import annotations
+
+import html
+import threading
+import warnings
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from singan.errors import ImageError, ImageWarning
+from singan.image import load_image
+from singan.trainer import draft as make_draft
+from singan.ui import zerogpu
+from singan.ui.limits import Limits
+from singan.ui.look import note
+from singan.ui.shelf import Shelf, Top, plain_name, toasts
+
+_loading = threading.Lock()  # warnings are caught process-wide
+
+
+def build(top: Top) -> None:
+    """Wire the upload above the tabs, and the line under it."""
+    taken = take(top, top.upload, api_name="draft")
+    for ended in (taken.success, taken.failure):  # ready for the next one
+        ended(lambda: None, None, top.upload, queue=False, api_visibility="private")
+    gr.on(
+        [top.name.change, top.renewed.change],
+        tell,
+        [top.shelf, top.name],
+        top.said,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+
+
+def take(top: Top, upload: gr.File, **options: Any) -> Any:
+    """Make a draft of what is uploaded there, and choose it. Returns the event."""
+    queue: dict[str, Any] = {"concurrency_id": "drafts", "concurrency_limit": 1}  # not behind anybody's training
+    event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **queue, **options)
+    event.success(row, [top.shelf, top.name], top.pictures, show_progress="hidden", api_visibility="private")
+    return event
+
+
+def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
+    """Make a draft of a photo for this session, without training: every call works on it. Gives the name it has here.
+
+    Parameters:
+        photo: the file of the photo
+    """
+    with toasts():
+        if photo is None:
+            raise ImageError("There is no photo yet: upload one first.")
+        image, notes = open_photo(photo, shelf.limits)
+        model = make_draft(image, device=zerogpu.DEVICE)
+        put = shelf.put(plain_name(Path(photo).stem), model, photo=Path(photo))
+    for one in notes:
+        gr.Info(html.escape(one))
+    return put
+
+
+def row(shelf: Shelf, pyramid: str) -> dict:
+    """The row of pyramids with that one marked."""
+    return gr.update(value=shelf.pictures(), selected_index=shelf.names().index(pyramid))
+
+
+def tell(shelf: Shelf, pyramid: str) -> dict:
+    """What has to be said of the chosen pyramid if it is a draft."""
+    if not shelf.is_draft(pyramid):
+        return gr.update(value="", visible=False)
+    learn = " <i>Train</i> learns its layout in ten seconds." if shelf.limits.allow_training else ""
+    text = f"<b>{html.escape(pyramid)}</b> is a draft, made without training. All tabs work on it now.{learn}"
+    return gr.update(value=note(text), visible=True)
+
+
+def open_photo(photo: str | Path, limits: Limits) -> tuple[Image.Image, list[str]]:
+    """The uploaded photo as RGB, and the `ImageWarning`s it gave. Raises `ImageError`."""
+    with _loading, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ImageWarning)
+        image = load_image(photo, name=Path(photo).name, max_pixels=int(limits.max_upload_megapixels * 1e6))
+    return image, [str(one.message) for one in caught]

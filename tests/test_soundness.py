@@ -1,0 +1,165 @@
+"""Training in bfloat16 reads nothing that nobody wrote.
+
+On CPUs with AMX, torch's bfloat16 gradient of a 3x3 convolution reads unwritten memory where the output has certain
+widths (singan/networks.py). So no step may have such a width, and a step amid memory full of NaN gives finite gradients
+that agree with those of float32. Without such a CPU the second holds whatever the widths are; the first tells anywhere.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+import singan
+from singan import trainer as training
+from singan.networks import SOUND_WIDTHS, half_precision, sound_width
+from singan.tasks.animation import animation_config
+from singan.tasks.super_resolution import super_resolution_config
+from singan.trainer import ScaleTrainer, begin_scale, start_run
+
+TINY = {"steps": 1, "pool_size": 2, "batch_size": 1, "width": 16, "critic_width": 16}  # the fault takes 16 channels
+TOLERANCE = 0.15  # of a whole gradient, relative to that in float32; rounding alone makes up to 0.09, NaN is far beyond
+
+# (height, width): portrait, landscape, square, panoramas, odd ones, those at which unsound widths would be met
+SIZES = [
+    (768, 1024), (1024, 683), (577, 1023), (341, 1024), (1024, 300), (54, 70), (61, 62), (91, 94), (93, 61),
+    (40, 92), (25, 63), (33, 257), (129, 71),
+]  # fmt: skip
+
+CONFIGS = {
+    "fast": lambda size: singan.TrainConfig.preset("fast", **TINY),
+    "animation": lambda size: animation_config(**TINY),
+    "super-resolution": lambda size: replace(super_resolution_config(4, size[::-1]), **TINY),
+}
+
+
+def picture(height: int, width: int) -> Image.Image:
+    pixels = np.random.default_rng(0).integers(0, 256, (height // 6 + 2, width // 6 + 2, 3), np.uint8)
+    return Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def trainers(size, config):
+    """A trainer for each scale, from the same blank images; the coarser scales are not trained for it."""
+    run = start_run(picture(*size), config, 0, torch.device("cpu"))
+    for k in range(len(run.real)):
+        run.scale = k
+        yield ScaleTrainer(run, begin_scale(run))
+
+
+@pytest.fixture
+def widths(monkeypatch):
+    """The widths of what 3x3 convolutions put out, and of what transposed ones take in and put out."""
+    found = set()
+    convolve, transposed = F.conv2d, F.conv_transpose2d
+
+    def record(x, weight, *args, **kwargs):
+        out = convolve(x, weight, *args, **kwargs)
+        if weight.shape[-1] == 3:
+            found.add(out.shape[-1])
+        return out
+
+    def record_transposed(x, weight, *args, **kwargs):
+        out = transposed(x, weight, *args, **kwargs)
+        found.update((x.shape[-1], out.shape[-1]))
+        return out
+
+    monkeypatch.setattr(F, "conv2d", record)
+    monkeypatch.setattr(F, "conv_transpose2d", record_transposed)
+    return found
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_no_step_has_a_width_that_is_not_sound(size, name, widths):
+    config = CONFIGS[name](size)
+    config = replace(config, width=(2,), critic_width=(2,))  # widths in pixels do not depend on it
+    for trainer in trainers(size, config):
+        widths.clear()
+        trainer.step()
+        assert len(widths) >= 2 * config.layers - 2  # of generator, critic and penalty
+        assert widths <= SOUND_WIDTHS, f"scale {trainer.run.scale}, {trainer.size}: {sorted(widths - SOUND_WIDTHS)}"
+
+
+def test_widths_would_not_be_sound_if_crops_were_as_wide_as_they_could_be(widths, monkeypatch):
+    """What the test above is worth: with each config most sizes would fail."""
+    monkeypatch.setattr(training, "sound_width", lambda width, layers: width)
+    for name, config in CONFIGS.items():
+        failing = 0
+        for size in SIZES[::3]:
+            widths.clear()
+            for trainer in trainers(size, replace(config(size), width=(2,), critic_width=(2,))):
+                trainer.step()
+            failing += not widths <= SOUND_WIDTHS
+        assert failing >= (1 if name == "fast" else len(SIZES[::3]) // 2), name
+
+
+def test_in_float32_crops_are_as_wide_as_they_can_be():
+    config = CONFIGS["super-resolution"]((100, 94))
+    (whole,), (sound,) = (
+        [t.crop for t in trainers((100, 94), replace(config, crop_size=None, mixed_precision=on))]
+        for on in (False, True)
+    )
+    assert whole == (100, 94) and sound[0] == 100 and sound[1] < 94
+
+
+@pytest.mark.parametrize("layers", [2, 3, 5, 8])
+def test_sound_width_is_the_widest_that_is(layers):
+    def sound(width):
+        outputs = [width + 2 * layers - 2 * i for i in range(1, layers + 1)]  # the generator's
+        outputs += [width - 2 * i for i in range(1, layers + 1)]  # the critic's, and the penalty's way back
+        return all(w in SOUND_WIDTHS for w in [*outputs, width] if w > 0)
+
+    for width in range(2 * layers + 2, 200):
+        chosen = sound_width(width, layers)
+        assert chosen <= width and sound(chosen) and not any(sound(w) for w in range(chosen + 1, width + 1))
+
+
+# --- gradients ------------------------------------------------------------------------------------
+
+
+def fill_free_memory_with_nan() -> None:
+    """Take memory in pieces of many sizes, write NaN into it, and give it back."""
+    pieces = [torch.full((2**k * m // 4,), math.nan) for k in range(8, 19) for m in (4, 5, 6, 7) for _ in range(3)]
+    del pieces
+
+
+def gradients(size, config, half: bool) -> list[list[torch.Tensor]]:
+    """Of one step of each scale, on the same crops and noise: all of the generator's, all of the critic's."""
+    found = []
+    for trainer in trainers(size, config):
+        trainer.precision = half_precision(torch.device("cpu"), half)
+        fill_free_memory_with_nan()
+        losses = trainer.step()
+        assert all(map(math.isfinite, losses.values())), (trainer.run.scale, losses)
+        networks = (trainer.state.generator, trainer.state.critic)
+        found.append([torch.cat([p.grad.flatten() for p in network.parameters()]).clone() for network in networks])
+    return found
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_gradients_amid_nan_agree_with_those_of_float32(size, name):
+    config = CONFIGS[name](size)
+    pairs = zip(*(gradients(size, config, half) for half in (True, False)), strict=True)
+    for scale, networks in enumerate(pairs):
+        for kind, half, full in zip(("generator", "critic"), *networks, strict=True):
+            assert half.isfinite().all() and full.isfinite().all(), (scale, kind)
+            error = float((half - full).norm() / full.norm())
+            assert error < TOLERANCE, f"scale {scale}, {kind}: {error:.3f}"
+
+
+def test_three_runs_from_one_seed_give_the_same_weights_to_the_last_bit():
+    config = singan.TrainConfig.preset("fast", **{**TINY, "steps": 3}, voting_rounds=1, max_size=80)
+    runs = []
+    for _ in range(3):
+        fill_free_memory_with_nan()
+        model = singan.train(picture(93, 127), config, seed=4, device="cpu")
+        runs.append([p for generator in model.generators for p in generator.parameters()])
+        assert all(p.isfinite().all() for p in runs[-1])
+    assert len(runs[0]) > 0
+    for again in runs[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(runs[0], again, strict=True))

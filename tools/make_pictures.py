@@ -1,0 +1,60 @@
+"""Draw the pictures of the README from the shipped models.
+
+python tools/make_pictures.py
+"""
+
+from pathlib import Path
+
+from PIL import Image
+
+import singan
+
+ROOT = Path(__file__).parent.parent
+WIDTH, GAP = 800, 6  # of the photograph, and between pictures, in pixels
+STRIP = ("spices", "skyline", "tea-gardens", "waves")
+
+
+def shrunk(picture: Image.Image, width: int) -> Image.Image:
+    return picture.resize((width, round(width * picture.height / picture.width)), Image.Resampling.LANCZOS)
+
+
+def samples() -> Image.Image:
+    """A photograph, and beside it six samples at half its size, three to a row."""
+    model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / "mountain-lake")
+    photo = shrunk(model.training_image, WIDTH)
+    half = (WIDTH - GAP) // 2
+    drawn = [shrunk(picture, half) for picture in model.sample(6, seed=0)]
+    sheet = Image.new("RGB", (WIDTH + 3 * (half + GAP), photo.height), "white")
+    sheet.paste(photo)
+    for k, picture in enumerate(drawn):
+        place = WIDTH + GAP + k % 3 * (half + GAP), k // 3 * (photo.height - picture.height)
+        sheet.paste(picture, place)
+    return sheet
+
+
+def strip() -> Image.Image:
+    """Of each model a row: the photograph, two samples, and one that is twice as wide."""
+    rows = []
+    for name in STRIP:
+        model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+        height = model.image_size[0]
+        wide = singan.retarget(model, width=2, seed=3)[0]
+        pictures = [model.training_image, *model.sample(2, seed=1), wide]
+        rows.append([picture.resize((round(180 * picture.width / height), 180)) for picture in pictures])
+    across = max(sum(picture.width + GAP for picture in row) - GAP for row in rows)
+    sheet = Image.new("RGB", (across, len(rows) * (180 + GAP) - GAP), "white")
+    for y, row in enumerate(rows):
+        x = 0
+        for picture in row:
+            sheet.paste(picture, (x, y * (180 + GAP)))
+            x += picture.width + GAP
+    return sheet
+
+
+def main() -> None:
+    for name, picture in (("samples", samples()), ("strip", strip())):
+        picture.save(ROOT / "docs" / "images" / f"{name}.webp", quality=85, method=6)
+
+
+if __name__ == "__main__":
+    main()
