@@ -38,7 +38,7 @@ POOL_PIXELS, POOL_MIN = (
     4,
 )  # the pool thins out towards the fine scales, where crops of a few images do
 CHECKPOINT_SECONDS = 30.0
-ONE_THREAD_PIXELS = 10_000  # of an image or crop, up to which a step uses one thread
+ONE_THREAD_PIXELS = 2000  # of an image or crop, up to which a step uses one thread
 STEP_OVERHEAD = 2000  # what a step costs beyond its arithmetic, in pixels of width 32; for the time estimate
 
 

@@ -25,7 +25,7 @@ from singan.cli.common import (
     show,
     show_silently,
 )
-from singan.config import VARIATION
+from singan.config import DETAIL, VARIATION
 from singan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def sr(
     source: Annotated[str, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
     out: Out,
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
-    detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = 0.5,
+    detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = DETAIL,
     preset: Annotated[
         Literal["fast", "paper"], typer.Option(help="fast: one generator; paper: the published method, for hours.")
     ] = "fast",

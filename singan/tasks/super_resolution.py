@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 
-from singan.config import TrainConfig
+from singan.config import DETAIL, TrainConfig
 from singan.errors import ConfigError, TaskWarning
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN, check_seed, check_size, draw_noise, refine
@@ -22,7 +22,7 @@ from singan.trainer import TrainEvent, train
 MAX_FACTOR = 8
 STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
 MAX_SIDE = 8192  # of the picture; its enlargement would be over the limit anyway if it were not narrow
-STEPS = 300  # of training
+STEPS, CROP = 1000, 48  # of training; the side of its crops, pixels
 CORRECTIONS = 3  # after each pass, towards an image that shrinks to the given one
 
 
@@ -30,7 +30,7 @@ def super_resolve(
     source: Picture | SinGAN,
     factor: float = 4.0,
     *,
-    detail: float = 0.5,
+    detail: float = DETAIL,
     preset: str = "fast",
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -74,7 +74,14 @@ def super_resolution_config(factor: float, size: tuple[int, int], preset: str = 
     changes: dict[str, Any] = {"alpha": 100, "scale_factor": min(0.95, 1 / ratio), "max_size": max(25, *size)}
     if preset == "paper":
         return TrainConfig.preset(preset, min_size=18, **changes)
-    changes |= {"num_scales": 1, "from_image": True, "generators": None, "pool_size": 1, "penalty": 0.1}
+    changes |= {
+        "num_scales": 1,
+        "from_image": True,
+        "generators": None,
+        "pool_size": 1,
+        "penalty": 0.1,
+        "crop_size": CROP,
+    }
     changes |= {"steps": STEPS, "voting_rounds": 0, "field": False, "place_prior": 0.0}
     changes["displacement"] = 0.0
     return TrainConfig.preset(preset, **changes)
@@ -90,7 +97,7 @@ def enlarge(
     image: Image.Image,
     factor: float,
     *,
-    detail: float = 0.5,
+    detail: float = DETAIL,
     seed: int = 0,
     on_event: OnEvent | None = None,
 ) -> Image.Image:

@@ -14,6 +14,7 @@ import gradio as gr
 from PIL import Image
 
 from singan import tasks
+from singan.config import DETAIL
 from singan.errors import ConfigError, ImageError, SinGANError
 from singan.files import save_png
 from singan.model import SinGAN
@@ -55,7 +56,7 @@ def build(top: Top, examples: Path) -> None:
             photo = gr.File(label="Picture", height=140, elem_id="small")
             factor = gr.Slider(1, 8, 4, step=0.5, label="Factor")
             detail = gr.Slider(
-                0, 1, 0.5, step=0.05, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
+                0, 1, DETAIL, step=0.01, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
             )
             with gr.Accordion("Advanced", open=False):
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
@@ -92,7 +93,7 @@ def super_resolve(
     pyramid: str,
     photo: str | None,
     factor: float = 4,
-    detail: float = 0.5,
+    detail: float = DETAIL,
     seed: int | None = 0,
     new_seed: bool = False,
 ) -> Iterator[View]:

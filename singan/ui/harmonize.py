@@ -73,9 +73,11 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
         changed(fresh_canvas, [*chosen, owner], fresh, show_progress="hidden", **private)
     clear.click(fresh_canvas, chosen, fresh, show_progress="hidden", **private)
     upload.upload(own_picture, [*chosen, upload], drawn, show_progress="hidden", **private)
-    thing.upload(lambda: gr.Group(visible=True), None, place, show_progress="hidden", **private)
-    for moved in (thing.upload, across.release, down.release, size.release):
+    placed = [
         moved(paste, [*chosen, thing, across, down, size], drawn, show_progress="hidden", **private)
+        for moved in (thing.upload, across.release, down.release, size.release)
+    ]
+    placed[0].success(lambda: gr.Group(visible=True), None, place, show_progress="hidden", **private)
 
 
 def harmonize(
