@@ -400,9 +400,16 @@ def test_animation_has_the_frames_asked_for(shipped, kind):
 
 
 def test_examples_of_animation_name_their_pyramid_and_settings(pretrained):
-    shelf = Shelf(pretrained.parent / "none", own={"skyline": Shelf(pretrained).load("blue")})
-    name, marked, *settings = animate.open_example(shelf, "Shimmering water")
-    assert (name, marked["selected_index"], settings) == ("skyline", 0, [0.0, 1])
+    shelf = Shelf(pretrained.parent / "none", own={"waves": Shelf(pretrained).load("blue")})
+    name, marked, *settings = animate.open_example(shelf, "Moving waves")
+    assert (name, marked["selected_index"], settings) == ("waves", 0, [0.3, 0])
+
+
+@pytest.mark.parametrize(("name", "variation", "start_scale"), animate.EXAMPLES.values())
+def test_examples_of_animation_move_the_model_that_is_shipped(name, variation, start_scale):
+    model = singan.SinGAN.from_pretrained(name)
+    frames = [*singan.iter_frames(model, frames=6, variation=variation, start_scale=start_scale)]
+    assert frames[0].size == model.image_size[::-1] and len({frame.tobytes() for frame in frames}) > 1
 
 
 def test_variation_map_is_that_of_the_task(shipped):

@@ -27,9 +27,9 @@ FORMATS = [("GIF", "gif"), ("WebP: smaller, all colours", "webp")]
 if find_spec("imageio_ffmpeg"):
     FORMATS.append(("MP4", "mp4"))
 EXAMPLES = {  # caption -> (pyramid, variation, coarsest scale)
-    "Shimmering water": ("skyline", 0.0, 1),
-    "Rippling lake": ("mountain-lake", 0.0, 2),
-    "Shuffled spices": ("spices", 0.3, 0),
+    "Moving waves": ("waves", 0.3, 0),
+    "Rising mountains": ("mountain-lake", 0.3, 0),
+    "Shuffled spices": ("spices", 0.4, 0),
 }
 
 
