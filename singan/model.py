@@ -24,7 +24,7 @@ from singan.files import atomic_path
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, half_precision
 from singan.patches.field import enlarge, refine_field, search
-from singan.patches.search import COMPLETENESS, PATCH, Patches, basis
+from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
 from singan.pyramid import displace, resize, steps_beyond
 
@@ -264,18 +264,19 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         enough, where the image is shrunk to, and carried on from there."""
         size, shrunk = (x.shape[2], x.shape[3]), self.levels[level]
         full = round(size[0] * self.image_size[0] / shrunk[0]), round(size[1] * self.image_size[1] / shrunk[1])
-        start = max(0, min(level, self.voting_scales - 1))
+        small = (k for k in range(level + 1) if math.prod(self.levels[k]) <= MAX_PIXELS)
+        start = max(small, default=0)
         found = None
         for k in range(start, level + 1):
             at = size if k == level else self.size_at(k, full)
             if found is None and min(at) < PATCH:  # too small to be searched: start at the next one
                 continue
-            small = resize(x, at)
+            shown = resize(x, at)
             inside = None if region is None else F.adaptive_max_pool2d(region, at)
             if found is None:
-                found = self._search(k, small, completeness, inside)
+                found = self._search(k, shown, completeness, inside)
             else:
-                found = self._carry(k, small, found, inside)
+                found = self._carry(k, shown, found, inside)
         assert found is not None  # start is at most level
         return found
 

@@ -48,8 +48,8 @@ class Injection:
     """What enters the pyramid, and how the results are treated.
 
     `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `rounds` of voting at the scale before the
-    injection, at it, and so on. `completeness`: see `patches.vote`. `region`, (1, 1, H, W): only where it is over
-    0 is voted and judged. `keep`: how much the loss of the input's structure weighs against misfit when the scale
+    injection, at it, and so on. `completeness`: see `patches.field.search`. `region`, (1, 1, H, W): only where it is
+    over 0 is voted and judged. `keep`: how much the loss of the input's structure weighs against misfit when the scale
     is chosen. `fine`: what has to go is fine, like noise, so that misfit is judged at the finest scale too.
     `palette`, (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the
     result of what the pyramid returns, both (1, 3, H, W).
