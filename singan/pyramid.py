@@ -54,9 +54,8 @@ def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[i
     """Sizes from `coarse`, left out, to `fine`, in even steps of at most STEP; none if they are the same."""
     count = math.ceil(math.log(max(1.0, *(b / a for a, b in zip(coarse, fine, strict=True)))) / math.log(STEP) - 1e-9)
     shares = [i / count for i in range(1, count)] + [1.0] * (coarse != fine)
-    return [
-        (round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for h, w in [coarse] for t in shares
-    ]
+    h, w = coarse
+    return [(round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for t in shares]
 
 
 def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

@@ -266,10 +266,9 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
         model.variation_curve = variation_curve(model, model.real_at(0))
     blank = model.reconstruct_tensor(0)
     real = [model.real_at(k) for k in range(trained)]
-    if not trained or config.field:
-        return Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
-    unfinished = replace(model, scale_sizes=sizes[:0])
-    return Run(config, seed, device, real, rng, unfinished, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
+    if not config.field:
+        model = replace(model, scale_sizes=[])  # which grow with the generators
+    return Run(config, seed, device, real, rng, model, blank.expand(max(1, config.pool_size), -1, -1, -1), blank)
 
 
 def begin_scale(run: Run, attempt: int = 0) -> ScaleState:

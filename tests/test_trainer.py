@@ -37,11 +37,9 @@ def same(a: singan.SinGAN, b: singan.SinGAN) -> bool:
 
 
 @pytest.fixture(scope="module")
-def tiny_config() -> singan.TrainConfig:
+def tiny_config(tiny_config) -> singan.TrainConfig:
     """That of the other tests with four generators in place of two, for six scales."""
-    return singan.TrainConfig(
-        steps=6, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=4, voting_rounds=(2, 1, 1)
-    )
+    return replace(tiny_config, generators=4, voting_rounds=(2, 1, 1))
 
 
 @pytest.fixture(scope="module")

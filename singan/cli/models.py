@@ -60,15 +60,9 @@ def draft(
         photo = load_image(image)
     start = time.perf_counter()
     model = draft(photo, config, seed=seed)
-    model.save_pretrained(out)
-    remove_checkpoint(checkpoint)
-    seconds = time.perf_counter() - start
-    if as_json:
-        result = {"model": str(out), "image": str(image), "preset": "draft", "seed": seed}
-        print_json({**result, "seconds": round(seconds, 3), **_facts(model), "warnings": notes})
-    else:
-        typer.echo(f"Drafted in {clock(seconds)}: {out}: {_made(model)}")
-        typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
+    _keep(model, out, checkpoint)
+    made = {"image": str(image), "preset": "draft", "seed": seed}
+    _report(model, out, made, time.perf_counter() - start, {"warnings": notes}, as_json)
 
 
 def train(
@@ -119,23 +113,9 @@ def train(
         raise TrainingError(f"{error} What was finished before, {_made(error.model)}, is saved in {out}.") from error
     model = last.model
     assert model is not None  # the last event always carries the model
-    model.save_pretrained(out)
-    remove_checkpoint(checkpoint)
-
-    seconds = time.perf_counter() - start
-    if as_json:
-        result = {
-            "model": str(out),
-            "image": str(image),
-            "preset": preset,
-            "seed": seed,
-            "seconds": round(seconds, 3),
-        }
-        print_json({**result, **_facts(model), "losses": last.losses, "warnings": notes})
-    else:
-        done = "Trained" if model.generators else "Drafted"
-        typer.echo(f"{done} in {clock(seconds)}: {out}: {_made(model)}")
-        typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
+    _keep(model, out, checkpoint)
+    made = {"image": str(image), "preset": preset, "seed": seed}
+    _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes}, as_json)
 
 
 def sample(
@@ -243,6 +223,24 @@ def _how_to_resume(
     for option, value in asked.items():
         command += [f"--{option.replace('_', '-')}", str(value)]
     return f"Interrupted; what is learned so far is kept: continue with {shlex.join([*command, '--resume'])}"
+
+
+def _keep(model: SinGAN, out: Path, checkpoint: Path) -> None:
+    """Save the finished model; what it could be resumed from is not needed any more."""
+    model.save_pretrained(out)
+    remove_checkpoint(checkpoint)
+
+
+def _report(
+    model: SinGAN, out: Path, made: dict[str, Any], seconds: float, more: dict[str, Any], as_json: bool
+) -> None:
+    """Say what was made and how to go on; `made` comes before the model's facts in the JSON, `more` after them."""
+    if as_json:
+        print_json({"model": str(out), **made, "seconds": round(seconds, 3), **_facts(model), **more})
+        return
+    done = "Trained" if model.generators else "Drafted"
+    typer.echo(f"{done} in {clock(seconds)}: {out}: {_made(model)}")
+    typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
 
 
 def _made(model: SinGAN) -> str:

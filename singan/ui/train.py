@@ -40,7 +40,7 @@ NO_TRAINING = """
 
 A photo of yours works without it: upload it above, and all tabs draw from it at once. You can also load a model that
 was trained elsewhere: open *Load or share a model*. To train, duplicate this Space, or run the app on your own machine,
-where a photo takes 15 to 30 seconds on an ordinary CPU:
+where a photo takes ten seconds on an ordinary CPU:
 
 ```
 pip install -r requirements.txt && python app.py
@@ -170,7 +170,7 @@ def train(
     steps: int | None = None,
     paper: bool = False,
 ) -> Iterator[View]:
-    """Learn one photo, in 15 to 30 seconds. Streams a status line, previews and loss curves; ends with the model as a
+    """Learn one photo, in some ten seconds. Streams a status line, previews and loss curves; ends with the model as a
     zip file.
 
     Parameters:
