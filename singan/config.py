@@ -68,10 +68,11 @@ class TrainConfig:
     pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
     min_variation: float = 0.25  # the pool holds images of all variations from this one to 1
     displacement: float = 0.5  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
+    candidates: int = 4  # layouts that are drawn for a sample; the one composed most like the training image is taken
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 
     # Patches (see singan/patches)
-    voting_rounds: tuple[int, ...] = (6, 3, 3, 2, 0)  # per scale
+    voting_rounds: tuple[int, ...] = (6, 3, 3, 1, 0)  # per scale
     place_prior: float = 1.0  # how much patches hold to their height in the picture; 0: not at all
     field: bool = True  # finer scales are voted too, and go on to the size of the photograph
 
@@ -87,7 +88,12 @@ class TrainConfig:
         whole = {"max_size": (25, 8192), "min_size": (8, 512), "layers": (2, 16), "pool_size": (0, 1024)}
         whole |= {"width": (1, 512), "critic_width": (1, 512), "steps": (1, 1_000_000)}
         whole |= {"critic_updates": (1, 100), "generator_updates": (1, 100), "batch_size": (1, 256)}
-        whole |= {"warmup_steps": (0, 100_000), "voting_rounds": (0, 100), "photo_size": (25, 4096)}
+        whole |= {
+            "warmup_steps": (0, 100_000),
+            "voting_rounds": (0, 100),
+            "photo_size": (25, 4096),
+            "candidates": (1, 64),
+        }
         real = {"scale_factor": (0.1, 0.95), "alpha": (0, 1e6), "penalty": (0, 1e6), "noise_amp": (0, 100)}
         real |= {"generator_lr": (1e-9, 1), "critic_lr": (1e-9, 1)}
         real |= {
@@ -184,6 +190,7 @@ BEFORE: dict[str, Any] = {
     "from_image": False,
     "place_prior": 0.0,
     "displacement": 0.0,
+    "candidates": 1,
     "field": False,
 }
 
@@ -217,6 +224,7 @@ PRESETS: dict[str, TrainConfig] = {
         pool_size=0,
         min_variation=1.0,
         displacement=0.0,
+        candidates=1,
         grey_noise=True,
         generators=None,
         voting_rounds=(0,),

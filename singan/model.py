@@ -23,6 +23,7 @@ from singan.errors import ConfigError
 from singan.files import atomic_path
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, half_precision
+from singan.patches.composition import composition_distance
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
@@ -179,7 +180,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """This model's generators alone, without patches. Raises `ConfigError` if it has none."""
         if not self.generators:
             raise ConfigError("A draft has no generators, only the photograph's patches: train the photo first.")
-        config = replace(self.config, generators=None, field=False, voting_rounds=(0,), displacement=0.0)
+        config = replace(self.config, generators=None, field=False, voting_rounds=(0,), displacement=0.0, candidates=1)
         count = len(self.generators)
         return replace(self, config=config, scale_sizes=self.scale_sizes[:count], memory=[])
 
@@ -188,13 +189,29 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     ) -> torch.Tensor:
         """One sample (1, 3, H, W); `until`: as it leaves the level before that one."""
         rng = torch.Generator().manual_seed(seed)
-        share = self.fresh_share(variation)
+        x, found = self.reconstruct_tensor(start_scale), None
+        if start_scale == 0:
+            x, found = self.draw_layout(resize(x, self.size_at(0, size)), variation, rng)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
-            fresh = draw_noise(1, size, scale, self.config, rng)
-            return self.mix_noise(fresh, share) if scale == 0 else fresh
+            return draw_noise(1, size, scale, self.config, rng)
 
-        return self.generate(self.reconstruct_tensor(start_scale), start_scale, size, noise, until)
+        return self.generate(x, max(1, start_scale), size, noise, until, found)
+
+    def draw_layout(self, x: torch.Tensor, variation: float, rng: torch.Generator) -> tuple[torch.Tensor, Field | None]:
+        """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
+
+        Of `config.candidates` it is the one composed most like the training image: the others lack some of its
+        parts, or repeat them.
+        """
+        share, drawn = self.fresh_share(variation), []
+        for _ in range(self.config.candidates):
+            z = self.mix_noise(draw_noise(1, (x.shape[2], x.shape[3]), 0, self.config, rng), share)
+            drawn.append(self.apply_scale(0, x, z))
+        if len(drawn) == 1 or min(x.shape[2:]) < PATCH:
+            return drawn[0]
+        distances = composition_distance([image for image, _ in drawn], self.real_at(0))
+        return drawn[distances.index(min(distances))]
 
     def generate(
         self,
@@ -203,13 +220,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         size: tuple[int, int],
         noise: Callable[[int, tuple[int, int]], torch.Tensor],
         until: int | None = None,
+        found: Field | None = None,
     ) -> torch.Tensor:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last: (1, 3, *size).
 
         `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives the noise of each scale that
-        takes some, (1, 3, *noise_size) of standard deviation 1.
+        takes some, (1, 3, *noise_size) of standard deviation 1. `found`: the field of `x`, if it has one.
         """
-        found = None
         for k in range(start_scale, len(self.levels) if until is None else until):
             x = resize(x, self.size_at(k, size))
             z = noise(k, (x.shape[2], x.shape[3])).to(self.device) if k < len(self.noise_amps) else None

@@ -63,14 +63,22 @@ def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
 
     `noise`: (1, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
     of the width, in standard deviation. Objects are stretched, left out, and shown twice; the border mirrors them.
+    Sideways, a column moves as one: else the foot of a thing goes one way and its top another, and reflections leave
+    what they mirror.
     """
     height, width = x.shape[2:]
-    coarse = F.avg_pool2d(noise, SMOOTH, ceil_mode=True, count_include_pad=False) * SMOOTH
-    by = F.interpolate(coarse, size=(height, width), mode="bicubic")[0]
+    by = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
     rows = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * by[0]
     columns = torch.linspace(-1, 1, width, device=x.device) + 2 * ACROSS * by[1]
     grid = torch.stack([columns, rows], 2)[None]  # (1, H, W, 2), as grid_sample wants it
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
+
+
+def _smooth(noise: torch.Tensor, pixels: tuple[int, int]) -> torch.Tensor:
+    """`noise`, (1, 1, H, W), smoothed over so many pixels down and across, of the same deviation: (H, W)."""
+    size = [min(one, side) for one, side in zip(pixels, noise.shape[2:], strict=True)]
+    coarse = F.avg_pool2d(noise, size, ceil_mode=True, count_include_pad=False) * math.sqrt(math.prod(size))
+    return F.interpolate(coarse, size=noise.shape[2:], mode="bicubic")[0, 0]
 
 
 def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -552,7 +552,8 @@ def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:
     and then rises steeply; this makes `variation` an even knob.
     """
     shares = [i / CURVE for i in range(CURVE + 1)]
-    fewer = replace(model.config, voting_rounds=tuple(min(rounds, 2) for rounds in model.config.voting_rounds))
+    rounds = tuple(min(rounds, 2) for rounds in model.config.voting_rounds)
+    fewer = replace(model.config, voting_rounds=rounds, candidates=1)  # for speed: a draft takes this long
     model = replace(model, config=fewer, variation_curve=shares)
     found = [
         diversity(torch.cat([model.sample_tensor(seed, model.image_size, 0, v, until=1) for seed in range(4)]), real)

@@ -120,11 +120,11 @@ def test_stored_settings_from_before_a_field_was_added_take_its_default():
 @pytest.mark.parametrize("name", PRESETS)
 def test_stored_settings_from_before_there_were_photographs_do_what_was_done_then(name):
     stored = TrainConfig.preset(name).to_dict()
-    for later in ("generators", "from_image", "place_prior", "displacement", "field", "photo_size"):
+    for later in ("generators", "from_image", "place_prior", "displacement", "candidates", "field", "photo_size"):
         del stored[later]
     loaded = TrainConfig.from_dict(stored | {"composition": [100.0, 0.0]})  # which only training went by
     assert loaded.generators is None and not loaded.from_image and loaded.place_prior == loaded.displacement == 0
-    assert not loaded.field
+    assert not loaded.field and loaded.candidates == 1
     assert loaded.voting_rounds == TrainConfig.preset(name).voting_rounds
 
 

@@ -13,6 +13,7 @@ from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
 from singan.model import VARIATION, SinGAN, diversity, draw_noise, pick_device, refine
 from singan.networks import PatchNet
+from singan.patches.composition import composition_distance
 from singan.patches.vote import voters
 from singan.pyramid import displace, resize
 from singan.trainer import train
@@ -83,6 +84,18 @@ def test_diversity_grows_with_variation(made, request):
         for v in (0.0, 0.35, 0.7, 1.0)
     ]
     assert found == sorted(found) and found[-1] > 2 * found[0]
+
+
+@pytest.mark.parametrize("made", ["tiny_model", "draft"])
+def test_the_candidate_that_is_composed_most_like_the_photograph_is_taken(made, request):
+    model = request.getfixturevalue(made)
+    real = model.real_at(0)
+    first = replace(model, config=replace(model.config, candidates=1))
+    far, near = (
+        composition_distance([m.sample_tensor(s, m.image_size, 0, 1.0, until=1) for s in range(8)], real)
+        for m in (first, model)
+    )
+    assert sum(near) < 0.9 * sum(far) and all(b <= a for a, b in zip(far, near, strict=True))
 
 
 def test_variation_is_that_of_the_constant_unless_another_is_asked_for(tiny_model):
@@ -164,6 +177,7 @@ def test_every_level_votes_as_often_as_it_should_and_searches_where_it_is_small(
     few = model.voting_scales
     assert few == sum(h * w <= 5000 for h, w in model.scale_sizes)
     rounds = [at_scale(model.config.voting_rounds, k) if k < few else 1 for k in range(len(model.levels))]
+    rounds[0] *= model.config.candidates
     assert voted == [size for size, n in zip(model.levels, rounds, strict=True) for _ in range(n)]
     assert searched == voted[: sum(rounds[:few])]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from singan.config import TrainConfig
-from singan.pyramid import STEP, displace, kept_size, learned_size, resize, scale_sizes, steps_beyond
+from singan.pyramid import SMOOTH, STEP, _smooth, displace, kept_size, learned_size, resize, scale_sizes, steps_beyond
 
 CONFIG = TrainConfig()
 
@@ -81,6 +81,22 @@ def test_content_moves_further_across_than_down():
     y, x = rows[None, None], rows.T[None, None].contiguous()
     noise = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(1))
     assert (displace(x, noise) - x).abs().mean() > 2 * (displace(y, noise) - y).abs().mean() > 0
+
+
+def test_the_rows_of_a_thing_move_sideways_together():
+    columns = torch.linspace(-1, 1, 40).expand(1, 1, 40, 40).contiguous()
+    noise = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(1))
+    noise[:, 0] = 0
+    by = (displace(columns, 0.2 * noise) - columns)[0, 0]
+    torch.testing.assert_close(by, by[:1].expand(40, 40), rtol=0, atol=1e-5)
+    assert by[0].std() > 0
+
+
+def test_displacement_has_one_deviation_whatever_it_is_smoothed_over():
+    noise = torch.randn(1, 1, 480, 480, generator=torch.Generator().manual_seed(0))
+    for pixels in ((SMOOTH, SMOOTH), (480, SMOOTH)):
+        # what lies between the points that are drawn is between them, and varies less
+        assert _smooth(noise, pixels).std() == pytest.approx(0.85, abs=0.15)
 
 
 def test_resize_keeps_constant_images_and_same_sizes():

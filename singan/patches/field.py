@@ -50,11 +50,14 @@ def search(
     queries = torch.cat(
         [voting(image, patches.filters).flatten(0, 1), place(rows, columns, size, place_prior)], 1
     )  # (voters, directions + 2)
-    chosen = torch.ones(len(queries), dtype=torch.bool) if region is None else touched(region).flatten()
-    field = identity(size, patches.size, device)
+    keys, across = patches.placed(place_prior), patches.shape[1]
+    if region is None:
+        found = nearest(queries, keys, completeness).view(len(rows), len(columns))
+        return Field(size, patches.size, found // across, found % across)
+    field, chosen = identity(size, patches.size, device), touched(region).flatten()
     if chosen.any():
-        found = nearest(queries[chosen], patches.placed(place_prior), completeness)
-        field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // patches.shape[1], found % patches.shape[1]
+        found = nearest(queries[chosen], keys, completeness)
+        field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // across, found % across
     return field
 
 

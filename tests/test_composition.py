@@ -1,0 +1,44 @@
+"""The distance by which layouts are chosen."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from singan.patches.composition import DIRECTIONS, OCTAVES, composition_distance
+from singan.patches.search import PATCH
+from singan.pyramid import resize
+
+RNG = torch.Generator().manual_seed(0)
+REAL = F.interpolate(torch.rand(1, 3, 6, 8, generator=RNG) * 2 - 1, size=(24, 32), mode="bicubic")
+
+
+def test_it_is_the_mean_difference_of_sorted_projections():
+    image = (REAL.flip(2) * 0.8 + 0.1).contiguous()
+    directions = torch.randn(DIRECTIONS, 147, generator=torch.Generator().manual_seed(0)).numpy()
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    wanted = 0.0
+    for octave in range(OCTAVES):
+        a, b = (
+            np.sort(directions @ F.unfold(resize(x, (24 >> octave, 32 >> octave)), PATCH)[0].numpy(), 1)
+            for x in (image, REAL)
+        )
+        wanted += np.abs(a - b).mean() / OCTAVES
+    assert composition_distance([image], REAL) == [pytest.approx(wanted, rel=1e-4)]
+
+
+def test_the_same_things_elsewhere_are_nearer_than_other_things():
+    moved, flat = REAL.roll(9, 3), REAL.mean((2, 3), keepdim=True).expand_as(REAL)
+    same, near, far = composition_distance([REAL, moved, flat], REAL)
+    assert same == 0 and near < 0.3 * far
+
+
+def test_images_of_another_size_are_compared_by_shares():
+    wide = torch.cat([REAL, REAL], 3)
+    near, far = composition_distance([wide, -wide], REAL)
+    assert 0 < near < 0.3 * far
+
+
+def test_an_image_that_is_hardly_larger_than_a_patch_is_compared_too():
+    small = REAL[:, :, :9, :8].contiguous()
+    assert composition_distance([small], small) == [0]
