@@ -1,6 +1,6 @@
-"""What the tasks reach: super-resolution, harmonising, editing, painting, animation, denoising.
+"""What the tasks reach: super-resolution, harmonising, editing, filling, painting, animation, denoising.
 
-    python benchmarks/tasks.py --out DIR [--tasks sr,masks,paint,animation,denoise]
+    python benchmarks/tasks.py --out DIR [--tasks sr,masks,fill,paint,animation,denoise]
 
 Models are trained with the preset `fast` where DIR does not hold them yet, and pictures of all results are put
 there. Run nothing beside it if the seconds are to mean anything.
@@ -14,17 +14,22 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from common import SHARED, contact_sheet, machine, need_shared, score_program
 from niqe import niqe
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage.metrics import structural_similarity
 
 import singan
-from singan.image import image_to_tensor, load_image
-from singan.tasks.blending import feather, load_mask
+from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.pyramid import resize
+from singan.tasks.blending import load_mask
+from singan.tasks.filling import fill_in
+from singan.tasks.filters import blur, grow
 
 DATA = SHARED / "data"
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def opened(path):
@@ -84,37 +89,145 @@ def super_resolution(out, score):
     contact_sheet(rows, out / "sr.png")
 
 
+def seam(image, mask):
+    """The mean step between neighbours across the mask's edge, over the mean step of the image at such colours."""
+    x = image_to_tensor(image)
+    steps = torch.cat([x.diff(dim=dim).abs().mean(1).flatten() for dim in (2, 3)])
+    edge = torch.cat([(mask.diff(dim=dim) != 0).flatten() for dim in (2, 3)])
+    bins = ((x[0] + 1) * 3.9999).long()
+    color = bins[0] * 64 + bins[1] * 8 + bins[2]
+    colors = torch.cat([color[:-1].flatten(), color[:, :-1].flatten()])
+    counts = torch.zeros(512).index_add_(0, colors, torch.ones_like(steps)).clamp_min(1)
+    usual = torch.zeros(512).index_add_(0, colors, steps) / counts
+    return float(steps[edge].mean() / usual[colors[edge]].mean())
+
+
+def kept(image, given, mask):
+    """PSNR against what was given, at 250 px, 10 px and more inside the mask's edge; nan where nothing is."""
+    size = [round(side * 250 / max(mask.shape[2:])) for side in mask.shape[2:]]
+    a, b = (resize(image_to_tensor(i), size) for i in (image, given))
+    inside = grow(F.adaptive_max_pool2d(mask, size), -10)[0, 0] > 0
+    error = (a - b)[0][:, inside].mul(127.5).square().mean()
+    return float(20 * math.log10(255) - 10 * torch.log10(error.clamp_min(1e-9)))
+
+
+def grain(image, mask=None):
+    """Mean absolute difference of grey from grey blurred by a pixel, everywhere or in the mask."""
+    grey = image_to_tensor(image).mean(1, keepdim=True)
+    fine = (grey - blur(grey, 250 / max(grey.shape[2:]))).abs()
+    return float(fine.mean() if mask is None else fine[mask > 0].mean())
+
+
+def colors_away(image, mask, real):
+    """Mean distance of the colours in the mask to the nearest ones of `real`, of the range [-1, 1]."""
+    palette = real[0].flatten(1).T[:: max(1, real[0, 0].numel() // 2048)]
+    inside = image_to_tensor(image)[0][:, mask[0, 0] > 0].T
+    return float(torch.cat([torch.cdist(part, palette).amin(1) for part in inside.split(4096)]).mean())
+
+
+def grey_lost(image, given, mask, model):
+    """`lost` (singan/tasks/injection.py) of grey values."""
+    size = max((s for s in model.scale_sizes if s[0] * s[1] <= 5000), key=math.prod)
+    inside = F.adaptive_max_pool2d(mask, size).flatten() > 0
+    a, b = (resize(image_to_tensor(i), size).mean(1).flatten()[inside] for i in (image, given))
+    return float(1 - torch.corrcoef(torch.stack([a, b]))[0, 1] ** 2)
+
+
+def put_in(out):
+    """(name, task, model, composite, path of the mask) of all edits and harmonisations, and the app's examples."""
+    for name in ("oil_tree", "pencil_tree", "scream"):
+        path = DATA / "harmonize" / name
+        yield name, singan.harmonize, path.with_suffix(".jpg"), f"{path}_naive.jpg", f"{path}_naive_mask.jpg"
+    path = DATA / "harmonize" / "starry_night_naive"
+    yield "starry_night", singan.harmonize, DATA / "images" / "starry_night.png", f"{path}.png", f"{path}_mask.png"
+    for name, number in (("stone", 1), ("stone", 3), ("tree", 1), ("tree", 2)):
+        path = DATA / "edit" / f"{name}_edit_{number}"
+        yield path.name, singan.edit, DATA / "edit" / f"{name}.png", f"{path}.png", f"{path}_mask.png"
+    for task in (singan.harmonize, singan.edit):
+        for path in sorted((EXAMPLES / task.__name__).glob("*.webp")):
+            yield path.stem, task, None, path, path.with_suffix(".mask.png")
+
+
 def masks(out, score):
-    print("| picture | task | naive sifid in the mask | automatic: scale, sifid, s | sifid at all scales |")
-    print("|---|---|---|---|---|")
-    jobs = [
-        (singan.harmonize, name, DATA / "harmonize" / f"{name}.jpg", DATA / "harmonize" / f"{name}_naive", ".jpg", 7)
-        for name in ("oil_tree", "pencil_tree", "scream")
-    ]
-    star = (DATA / "images" / "starry_night.png", DATA / "harmonize" / "starry_night_naive", ".png")
-    jobs.append((singan.harmonize, "starry_night", *star, 7))
-    for name, numbers in (("stone", (1, 3)), ("tree", (1, 2))):
-        for number in numbers:
-            path = DATA / "edit" / f"{name}_edit_{number}"
-            jobs.append((singan.edit, name, DATA / "edit" / f"{name}.png", path, ".png", 20))
-    for task, name, photo, path, suffix, radius in jobs:
-        model, _ = trained(out, name, photo)
-        composite, mask = opened(path.with_name(path.name + suffix)), path.with_name(f"{path.name}_mask{suffix}")
-        composite = composite.resize(model.image_size[::-1], Image.Resampling.BICUBIC)
+    print(
+        "| picture | task | s | scale | lost, of grey | grain over the picture's, before | colours away, before | ",
+        end="",
+    )
+    print("PSNR inside | seam, before |\n|---|---|---|---|---|---|---|---|---|")
+    for name, task, photo, composite, mask in put_in(out):
+        model = singan.SinGAN.from_pretrained(name) if photo is None else trained(out, photo.stem, photo)[0]
+        given = opened(composite).resize(model.image_size[::-1], Image.Resampling.BICUBIC)
+        task(model, given, mask, scale=1)  # the photograph's patches are kept from the first use on
         start = time.perf_counter()
-        best = task(model, composite, mask)[0]
+        best = task(model, given, mask)[0]
         took = time.perf_counter() - start
-        strip = task(model, composite, mask, scale="all")
-        inside = (feather(load_mask(model, mask), radius) >= 0.5).float()
-        naive, ours, *each = (
-            sifid_inside(image, model.real_at(-1), inside, score) for image in (composite, best, *strip)
-        )
+        white, real = load_mask(model, mask), model.real_at(-1)
+        if task is singan.harmonize:
+            whole = grain(model.training_image)
+            figures = f"{best.info['lost']:.2f}, {grey_lost(best, given, white, model):.2f} | "
+            figures += " | ".join(
+                f"{measure(best):.{places}f}, {measure(given):.{places}f}"
+                for measure, places in (
+                    (lambda i, white=white, whole=whole: grain(i, white) / whole, 2),
+                    (lambda i, white=white, real=real: colors_away(i, white, real), 3),
+                )
+            )
+            figures += " | | "
+        else:
+            figures = f" | | | {kept(best, given, white):.0f} | {seam(best, white):.2f}, {seam(given, white):.2f}"
+        print(f"| {name} | {task.__name__} | {took:.1f} | {best.info['scale']} | {figures} |", flush=True)
+        contact_sheet([[given, best]], out / f"{task.__name__}-{name}.png")
+
+
+HOLES = {  # left, top, right, bottom as shares, and whether it is an ellipse
+    "balloons": (0.5, -0.06, 0.76, 0.37, True),
+    "birds": (0.15, 0.4, 0.5, 0.75, True),
+    "colusseum": (0.1, 0.55, 0.45, 0.75, False),
+    "cows": (0.3, 0.5, 0.75, 0.9, True),
+    "lightning1": (0.05, 0.45, 0.25, 0.98, True),
+    "mountains3": (0.6, 0.2, 0.9, 0.5, False),
+    "seascape": (0.6, 0.6, 0.98, 0.9, True),
+    "starry_night": (0.75, 0.0, 1.0, 0.35, True),
+    "trees3": (0.1, 0.1, 0.25, 0.8, False),
+    "volacano": (0.5, 0.5, 0.9, 0.85, True),
+}
+
+
+def fill(out, score):
+    from skimage.restoration import inpaint_biharmonic
+
+    print("| picture | hole | s | sifid in the hole: ours | smooth colours | biharmonic | Telea (OpenCV) |")
+    print("|---|---|---|---|---|---|---|")
+    try:
+        import cv2
+    except ImportError:
+        cv2 = None
+    for name, (left, top, right, bottom, round_) in HOLES.items():
+        model = singan.draft(opened(DATA / "images" / f"{name}.png"))
+        photo = model.training_image
+        hole = Image.new("L", photo.size)
+        box = [round(share * side) for share, side in zip((left, top, right, bottom), photo.size * 2, strict=True)]
+        (ImageDraw.Draw(hole).ellipse if round_ else ImageDraw.Draw(hole).rectangle)(box, fill=255)
+        white = load_mask(model, hole)
+        start = time.perf_counter()
+        ours = singan.fill(model, hole)[0]
+        took = time.perf_counter() - start
+        dark, pixels = np.asarray(hole) > 0, np.asarray(photo)
+        others = [tensor_to_image(fill_in(image_to_tensor(photo), white))]
+        smooth = inpaint_biharmonic(np.where(dark[..., None], 0, pixels) / 255, dark, channel_axis=2)
+        others.append(Image.fromarray((smooth.clip(0, 1) * 255).round().astype(np.uint8)))
+        if cv2 is not None:
+            others.append(Image.fromarray(cv2.inpaint(pixels, dark.astype(np.uint8), 3, cv2.INPAINT_TELEA)))
+        real = model.real_at(-1)
+        values = [f"{sifid_inside(image, real, white, score):.1f}" for image in (ours, *others)]
         print(
-            f"| {path.name} | {task.__name__} | {naive:.1f} | {best.info['scale']}, {ours:.1f}, {took:.1f} | "
-            f"{' '.join(f'{v:.0f}' for v in each)} |",
+            f"| {name} | {dark.mean():.0%} | {took:.2f} | {' | '.join(values + ['-'] * (4 - len(values)))} |",
             flush=True,
         )
-        contact_sheet([[composite, model.training_image, best], strip], out / f"{path.name}.png")
+        contact_sheet(
+            [[Image.composite(Image.new("RGB", photo.size, "#f0f"), photo, hole), ours, *others]],
+            out / f"fill-{name}.png",
+        )
 
 
 def paint(out, score):
@@ -187,7 +300,14 @@ def denoising(out, score):
             )
 
 
-TASKS = {"sr": super_resolution, "masks": masks, "paint": paint, "animation": animation, "denoise": denoising}
+TASKS = {
+    "sr": super_resolution,
+    "masks": masks,
+    "fill": fill,
+    "paint": paint,
+    "animation": animation,
+    "denoise": denoising,
+}
 
 
 def main():

@@ -67,12 +67,12 @@ class TrainConfig:
     # Sampling during training
     pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
     min_variation: float = 0.25  # the pool holds images of all variations from this one to 1
-    displacement: float = 0.5  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
-    candidates: int = 4  # layouts that are drawn for a sample; the one composed most like the training image is taken
+    displacement: float = 1.0  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
+    candidates: int = 5  # layouts that are drawn for a sample; the one composed most like the training image is taken
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 
     # Patches (see singan/patches)
-    voting_rounds: tuple[int, ...] = (6, 3, 3, 1, 0)  # per scale
+    voting_rounds: tuple[int, ...] = (6, 3, 2, 1, 0)  # per scale
     place_prior: float = 1.0  # how much patches hold to their height in the picture; 0: not at all
     field: bool = True  # finer scales are voted too, and go on to the size of the photograph
 
@@ -196,7 +196,7 @@ BEFORE: dict[str, Any] = {
 
 PRESETS: dict[str, TrainConfig] = {
     # No training: the coarsest image is displaced at random, and patches turn that into a picture.
-    "draft": TrainConfig(generators=0, from_image=True, displacement=1.0),
+    "draft": TrainConfig(generators=0, from_image=True),
     # A generator for the layout, at the coarsest scale; what is finer, patches know better (docs/engine.md).
     "fast": TrainConfig(),
     # The published method to the last constant. Deliberate departures, all from its bugs: the reconstruction

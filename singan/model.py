@@ -204,10 +204,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         Of `config.candidates` it is the one composed most like the training image: the others lack some of its
         parts, or repeat them.
         """
-        share, drawn = self.fresh_share(variation), []
-        for _ in range(self.config.candidates):
-            z = self.mix_noise(draw_noise(1, (x.shape[2], x.shape[3]), 0, self.config, rng), share)
-            drawn.append(self.apply_scale(0, x, z))
+        share, size = self.fresh_share(variation), (x.shape[2], x.shape[3])
+        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
+        entered = self.invent(0, x.expand(len(z), -1, -1, -1), self.mix_noise(z, share))
+        drawn = [self.apply_scale(0, one[None], None) for one in entered]
         if len(drawn) == 1 or min(x.shape[2:]) < PATCH:
             return drawn[0]
         distances = composition_distance([image for image, _ in drawn], self.real_at(0))
@@ -243,18 +243,18 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rounds: int | None = None,
         completeness: float = COMPLETENESS,
         region: torch.Tensor | None = None,
+        settle: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
         """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
         field that is searched for at the voting scales, and carried on from `found` at finer levels.
 
         `x`: (1, 3, H, W) at the level's size; `noise` as `draw_noise` gives it. `found`: the field of the level before,
         if there is one. `rounds` of voting instead of the config's; 0 leaves out the field too. Where `region`,
-        (1, 1, H, W), is not over 0, patches stay at their own place. Returns the image and its field.
+        (1, 1, H, W), is not over 0, patches stay at their own place. `settle` is applied to the image after every
+        round: what it must keep. Returns the image and its field.
         """
-        if noise is not None and level < len(self.generators):
-            x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config)
-        if noise is not None and noise.shape[1] > 3:
-            x = displace(x, self.config.displacement * noise[:, 3:])
+        if noise is not None:
+            x = self.invent(level, x, noise)
         searched = level < self.voting_scales
         if rounds is None:
             rounds = at_scale(self.config.voting_rounds, level) if searched else int(self.config.field)
@@ -268,7 +268,15 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             else:
                 found = self._carry(level, x, found, region)
             x = vote(found, self.patches_at(level))
+            x = settle(x) if settle else x
         return x, found
+
+    def invent(self, level: int, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """What noise, (N, 3 or 5, *noise_size), does to images (N, 3, H, W) at a level: its generator, if there is one,
+        and displacement, at scale 0."""
+        if level < len(self.generators):
+            x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config)
+        return displace(x, self.config.displacement * noise[:, 3:]) if noise.shape[1] > 3 else x
 
     def find_field(
         self,
@@ -323,9 +331,15 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return patches
 
     def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
-        """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own."""
+        """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own.
+
+        Where content is displaced the generator gets less of it, the square: what it invents keeps neither columns
+        nor reflections together, and is wanted when moving alone would not be new enough.
+        """
         mixed = share * fresh.to(self.device)
-        mixed[:, :3] += math.sqrt(1 - share**2) * F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
+        drawn = share**2 if self.config.displacement else share
+        own = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
+        mixed[:, :3] = drawn * fresh[:, :3].to(self.device) + math.sqrt(1 - drawn**2) * own
         return mixed
 
     def fresh_share(self, variation: float) -> float:

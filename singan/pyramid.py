@@ -59,26 +59,34 @@ def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[i
 
 
 def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """`x`, (1, C, H, W), with its content moved, smoothly and at random.
+    """`x`, (N, C, H, W), with its content moved, smoothly and at random.
 
-    `noise`: (1, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
+    `noise`: (N, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
     of the width, in standard deviation. Objects are stretched, left out, and shown twice; the border mirrors them.
     Sideways, a column moves as one: else the foot of a thing goes one way and its top another, and reflections leave
     what they mirror.
     """
     height, width = x.shape[2:]
-    by = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
-    rows = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * by[0]
-    columns = torch.linspace(-1, 1, width, device=x.device) + 2 * ACROSS * by[1]
-    grid = torch.stack([columns, rows], 2)[None]  # (1, H, W, 2), as grid_sample wants it
+    noise = noise[:, :, :height, :width]  # there may be some beyond the border
+    down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
+    rows = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down
+    columns = _within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across)
+    grid = torch.stack([columns, rows], 3)  # (N, H, W, 2), as grid_sample wants it
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
 
 
+def _within(place: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+    """`place` + `step`, but the step shortened so that it stays within -1 and 1: beyond the border the image would be
+    mirrored, and half a mountain stand beside its own half."""
+    room = 1 - place * step.sign()
+    return place + step * room / (room + step.abs()).clamp_min(1e-6)
+
+
 def _smooth(noise: torch.Tensor, pixels: tuple[int, int]) -> torch.Tensor:
-    """`noise`, (1, 1, H, W), smoothed over so many pixels down and across, of the same deviation: (H, W)."""
+    """`noise`, (N, 1, H, W), smoothed over so many pixels down and across, of the same deviation: (N, H, W)."""
     size = [min(one, side) for one, side in zip(pixels, noise.shape[2:], strict=True)]
     coarse = F.avg_pool2d(noise, size, ceil_mode=True, count_include_pad=False) * math.sqrt(math.prod(size))
-    return F.interpolate(coarse, size=noise.shape[2:], mode="bicubic")[0, 0]
+    return F.interpolate(coarse, size=noise.shape[2:], mode="bicubic")[:, 0]
 
 
 def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

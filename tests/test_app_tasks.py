@@ -455,7 +455,7 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path):
             assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "7")
     _, picture, _, seed, *_ = client.predict(pyramid="blue", frames=3, api_name="/animate")
     with Image.open(picture["value"]) as image:
-        assert (image.format, image.n_frames, seed) == ("GIF", 3, 0)
+        assert (image.format, image.n_frames, seed) == ("WEBP", 3, 0)
     _, pair, *_ = client.predict(pyramid="blue", photo=None, factor=2, api_name="/super_resolve")
     assert Image.open(pair["value"][1]).size == (104, 80)
     _, heat, _ = client.predict(pyramid="blue", number=2, api_name="/variation_map")

@@ -103,7 +103,7 @@ def test_animation_is_made_and_shown(open_page):
     page.get_by_label("number input for Frames", exact=True).fill("5")
     press(page, "Animate")
     expect(visible_status(page)).to_contain_text(re.compile("5 frames, .* in"))
-    expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.gif$"))
+    expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.webp$"))
 
 
 def test_variation_map_is_under_the_samples(open_page):

@@ -107,7 +107,8 @@ def names(folder: Path) -> list[str]:
 def test_file_is_written_where_asked_and_named_on_stdout(run, model_dir, pictures, tmp_path, command):
     out = out_of(command, tmp_path / "new" / "folder")
     code, stdout, err = run(*arguments(command, model_dir, pictures), "--out", out)
-    assert (code, err) == (0, "") and stdout.splitlines()[-1] == str(out)
+    scale = r" \(scale \d\)" if command in INJECTIONS else ""
+    assert (code, err) == (0, "") and re.fullmatch(re.escape(str(out)) + scale, stdout.splitlines()[-1])
     assert names(out.parent) == [out.name]
     with Image.open(out) as image:
         expected = {"sr": (140, 108), "retarget": (105, 54)}.get(command, (70, 54))
@@ -152,7 +153,7 @@ def test_several_scales_give_numbered_files(run, model_dir, pictures, tmp_path, 
     args = [*arguments(command, model_dir, pictures), "--scale", "5,4", "--out", tmp_path / "r.png"]
     code, stdout, err = run(*args)
     assert (code, err) == (0, "") and names(tmp_path) == ["r-4.png", "r-5.png"]
-    assert stdout.splitlines() == [str(tmp_path / "r-4.png"), str(tmp_path / "r-5.png")]
+    assert stdout.splitlines() == [f"{tmp_path / f'r-{k}.png'} (scale {k})" for k in (4, 5)]
     with Image.open(tmp_path / "r-4.png") as first, Image.open(tmp_path / "r-5.png") as second:
         assert (first.text["scale"], second.text["scale"]) == ("4", "5") and first.tobytes() != second.tobytes()
 
@@ -284,7 +285,7 @@ def test_stills_are_png_files(fails, model_dir, pictures, tmp_path, command, nam
 
 
 def test_animations_are_files_of_three_kinds(fails, model_dir, tmp_path):
-    assert "a.png must end in .gif or .webp or .mp4" in fails("animate", model_dir, "--out", tmp_path / "a.png")
+    assert "a.png must end in .webp or .gif or .mp4" in fails("animate", model_dir, "--out", tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("command", INJECTIONS)
@@ -340,8 +341,46 @@ def test_notes_of_a_task_are_printed_or_in_the_json(run, model_dir, pictures, tm
         noisy.resize((140, 108)).save(tmp_path / "large.png")
     args = ["denoise", model_dir, tmp_path / "large.png", "--scale", "5", "--out", tmp_path / "r.png"]
     note = "The noisy picture is 140x108 px and is resized to the 70x54 px of the training image."
-    assert run(*args) == (0, f"Note: {note}\n{tmp_path / 'r.png'}\n", "")
+    assert run(*args) == (0, f"Note: {note}\n{tmp_path / 'r.png'} (scale 5)\n", "")
     assert json.loads(run(*args, "--force", "--json")[1])["warnings"] == [note]
+
+
+# --- fill ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hole(tmp_path):
+    mask = Image.new("L", (70, 54))
+    mask.paste(255, (20, 15, 40, 30))
+    mask.save(tmp_path / "hole.png")
+    return tmp_path / "hole.png"
+
+
+def test_fill_takes_a_photo_that_nothing_learned(run, pictures, hole, tmp_path):
+    out = tmp_path / "f" / "r.png"
+    assert run("fill", pictures / "photo.png", "--mask", hole, "--out", out, "--seed", 2) == (0, f"{out}\n", "")
+    assert same(out, singan.fill(singan.draft(pictures / "photo.png"), hole, seed=2)[0])
+
+
+def test_several_fills_are_numbered_by_seed_and_said_in_json(run, pictures, tmp_path):
+    args = ["fill", pictures / "photo.png", "--extend", "0,50%,0,10", "--out", tmp_path / "r.png", "--n", 2, "--json"]
+    result = json.loads(run(*args)[1])
+    assert [Path(one["file"]).name for one in result["images"]] == ["r-0.png", "r-1.png"]
+    with Image.open(tmp_path / "r-1.png") as image:
+        assert image.size == (70 + 35 + 7, 54) and image.text["right"] == "0.5" and "top" not in image.text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "give one of the two: --mask FILE or --extend 20%"),
+        (["--mask", "m.png", "--extend", "20%"], "give one of the two"),
+        (["--extend", "wide"], "'wide' is not a share: give one for all sides, as 20%, or top,right,bottom,left"),
+        (["--extend", "1%,2%"], "is not a share"),
+    ],
+)
+def test_fill_says_what_it_wants(fails, pictures, tmp_path, options, message):
+    assert message in fails("fill", pictures / "photo.png", *options, "--out", tmp_path / "r.png", code=2)
 
 
 # --- super-resolution of a picture ----------------------------------------------------------------

@@ -30,7 +30,7 @@ def test_it_is_the_mean_difference_of_sorted_projections():
 def test_the_same_things_elsewhere_are_nearer_than_other_things():
     moved, flat = REAL.roll(9, 3), REAL.mean((2, 3), keepdim=True).expand_as(REAL)
     same, near, far = composition_distance([REAL, moved, flat], REAL)
-    assert same == 0 and near < 0.3 * far
+    assert same == 0 and near < 0.4 * far
 
 
 def test_images_of_another_size_are_compared_by_shares():

@@ -11,7 +11,7 @@ from PIL import Image
 import singan
 from singan import TrainConfig
 from singan.errors import ConfigError
-from singan.tasks import animate, animation_config, iter_frames
+from singan.tasks import animate, animation, animation_config, iter_frames
 from singan.tasks.animation import Walk
 
 
@@ -163,12 +163,34 @@ def test_variation_takes_the_frames_further(animated):
 
 def test_frames_are_made_when_they_are_asked_for(tiny_model, monkeypatch):
     made = []
-    generate = singan.SinGAN.generate
-    monkeypatch.setattr(singan.SinGAN, "generate", lambda *args: made.append(1) or generate(*args))
+    to_image = animation.tensor_to_image
+    monkeypatch.setattr(animation, "tensor_to_image", lambda x: made.append(1) or to_image(x))
     frames = iter_frames(tiny_model, frames=10_000)
     assert len(made) == 0
     next(frames), next(frames)
     assert len(made) == 2
+
+
+@pytest.fixture(scope="module")
+def draft(tiny_picture):
+    return singan.draft(tiny_picture)
+
+
+def test_content_of_a_model_with_a_field_sways_evenly_and_stays_in_its_place(draft):
+    """Where frames are drawn by votes the largest step is some times the mean one."""
+    frames = levels(iter_frames(draft, frames=30, variation=0.5))
+    steps = np.abs(np.diff([*frames, frames[0]], axis=0)).mean((1, 2, 3))
+    assert steps.min() > 0 and steps.max() < 1.6 * steps.mean()
+    real = np.asarray(draft.training_image, float)
+    assert np.abs(frames.mean(0) - real).mean() < np.abs(frames - real).mean()
+    border = [frames[:, 0], frames[:, -1], frames[:, :, 0], frames[:, :, -1]]
+    assert all(line.std(0).mean() < 0.3 * frames.std(0).mean() for line in border)
+
+
+def test_swaying_models_stand_still_at_no_variation_and_take_other_sizes(draft):
+    still = levels(iter_frames(draft, frames=3, variation=0))
+    assert np.array_equal(still[0], still[2])
+    assert next(iter(iter_frames(draft, size=(40, 90)))).size == (90, 40)
 
 
 # --- settings -------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from singan.model import draw_noise, refine
 from singan.patches.field import search
 from singan.patches.vote import vote
 from singan.pyramid import resize
+from singan.tasks.filters import blur
 from singan.tasks.injection import Injection, choose, inject, judge, quantize, resolve, run
 
 
@@ -30,7 +31,7 @@ def picture(seed, height, width) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def injection() -> Injection:
-    return Injection(picture(0, 54, 70), (2, 1), 0.5)
+    return Injection(picture(0, 54, 70), (2, 1), keep=0.5)
 
 
 def results(model, injection, scale, seed=0, **options):
@@ -49,7 +50,7 @@ def everything(tiny_model, injection):
 @pytest.mark.parametrize("size", [(54, 70), (33, 91), (120, 40), (16, 16)])
 def test_result_has_the_size_of_the_input(tiny_model, size):
     for scale in (1, tiny_model.num_scales - 1):
-        (image,) = results(tiny_model, Injection(picture(0, *size), (1,), 0.5), scale)
+        (image,) = results(tiny_model, Injection(picture(0, *size), (1,), keep=0.5), scale)
         assert (image.height, image.width) == size
 
 
@@ -108,14 +109,13 @@ def test_voting_is_as_in_training_unless_told(tiny_model, injection):
     assert results(still, injection, 2, voting=True)[0].tobytes() != off
 
 
-def test_region_keeps_the_rest_as_it_is_in_the_training_image(tiny_model, injection):
-    """The region's patches reach 6 px beyond it."""
+def test_what_is_beyond_the_region_stays_as_it_entered(tiny_model, injection):
     region = torch.zeros(1, 1, 54, 70)
     region[..., :10] = 1
     last = tiny_model.num_scales - 1
     inside = replace(injection, rounds=(0, 2), region=region)
     x, plain = (inject(tiny_model, i, last, 0) for i in (inside, replace(inside, rounds=())))
-    torch.testing.assert_close(x[..., 17:], tiny_model.real_at(last)[..., 17:], rtol=0, atol=1e-5)
+    torch.testing.assert_close(x[..., 10:], injection.image[..., 10:], rtol=0, atol=1e-5)
     assert not torch.equal(x[..., :10], plain[..., :10])
 
 
@@ -236,7 +236,40 @@ def test_what_must_be_kept_decides_between_fitting_and_faithful_results():
     free, faithful = Image.new("RGB", (1, 1)), Image.new("RGB", (1, 1))
     free.info = {"misfit": 0.2, "lost": 0.9}
     faithful.info = {"misfit": 0.8, "lost": 0.1}
-    assert choose([free, faithful], 0.5) is free and choose([free, faithful], 1.0) is faithful
+    blank = torch.zeros(1, 3, 1, 1)
+
+    def chosen(**values):
+        return choose([free, faithful], Injection(blank, (), **values))
+
+    assert chosen(keep=0.5) is free and chosen(keep=1.0) is faithful
+    assert chosen(limit=0.5) is faithful and chosen(limit=0.95) is free
+    faithful.info["misfit"] = 0.1
+    assert chosen(limit=0.95) is faithful and chosen(limit=0.95, coarsest=True) is free
+    assert chosen(limit=0.5, coarsest=True) is faithful
+
+
+def test_what_none_could_keep_weighs_as_much_as_misfit():
+    bad, worse = Image.new("RGB", (1, 1)), Image.new("RGB", (1, 1))
+    bad.info, worse.info = {"misfit": 0.5, "lost": 0.6}, {"misfit": 0.4, "lost": 0.8}
+    blank = torch.zeros(1, 3, 1, 1)
+    assert choose([bad, worse], Injection(blank, (), limit=0.25)) is bad
+    assert choose([bad, worse], Injection(blank, (), limit=0.9)) is worse
+
+
+def test_coarse_structure_stays_that_of_the_input(tiny_model, injection):
+    """Without it the votes take the training image's; to the end with `texture_only`, else during the rounds."""
+    size = (54, 70)
+    kinds = ({}, {"structure": 20.0}, {"structure": 20.0, "texture_only": True})
+    wanted = blur(injection.image, 20.0)
+    off, early, late = (
+        float(
+            (blur(inject(tiny_model, replace(injection, rounds=(2, 2, 1, 1, 1, 1), **kind), 2, 0), 20.0) - wanted)
+            .abs()
+            .mean()
+        )
+        for kind in kinds
+    )
+    assert injection.image.shape[2:] == size and late < 0.3 * off and early < 0.7 * off
 
 
 # --- judging --------------------------------------------------------------------------------------
@@ -268,7 +301,7 @@ def test_unrelated_noise_and_a_blank_lose_everything(tiny_model, injection):
 
 def test_blank_input_can_be_judged(tiny_model):
     """Nothing can be lost of it, and all numbers stay numbers."""
-    blank = Injection(torch.zeros(1, 3, 54, 70), (1,), 0.5)
+    blank = Injection(torch.zeros(1, 3, 54, 70), (1,), keep=0.5)
     judged = judge(tiny_model, blank, picture(1, 54, 70))
     assert judged["lost"] == 0 and np.isfinite(judged["misfit"]) and judged["misfit"] > 0
 

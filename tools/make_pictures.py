@@ -5,7 +5,7 @@ python tools/make_pictures.py
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import singan
 
@@ -51,8 +51,39 @@ def strip() -> Image.Image:
     return sheet
 
 
+def tasks() -> Image.Image:
+    """What goes in, above what comes out: a copied tower, a pasted boat, a hole, a border."""
+    city, lake, gardens, spices = (
+        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+        for name in ("skyline", "mountain-lake", "tea-gardens", "spices")
+    )
+    examples = ROOT / "examples"
+    tower, boat = examples / "edit" / "skyline.webp", examples / "harmonize" / "mountain-lake.webp"
+    hole = Image.new("L", spices.image_size[::-1])
+    ImageDraw.Draw(hole).ellipse((640, 240, 900, 500), fill=255)
+    empty = Image.composite(Image.new("RGB", hole.size, "white"), spices.training_image, hole)
+    before = [singan.load_image(tower), singan.load_image(boat), empty, gardens.training_image]
+    after = [
+        singan.edit(city, tower, tower.with_suffix(".mask.png"))[0],
+        singan.harmonize(lake, boat, boat.with_suffix(".mask.png"))[0],
+        singan.fill(spices, hole)[0],
+        singan.extend(gardens, left=0.25, right=0.25)[0],
+    ]
+    height = 230
+    rows = [[picture.resize((round(height * picture.width / picture.height), height)) for picture in row]
+            for row in (before, after)]  # fmt: skip
+    widths = [max(column) for column in zip(*[[picture.width for picture in row] for row in rows], strict=True)]
+    sheet = Image.new("RGB", (sum(widths) + GAP * (len(widths) - 1), 2 * height + GAP), "white")
+    for y, row in enumerate(rows):
+        x = 0
+        for picture, width in zip(row, widths, strict=True):
+            sheet.paste(picture, (x + (width - picture.width) // 2, y * (height + GAP)))
+            x += width + GAP
+    return sheet
+
+
 def main() -> None:
-    for name, picture in (("samples", samples()), ("strip", strip())):
+    for name, picture in (("samples", samples()), ("strip", strip()), ("tasks", tasks())):
         picture.save(ROOT / "docs" / "images" / f"{name}.webp", quality=85, method=6)
 
 

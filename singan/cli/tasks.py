@@ -1,4 +1,4 @@
-"""`singan sr`, `harmonize`, `edit`, `paint2image`, `animate`, `denoise`, `retarget` and `map`."""
+"""`singan sr`, `harmonize`, `edit`, `paint2image`, `fill`, `animate`, `denoise`, `retarget` and `map`."""
 
 from __future__ import annotations
 
@@ -176,9 +176,48 @@ def paint2image(
     _save(result, images, out, as_json, notes)
 
 
+def fill(
+    source: Annotated[str, typer.Argument(metavar="PHOTO|MODEL", help="A photo, which needs no training, or a model.")],
+    out: Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by seed.")],
+    mask: Annotated[Path | None, typer.Option(help="White where the picture is to be drawn anew.")] = None,
+    extend: Annotated[
+        str | None,
+        typer.Option(metavar="20%", help="Grow the picture instead, on all sides or as top,right,bottom,left."),
+    ] = None,
+    n: Annotated[int, typer.Option("--n", help="Number of results, from as many seeds.")] = 1,
+    seed: Seed = 0,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill a hole in a photo, remove a thing from it, or extend it beyond its border."""
+    if (mask is None) == (extend is None):
+        raise typer.BadParameter("give one of the two: --mask FILE or --extend 20%", param_hint="--mask")
+    shares = None if extend is None else parse_shares(extend)
+    _refuse(out, force, several=n > 1)
+
+    from singan import tasks
+    from singan.config import TrainConfig
+    from singan.image import load_image
+    from singan.model import SinGAN
+    from singan.trainer import draft
+
+    with _task("fill", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+        if Path(source).is_file():
+            photo = load_image(source)
+            loaded = draft(photo, TrainConfig.preset("draft", photo_size=min(4096, max(25, *photo.size))))
+        else:
+            loaded = SinGAN.from_pretrained(source)
+        if shares is None:
+            assert mask is not None
+            images = tasks.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
+        else:
+            images = tasks.extend(loaded, **shares, n=n, seed=seed, on_event=on_event)
+    _save(result, images, out, as_json, notes, number="seed")
+
+
 def animate(
     model: Model,
-    out: Annotated[Path, typer.Option(help="File to write: .gif, .webp or .mp4.")],
+    out: Annotated[Path, typer.Option(help="File to write: .webp, .gif or .mp4.")],
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 100,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 10,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
@@ -193,7 +232,7 @@ def animate(
 ) -> None:
     """Walk through the noise: a moving picture."""
     height_width = parse_size(size)
-    loaded = _load(model, out, force, (".gif", ".webp", ".mp4"))
+    loaded = _load(model, out, force, (".webp", ".gif", ".mp4"))
 
     from singan.tasks import animate
 
@@ -295,6 +334,18 @@ def parse_scale(text: str) -> Any:
     return [int(part) for part in text.split(",")]
 
 
+def parse_shares(text: str) -> dict[str, float]:
+    """How much each side grows, from "20%" for all or "0,20%,0,20%" for top, right, bottom, left."""
+    parts = [re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%?", part.strip()) for part in text.split(",")]
+    if len(parts) not in (1, 4) or not all(parts):
+        raise typer.BadParameter(
+            f"{text!r} is not a share: give one for all sides, as 20%, or top,right,bottom,left, as 0,20%,0,20%",
+            param_hint="--extend",
+        )
+    shares = [float(part[1]) / 100 for part in parts if part]
+    return dict(zip(("top", "right", "bottom", "left"), shares * 4 if len(shares) == 1 else shares, strict=True))
+
+
 def _voting(no_voting: bool) -> bool | None:
     return False if no_voting else None
 
@@ -345,24 +396,34 @@ def _bar(silent: bool) -> Iterator[Any]:
         yield on_event
 
 
-def _save(result: dict[str, Any], images: list[Image.Image], out: Path, as_json: bool, notes: list[str]) -> None:
-    """Write one PNG, or one for each scale, with the settings in them."""
+def _save(
+    result: dict[str, Any],
+    images: list[Image.Image],
+    out: Path,
+    as_json: bool,
+    notes: list[str],
+    number: str = "scale",
+) -> None:
+    """Write one PNG, or one for each scale or other `number`, with the settings in them."""
     from singan.files import save_png
 
-    paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info['scale']}") for image in images]
+    paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
     out.parent.mkdir(parents=True, exist_ok=True)
     for image, path in zip(images, paths, strict=True):
         save_png(image, path, {str(name): value for name, value in image.info.items()})
     result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
-    _report({**result, "warnings": notes}, paths, as_json)
+    scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
+    _report({**result, "warnings": notes}, paths, as_json, scales)
 
 
-def _report(result: dict[str, Any], paths: list[Path], as_json: bool) -> None:
+def _report(
+    result: dict[str, Any], paths: list[Path], as_json: bool, scales: Mapping[str, object] | None = None
+) -> None:
     if as_json:
         print_json({**result, "singan": __version__})
-    else:
-        for path in paths:
-            typer.echo(str(path))
+        return
+    for path in map(str, paths):
+        typer.echo(f"{path} (scale {scales[path]})" if scales and scales[path] is not None else path)
 
 
 COMMANDS = {
@@ -370,6 +431,7 @@ COMMANDS = {
     "harmonize": harmonize,
     "edit": edit,
     "paint2image": paint2image,
+    "fill": fill,
     "animate": animate,
     "denoise": denoise,
     "retarget": retarget,

@@ -51,12 +51,18 @@ def search(
         [voting(image, patches.filters).flatten(0, 1), place(rows, columns, size, place_prior)], 1
     )  # (voters, directions + 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
+    keys = keys if patches.valid is None else keys[patches.valid]
+
+    def source(queries: torch.Tensor) -> torch.Tensor:
+        found = nearest(queries, keys, completeness)
+        return found if patches.valid is None else patches.valid[found]
+
     if region is None:
-        found = nearest(queries, keys, completeness).view(len(rows), len(columns))
+        found = source(queries).view(len(rows), len(columns))
         return Field(size, patches.size, found // across, found % across)
     field, chosen = identity(size, patches.size, device), touched(region).flatten()
     if chosen.any():
-        found = nearest(queries[chosen], keys, completeness)
+        found = source(queries[chosen])
         field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // across, found % across
     return field
 
@@ -93,15 +99,26 @@ def refine_field(
     """Each patch of `image`, (1, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
     shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), only those that touch what is
     over 0 do; the others go to their own place."""
-    down = field.shape[0]
+    own = inside = None
+    top, bottom = 0, field.shape[0]
+    if region is not None:
+        own, inside = identity(field.size, field.source, image.device), touched(region)
+        rows = inside.any(1).nonzero().flatten().tolist()
+        if not rows:
+            return own
+        top, bottom = rows[0], rows[-1] + 1
     strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-        _refine_rows(field, image, patches, place_prior, top, min(top + TILE, down)) for top in range(0, down, TILE)
+        _refine_rows(field, image, patches, place_prior, row, min(row + TILE, bottom))
+        for row in range(top, bottom, TILE)
     ]
-    refined = replace(field, y=torch.cat([y for y, _ in strips]), x=torch.cat([x for _, x in strips]))
-    if region is None:
-        return refined
-    own, inside = identity(field.size, field.source, image.device), touched(region)
-    return replace(field, y=torch.where(inside, refined.y, own.y), x=torch.where(inside, refined.x, own.x))
+    y, x = torch.cat([y for y, _ in strips]), torch.cat([x for _, x in strips])
+    if own is None or inside is None:
+        return replace(field, y=y, x=x)
+    chosen = inside[top:bottom]
+    own.y[top:bottom], own.x[top:bottom] = (
+        torch.where(chosen, new, old[top:bottom]) for new, old in ((y, own.y), (x, own.x))
+    )
+    return own
 
 
 def _refine_rows(

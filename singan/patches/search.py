@@ -21,6 +21,7 @@ SIDEWAYS = 0.3
 COMPLETENESS = 0.003  # lower: more weight on showing all of the training image
 MAX_PIXELS = 5000  # of a training image that is searched; the cost grows with the square
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
+FAR = 100.0  # a coordinate that no patch is near to
 TILE = 32  # patches down and across that are projected at once
 CHUNK = 16_000_000  # distances held in memory at once, 64 MB
 
@@ -69,6 +70,13 @@ class Patches:
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
         self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
+        self.valid: torch.Tensor | None = None  # which of them may be found; None: all
+
+    def leave_out(self, hole: torch.Tensor) -> None:
+        """From now on no patch that touches what is over 0 in `hole`, (1, 1, h, w), is found."""
+        touching = F.max_pool2d(hole.float(), PATCH, 1).flatten() > 0
+        self.keys = self.keys.masked_fill(touching[:, None], FAR)
+        self.valid = (~touching).nonzero().view(-1)
 
     def placed(self, g: float) -> torch.Tensor:
         """The projected patches with the coordinates of their place: (rows * columns, directions + 2)."""

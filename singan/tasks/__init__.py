@@ -3,6 +3,7 @@
 from singan.tasks.animation import animate, animation_config, iter_frames
 from singan.tasks.denoising import denoise
 from singan.tasks.editing import edit
+from singan.tasks.filling import extend, fill
 from singan.tasks.harmonization import harmonize
 from singan.tasks.injection import TaskEvent
 from singan.tasks.painting import paint_to_image
@@ -15,6 +16,8 @@ __all__ = [
     "animation_config",
     "denoise",
     "edit",
+    "extend",
+    "fill",
     "harmonize",
     "iter_frames",
     "paint_to_image",

@@ -1,4 +1,9 @@
-"""Animation: a walk through the noise, one frame a step (SinGAN sec. 4.5), that ends where it began."""
+"""Animation: a walk through the noise, one frame a step (SinGAN sec. 4.5), that ends where it began.
+
+What the noise drives depends on the model. With generators at all scales they draw every frame anew, as published. A
+model with a field of patches decides by votes, one way or the other, and its objects would pop; there the walk moves
+the picture's content itself, smoothly and at full size, and everything sways in its place.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from singan.config import TrainConfig
@@ -22,6 +28,9 @@ from singan.tasks.injection import OnEvent, TaskEvent
 
 MAX_FRAMES = 10_000
 MIN_LOOP_ALPHA = 0.01  # a walk that is hardly pulled back takes thousands of steps to forget its start
+GRID = 12  # cells along the longest side that sway by themselves
+SWAY = 0.03  # of the longest side: how far content moves at variation 1, in standard deviation
+STEADY = 0.06  # of a side: how near to the border content moves less, so that nothing from beyond it is seen
 REMAINS = 1e-4  # of the walk's start when it is taken to have forgotten it
 
 
@@ -87,7 +96,8 @@ def iter_frames(
 ) -> Iterator[Image.Image]:
     """The frames of an animation, RGB images, one after the other.
 
-    The noise of each scale from `start_scale` on walks around the training image's own. `alpha` in [0, 1]: the
+    The noise of each scale from `start_scale` on walks around the training image's own; in a model with a field, the
+    places of its content do, around their own. `alpha` in [0, 1]: the
     pull back to it; `beta` in [0, 1): how smoothly the walk goes on in its direction; `variation` in [0, 1]: how far
     it goes from the training image, as in `SinGAN.sample`. `loop`: the last frame is followed by the first; without
     it the walk starts at the training image. `size`: (height, width). Raises `ConfigError` on a value out of range.
@@ -165,6 +175,9 @@ def _check(
 def _frames(
     model: SinGAN, frames: int, size: tuple[int, int], start_scale: int, walk: Walk, variation: float
 ) -> Iterator[Image.Image]:
+    if model.config.field:
+        yield from _swaying(model, frames, size, walk, variation)
+        return
     base, share = model.reconstruct_tensor(start_scale), model.fresh_share(variation)
     walks = {
         k: walk.noise(lambda rng, k=k: draw_noise(1, model.size_at(k, size), k, model.config, rng), k)  # type: ignore[misc]
@@ -177,3 +190,18 @@ def _frames(
 
     for _ in range(frames):
         yield tensor_to_image(model.generate(base, start_scale, size, noise))
+
+
+def _swaying(model: SinGAN, frames: int, size: tuple[int, int], walk: Walk, variation: float) -> Iterator[Image.Image]:
+    """Frames in which the content of the training image, or of one like it of another size, sways."""
+    still = model.real_at(-1) if size == model.image_size else model.sample_tensor(walk.seed, size, 0, 0.0)
+    cells = [max(2, round(GRID * side / max(size))) for side in size]
+    rows, columns = (torch.linspace(-1, 1, side, device=model.device) for side in size)
+    firm = ((1 - rows.abs()) / (2 * STEADY)).clamp(max=1)[:, None] * ((1 - columns.abs()) / (2 * STEADY)).clamp(max=1)
+    reach = [2 * SWAY * variation * max(size) / side for side in size]  # grid_sample's sides are 2 long
+    moves = walk.noise(lambda rng: torch.randn(1, 2, *cells, generator=rng), 0)
+    for _ in range(frames):
+        by = F.interpolate(next(moves).to(model.device), size=size, mode="bicubic")[0] * firm
+        grid = torch.stack([columns + reach[1] * by[1], rows[:, None] + reach[0] * by[0]], 2)[None]
+        frame = F.grid_sample(still, grid, mode="bicubic", padding_mode="reflection", align_corners=True)
+        yield tensor_to_image(frame.clamp(-1, 1))

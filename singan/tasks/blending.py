@@ -1,4 +1,4 @@
-"""What harmonising and editing share: a composite and a mask, and blending the result into the training image."""
+"""What harmonising and editing share: a composite, a mask, its soft edge, and blending by it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from singan.errors import ImageError, ImageWarning
 from singan.image import image_to_tensor, load_image
 from singan.model import SinGAN
 from singan.pyramid import resize
-from singan.tasks.injection import Injection
+from singan.tasks.filters import blur, grow
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 
-FEATHER = 5  # standard deviation of the mask's soft edge, in pixels of an image of 250 px
+FEATHER = 5.0  # standard deviation of a mask's soft edge, in pixels of an image of 250 px
+NOTHING = 1e-4  # of 1: a weight below it counts as none
 
 
 def titled(what: str, picture: Picture) -> str:
@@ -62,36 +62,16 @@ def load_mask(model: SinGAN, mask: Picture) -> torch.Tensor:
     return white.float().to(model.device)
 
 
-def feather(mask: torch.Tensor, radius: int) -> torch.Tensor:
-    """The mask, (1, 1, H, W), widened by a disk and given a soft edge, from 0 to 1; exactly 0 beyond that edge.
+def feather(mask: torch.Tensor, radius: float, sigma: float = FEATHER) -> torch.Tensor:
+    """The mask, (1, 1, H, W), widened and given a soft edge, from 0 to 1; exactly 0 beyond that edge.
 
-    `radius` is in pixels of an image whose longest side is 250 px, and FEATHER too.
+    `radius` and `sigma`, the deviation of that edge, are in pixels of an image whose longest side is 250 px.
     """
-    unit = max(mask.shape[2:]) / 250
-    small = F.adaptive_max_pool2d(mask, [min(side, round(side / unit)) for side in mask.shape[2:]])
-    reach = max(1, round(radius * min(1.0, unit)))  # at 250 px: a disk of its full size would take seconds
-    offset = torch.arange(-reach, reach + 1, device=mask.device)
-    disk = (offset[:, None].square() + offset.square() <= reach**2).float()
-    wide = (F.conv2d(small, disk[None, None], padding=reach) > 0.5).float()
-    wide = F.interpolate(wide, size=mask.shape[2:], mode="nearest")
-    sigma = FEATHER * unit
-    half = max(1, round(4 * sigma))
-    bell = torch.exp(-torch.arange(-half, half + 1, device=mask.device).square() / (2 * sigma**2))
-    bell = bell / bell.sum()
-    padded = F.pad(wide, (half,) * 4, mode="replicate")
-    soft = F.conv2d(F.conv2d(padded, bell[None, None, :, None]), bell[None, None, None])
-    return (soft / soft.max()).clamp(max=1)  # a mask of a few pixels counts in full too
+    soft = blur(grow(mask, radius), sigma)
+    soft = soft / soft.max()  # a mask of a few pixels counts in full too
+    return torch.where(soft > NOTHING, soft, 0).clamp(max=1)
 
 
-def blended(
-    model: SinGAN, composite: torch.Tensor, mask: torch.Tensor, radius: int, rounds: tuple[int, ...], keep: float
-) -> Injection:
-    """The injection of a composite, (1, 3, H, W), whose result is blended into the training image where the mask,
-    (1, 1, H, W), is white, widened by `radius`."""
-    soft = feather(mask, radius)
-    real = model.real_at(-1)
-
-    def blend(x: torch.Tensor) -> torch.Tensor:
-        return torch.where(soft > 0, real + soft * (x - real), real)
-
-    return Injection(composite, rounds, keep, region=(soft >= 0.5).float(), finish=blend)
+def blend(real: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """`x` where `weight`, (1, 1, H, W), is 1, and `real`, to the last bit, where it is 0."""
+    return torch.where(weight > 0, real + weight * (x - real), real)

@@ -45,7 +45,7 @@ def denoise(
     if scale == "auto" and (x - model.real_at(-1)).abs().mean() < SAME:
         scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
     settings = {"task": "denoise", "times": times}
-    first = Injection(x, ROUNDS, KEEP, fine=True)
+    first = Injection(x, ROUNDS, keep=KEEP, fine=True)
     images = run(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
     for turn in range(1, times):
         again = []

@@ -1,16 +1,26 @@
-"""Editing: parts of the training image that were moved, copied or erased become a picture again (SinGAN sec. 4.3)."""
+"""Editing: parts of the training image that were moved, copied or erased become a picture again (SinGAN sec. 4.3).
+
+What was put in stays what it is. Only a band along its edge is redrawn, from the photograph's own patches, so that the
+seam goes; what was painted over with one colour is filled from its surroundings.
+"""
 
 from __future__ import annotations
 
+import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blended, fit, load_mask
-from singan.tasks.injection import OnEvent, Scale, run
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask
+from singan.tasks.filling import fill_in
+from singan.tasks.filters import grow, highest
+from singan.tasks.injection import Injection, OnEvent, Scale, run
 
-RADIUS = 20  # pixels that the mask is widened by, at 250 px
+RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
+BAND, SOFT = 5, 1.2  # pixels at 250 px: half of the band, and the deviation of its edges; it ends 10 px from the edge
+KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
 ROUNDS = (3, 2, 2)
-KEEP = 0.25
+ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
+ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
 
 
 def edit(
@@ -26,11 +36,30 @@ def edit(
     """Make a roughly edited training image seamless: one RGB image per scale.
 
     `edited`: the training image with parts moved, copied or painted over; another size is resized, with an
-    `ImageWarning`. `mask`: white where it was changed; what is beyond the mask and its soft edge is the training
-    image to the last bit. `scale`: the injection scale, from 1 (free) to the model's finest (faithful), several,
-    "all", or "auto". `voting=False` leaves patch voting out, as published.
+    `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
+    stays as it is, unless it is of one colour: that was erased, and is filled. What is beyond the mask and the soft
+    edge of the redrawn band is the training image to the last bit. `scale`: the injection scale, from 1 (free) to the
+    model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting out, as published.
     Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range.
     """
-    changed = fit(model, edited, "The edited image")
-    injection = blended(model, changed, load_mask(model, mask), RADIUS, ROUNDS, KEEP)
+    changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
+    real = model.real_at(-1)
+    if voting is False:
+        soft = feather(white, RADIUS)
+        injection = Injection(changed, (), region=soft, finish=lambda x: blend(real, x, soft))
+    else:
+        put_in = torch.where(white > 0, changed, real)
+        erased = find_erased(put_in, white)
+        if erased.any():
+            put_in = fill_in(put_in, erased)
+        half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
+        band = feather(torch.maximum(grow(white, half) - grow(white, -half), grow(erased, BAND)), 0, SOFT * half / BAND)
+        injection = Injection(put_in, ROUNDS, region=band, finish=lambda x: blend(put_in, x, band))
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
+
+
+def find_erased(edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Where `edited`, (1, 3, H, W), was painted over with one colour inside `mask`, (1, 1, H, W): of 0 and 1."""
+    spread = highest(edited, ERASED) + highest(-edited, ERASED)
+    flat = (spread.amax(1, keepdim=True) <= ONE_COLOR) & (highest(1 - mask, ERASED) == 0)
+    return torch.minimum(highest(flat.float(), ERASED), mask)

@@ -1,4 +1,8 @@
-"""Harmonisation: a pasted object takes on the training image's colours and texture (SinGAN sec. 4.4)."""
+"""Harmonisation: a pasted object takes on the training image's colours and texture (SinGAN sec. 4.4).
+
+Its shape and its edges stay. Its colours move towards those of the picture, and its fine texture gives way to the
+picture's: grain, brush strokes, hatching.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,20 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blended, fit, load_mask
-from singan.tasks.injection import OnEvent, Scale, run
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask
+from singan.tasks.filters import blur, towards_colors, without_texture
+from singan.tasks.injection import Injection, OnEvent, Scale, run
 
-RADIUS = 7  # pixels that the mask is widened by, at 250 px
-ROUNDS = (1, 1)  # light voting: the object must stay what it is
-KEEP = 1.5
+RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
+NEAR = 4  # pixels around the object whose patches look for sources too
+EDGE = 0.6  # deviation of the object's own soft edge, pixels at 250 px
+ROUNDS = (2, 2, 1)
+COLORS = 0.85  # how far colours move to the picture's nearest ones
+STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
+TEXTURE, CONTRAST = 3.0, 0.3  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
+DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture
+MAX_GAIN = 2.0  # of that, until it is as strong as in the picture: votes are averages, and smooth
+LIMIT = 0.25  # of the object's structure that may be lost
 VISIBLE = 0.15  # of the range [-1, 1]: 19 of 255 levels
 
 
@@ -38,8 +50,37 @@ def harmonize(
     """
     pasted = fit(model, composite, "The composite")
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
-    injection = blended(model, pasted, white, RADIUS, ROUNDS, KEEP)
+    real = model.real_at(-1)
+    if voting is False:
+        soft = feather(white, RADIUS)
+        injection = Injection(pasted, (), limit=LIMIT, region=soft, finish=lambda x: blend(real, x, soft))
+    else:
+        injection = _injection(pasted, white, real)
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"})
+
+
+def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
+    recolored = torch.where(mask > 0, towards_colors(pasted, real, COLORS), pasted)
+    around, edge = feather(mask, NEAR), feather(mask, 0, EDGE)
+    shape = without_texture(recolored, TEXTURE, CONTRAST)
+    wanted = (real - blur(real, DETAIL)).abs().mean()
+
+    def finish(x: torch.Tensor) -> torch.Tensor:
+        detail = x - blur(x, DETAIL)
+        there = (detail.abs().mean(1, keepdim=True) * mask).sum() / mask.sum()
+        gain = (wanted / there.clamp_min(1e-6)).clamp(1, MAX_GAIN)
+        return blend(real, shape + gain * detail, edge)
+
+    return Injection(
+        recolored,
+        ROUNDS,
+        given=pasted,
+        limit=LIMIT,
+        region=around,
+        structure=STRUCTURE,
+        texture_only=True,
+        finish=finish,
+    )
 
 
 def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,8 @@ result; where it goes in is chosen here.
 
 Published, the image is shrunk to the scale before and refined from there. That relies on generators which pull
 anything towards the training image; ours reconstruct too well for it. So the shrunk image
-first goes through the same patch voting as a sample of that scale would, and so do the next scales' results.
+first goes through the same patch voting as a sample of that scale would, and so do the next scales' results. What a
+task must keep it gives back to the image after every vote: all that is outside a region, and coarse structure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from singan.image import tensor_to_image
 from singan.model import SinGAN, check_seed, draw_noise
 from singan.patches.search import MAX_PIXELS, distances_to
 from singan.pyramid import resize
+from singan.tasks.filters import blur
 
 Scale = int | Sequence[int] | Literal["auto", "all"]
 
@@ -47,19 +49,27 @@ OnEvent = Callable[[TaskEvent], object]
 class Injection:
     """What enters the pyramid, and how the results are treated.
 
-    `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `rounds` of voting at the scale before the
-    injection, at it, and so on. `completeness`: see `patches.field.search`. `region`, (1, 1, H, W): only where it is
-    over 0 is voted and judged. `keep`: how much the loss of the input's structure weighs against misfit when the scale
-    is chosen. `fine`: what has to go is fine, like noise, so that misfit is judged at the finest scale too.
-    `palette`, (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the
-    result of what the pyramid returns, both (1, 3, H, W).
+    `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `given`: what the user gave, if that is another image:
+    results are judged by it. `rounds` of voting at the scale before the injection, at it, and so on. `completeness`:
+    see `patches.field.search`. `region`, (1, 1, H, W), 0 to 1: how far the result may leave `image`; where it is 0
+    nothing is voted or judged. `structure`: what is coarser than so many pixels, of 250, stays the image's during the
+    `rounds`, with `texture_only` to the end. `limit` of the structure that may be lost, how much its loss weighs
+    against misfit (`keep`), and whether to take the `coarsest` within the limit, when the scale is
+    chosen. `fine`: what has to go is fine, like noise, so that misfit is
+    judged at the finest scale too. `palette`, (colours, 3): the enlarged image is reduced to these at the injection
+    scale. `finish` makes the result of what the pyramid returns, both (1, 3, H, W).
     """
 
     image: torch.Tensor
     rounds: tuple[int, ...]
-    keep: float
+    given: torch.Tensor | None = None
+    keep: float = 0.0
+    limit: float = 1.0
+    coarsest: bool = False
     completeness: float = math.inf
     region: torch.Tensor | None = None
+    structure: float = 0.0
+    texture_only: bool = False
     fine: bool = False
     palette: torch.Tensor | None = None
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
@@ -93,7 +103,7 @@ def run(
         images.append(image)
         if on_event:
             on_event(TaskEvent(done, len(scales), "scale", image))
-    return [choose(images, injection.keep)] if scale == "auto" else images
+    return [choose(images, injection)] if scale == "auto" else images
 
 
 def resolve(model: SinGAN, scale: Scale) -> list[int]:
@@ -134,8 +144,25 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
             rounds=_rounds(model, injection, k, k - scale + 1),
             completeness=injection.completeness,
             region=None if injection.region is None else F.adaptive_max_pool2d(injection.region, here),
+            settle=_settle(injection, here, k - scale + 1),
         )
     return x
+
+
+def _settle(injection: Injection, size: tuple[int, int], at: int) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """What a vote at an image of `size`, the `at`-th from the one before the injection, must leave to the image."""
+    structure = injection.structure if injection.texture_only or at < len(injection.rounds) else 0.0
+    if injection.region is None and not structure:
+        return None
+    entered = resize(injection.image, size)
+    weight = None if injection.region is None else resize(injection.region, size).clamp(0, 1)
+
+    def settle(x: torch.Tensor) -> torch.Tensor:
+        if structure:
+            x = x + blur(entered - x, structure)
+        return x if weight is None else entered + weight * (x - entered)
+
+    return settle
 
 
 def _rounds(model: SinGAN, injection: Injection, level: int, at: int) -> int:
@@ -176,7 +203,8 @@ def _at_scale(
     """The input, the result and the region in the size they have at that scale."""
     size = model.size_at(scale, (result.shape[2], result.shape[3]))
     region = None if injection.region is None else F.adaptive_max_pool2d(injection.region, size)
-    return resize(injection.image, size), resize(result, size), region
+    given = injection.image if injection.given is None else injection.given
+    return resize(given, size), resize(result, size), region
 
 
 def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor | None) -> float:
@@ -187,6 +215,11 @@ def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor
     return float(left.square().sum() / wanted.square().sum().clamp_min(1e-6))
 
 
-def choose(images: Sequence[Image.Image], keep: float) -> Image.Image:
-    """The image with the least misfit + keep * lost, by its `info`."""
-    return min(images, key=lambda image: image.info["misfit"] + keep * image.info["lost"])
+def choose(images: Sequence[Image.Image], injection: Injection) -> Image.Image:
+    """By their `info`: of the images, coarsest first, that lost at most `injection.limit`, or of all if there is none,
+    the one with the least misfit + keep * lost. What none could keep weighs as much as misfit."""
+    kept = [image for image in images if image.info["lost"] <= injection.limit]
+    if kept and injection.coarsest:
+        return kept[0]
+    weight = injection.keep if kept else 1.0
+    return min(kept or images, key=lambda image: image.info["misfit"] + weight * image.info["lost"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from PIL import Image
 
@@ -11,12 +13,14 @@ from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN, check_size
 from singan.pyramid import resize
 from singan.tasks.blending import Picture, titled
+from singan.tasks.filters import towards_colors
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
 from singan.trainer import iter_retrain_scale
 
 ROUNDS = (3, 2, 2)
-KEEP = 0.25
-COMPLETENESS = 0.01  # weaker than in sampling: what the painting leaves out stays out
+COMPLETENESS = 0.003
+STRUCTURE = 6.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
+LIMIT = 0.7  # of the painting's layout that may be lost; flat colours lose much to texture alone
 
 
 def paint_to_image(
@@ -44,7 +48,7 @@ def paint_to_image(
     if colors is not None and not 2 <= colors <= 64:
         raise ConfigError(f"colors is {colors}; a palette has 2 to 64.")
     x = resize(image_to_tensor(image), size).to(model.device)
-    injection = Injection(x, ROUNDS, KEEP, COMPLETENESS)
+    injection = _injection(model, x)
     settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
     images = run(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
     if colors is None:
@@ -65,7 +69,7 @@ def _quantized(
 ) -> Image.Image:
     palette = find_palette(model.real_at(scale), colors)
     if scale >= len(model.generators):  # nothing to train there
-        injection = Injection(x, ROUNDS, KEEP, COMPLETENESS, palette=palette)
+        injection = replace(_injection(model, x), palette=palette)
         return run(model, injection, scale, seed, voting=voting, settings=settings)[0]
     training = iter_retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed)
     total = at_scale(model.config.steps, scale)
@@ -78,8 +82,15 @@ def _quantized(
         if on_event:
             on_event(TaskEvent(step, total, "step"))
     # What was trained on palette images needs no voting before it.
-    injection = Injection(x, (0, *ROUNDS[1:]), KEEP, COMPLETENESS, palette=palette)
+    injection = replace(_injection(model, x), rounds=(0, *ROUNDS[1:]), palette=palette)
     return run(retrained, injection, scale, seed, voting=voting, settings=settings)[0]
+
+
+def _injection(model: SinGAN, x: torch.Tensor) -> Injection:
+    recolored = towards_colors(x, model.real_at(-1), 1.0)
+    return Injection(
+        recolored, ROUNDS, given=x, limit=LIMIT, coarsest=True, completeness=COMPLETENESS, structure=STRUCTURE
+    )
 
 
 def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:

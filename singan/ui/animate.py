@@ -23,7 +23,7 @@ from singan.ui.work import pick_seed, watch
 
 HINT = "Press Animate, or click an example. A second of animation takes three or four to make."
 MAX_FRAMES = 200
-FORMATS = [("GIF", "gif"), ("WebP: smaller, all colours", "webp")]
+FORMATS = [("WebP: small, all colours", "webp"), ("GIF", "gif")]
 if find_spec("imageio_ffmpeg"):
     FORMATS.append(("MP4", "mp4"))
 EXAMPLES = {  # caption -> (pyramid, variation, coarsest scale)
@@ -68,7 +68,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 )
                 alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
-                kind = gr.Radio(FORMATS, value="gif", label="File")
+                kind = gr.Radio(FORMATS, value="webp", label="File")
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0)
                 new_seed = gr.Checkbox(False, label="New seed each time")
             with gr.Row():
@@ -118,7 +118,7 @@ def animate(
     start_scale: int = 0,
     alpha: float = 0.1,
     beta: float = 0.9,
-    kind: Literal["gif", "webp", "mp4"] = "gif",
+    kind: Literal["gif", "webp", "mp4"] = "webp",
     seed: int | None = 0,
     new_seed: bool = False,
 ) -> Iterator[View]:
@@ -133,7 +133,7 @@ def animate(
         start_scale: coarsest scale that moves, 0 for everything
         alpha: pull back to the photo, 0 to 1
         beta: smoothness of the walk, 0 to 0.99
-        kind: "gif", "webp" or, where it is installed, "mp4"
+        kind: "webp", "gif" or, where it is installed, "mp4"
         seed: seed of the walk
         new_seed: take a random seed instead
     """

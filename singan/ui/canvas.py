@@ -53,29 +53,18 @@ def paste(
 
 
 def change(
-    picture: Image.Image, region: Image.Image, how: Move, right: int, down: int
+    picture: Image.Image, region: Image.Image, how: Move, right: int, down: int, emptied: Image.Image | None = None
 ) -> tuple[Image.Image, Image.Image]:
-    """`picture` with what is in `region`, a mask, copied or moved by some pixels, or erased; and the mask of that."""
+    """`picture` with what is in `region`, a mask, copied or moved by some pixels, or erased; and the mask of that.
+
+    `emptied`: the picture without what is in the region, which moving and erasing leave behind.
+    """
     there = Image.new("L", region.size)
     there.paste(region, (right, down))
-    changed = picture if how == "copy" else filled(picture, region)
+    changed = picture if how == "copy" or emptied is None else emptied
     if how == "erase":
         return changed, region
     moved = Image.new("RGB", picture.size)
     moved.paste(picture, (right, down))
     mask = there if how == "copy" else ImageChops.lighter(region, there)
     return Image.composite(moved, changed, there), mask
-
-
-def filled(picture: Image.Image, hole: Image.Image) -> Image.Image:
-    """`picture` with the hole, white in the mask, filled smoothly from its surroundings."""
-    known = picture.convert("RGBA")
-    known.putalpha(ImageChops.invert(hole))
-    levels = [known]
-    while max(levels[-1].size) > 1:  # each pixel the mean of what is known of four
-        levels.append(levels[-1].resize([(side + 1) // 2 for side in levels[-1].size], Image.Resampling.BOX))
-    smooth = levels[-1]
-    for level in reversed(levels):
-        smooth = smooth.resize(level.size, Image.Resampling.BILINEAR)
-        smooth.alpha_composite(level)
-    return Image.composite(smooth.convert("RGB"), picture, hole)

@@ -10,9 +10,11 @@ import gradio as gr
 from PIL import Image
 
 from singan import tasks
+from singan.config import TrainConfig
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
+from singan.trainer import draft
 from singan.ui import canvas, injected
 from singan.ui.editor import (
     MASK_BRUSH,
@@ -71,7 +73,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
         changed(fresh_canvas, [*chosen, owner], fresh, show_progress="hidden", **private)
     clear.click(fresh_canvas, chosen, fresh, show_progress="hidden", **private)
     upload.upload(own_picture, [*chosen, upload], drawn, show_progress="hidden", **private)
-    apply.click(change, [*drawn, how, right, down], drawn, show_progress="hidden", **private)
+    apply.click(change, [*drawn, how, right, down], drawn, show_progress="minimal", **COMPUTE, **private)
 
 
 def edit(
@@ -113,12 +115,23 @@ def edit(
 def change(
     value: Value, mask: Image.Image | None, how: canvas.Move, right: float, down: float
 ) -> tuple[Value, Image.Image | None]:
-    """The canvas with what is painted over copied, moved or erased, and the mask of all changes so far."""
+    """The canvas with what is painted over copied, moved or erased, and the mask of all changes so far.
+
+    What that leaves behind is filled from the rest of the canvas.
+    """
     region = canvas.painted(value)
     with toasts():
         if region is None:
             raise ImageError("Nothing is painted over yet: paint over what shall be copied, moved or erased.")
     picture = value["background"].convert("RGB")
     pixels = round(right / 100 * picture.width), round(down / 100 * picture.height)
-    changed, new = canvas.change(picture, region, how, *pixels)
+    with toasts():
+        emptied = None if how == "copy" else without(picture, region)
+    changed, new = canvas.change(picture, region, how, *pixels, emptied)
     return on_canvas(changed), canvas.union([new] if mask is None else [new, mask])
+
+
+def without(picture: Image.Image, region: Image.Image) -> Image.Image:
+    """`picture` with what is in `region`, white in the mask, drawn anew from the rest."""
+    model = draft(picture, TrainConfig.preset("draft", photo_size=max(picture.size)))
+    return tasks.fill(model, region.resize(picture.size, Image.Resampling.NEAREST))[0].resize(picture.size)

@@ -1,0 +1,93 @@
+"""Image filters that the tasks share. Images are (1, C, H, W), distances in pixels of an image of 250 px."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from singan.pyramid import resize
+
+UNIT = 250  # pixels of the longest side of the image that distances are given for
+PALETTE = 1500  # colours of a picture that others are compared with
+SOFTNESS = 0.003  # of the choice among near colours, squared, of the range [-1, 1]
+LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
+BLURRED = 3.0  # pixels; what is blurred more than that is shrunk first, so that time does not grow with the radius
+
+
+def unit(x: torch.Tensor) -> float:
+    """Pixels of `x` for one of an image of 250 px."""
+    return max(x.shape[2:]) / UNIT
+
+
+def blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Gaussian blur of that standard deviation, in pixels of an image of 250 px; borders are repeated."""
+    pixels = sigma * unit(x)
+    if pixels < 0.3:
+        return x
+    if pixels > 2 * BLURRED and min(x.shape[2:]) > 32:
+        share = BLURRED / pixels
+        small = resize(x, (max(16, round(share * x.shape[2])), max(16, round(share * x.shape[3]))))
+        return resize(blur(small, sigma), (x.shape[2], x.shape[3]))
+    reach = max(1, round(4 * pixels))
+    bell = torch.exp(-torch.arange(-reach, reach + 1, device=x.device).square() / (2 * pixels**2))
+    bell = (bell / bell.sum()).expand(x.shape[1], 1, -1)
+    padded = F.pad(x, (reach,) * 4, mode="replicate")
+    padded = F.conv2d(padded, bell[..., None], groups=x.shape[1])
+    return F.conv2d(padded, bell[:, :, None], groups=x.shape[1])
+
+
+def grow(mask: torch.Tensor, reach: float) -> torch.Tensor:
+    """A mask of 0 and 1, (1, 1, H, W), widened by a disk; a negative `reach` narrows it, but not from the border.
+
+    Larger masks are widened at 250 px, where a disk is small.
+    """
+    if reach == 0:
+        return mask
+    if reach < 0:
+        return 1 - grow(1 - mask, -reach)
+    shrink = max(1.0, unit(mask))
+    small = F.adaptive_max_pool2d(mask, [max(1, round(side / shrink)) for side in mask.shape[2:]])
+    pixels = max(1, round(reach * min(1.0, unit(mask))))
+    offset = torch.arange(-pixels, pixels + 1, device=mask.device)
+    disk = (offset[:, None].square() + offset.square() <= pixels**2).float()
+    wide = (F.conv2d(small, disk[None, None], padding=pixels) > 0.5).float()
+    return F.interpolate(wide, size=mask.shape[2:], mode="nearest")
+
+
+def highest(x: torch.Tensor, reach: float) -> torch.Tensor:
+    """The greatest value within `reach` across and down."""
+    pixels = max(1, round(reach * unit(x)))
+    x = F.max_pool2d(x, (2 * pixels + 1, 1), 1, (pixels, 0))  # in two passes: one takes as long as its area
+    return F.max_pool2d(x, (1, 2 * pixels + 1), 1, (0, pixels))
+
+
+def without_texture(x: torch.Tensor, radius: float, contrast: float) -> torch.Tensor:
+    """`x` without what has less than about `contrast` within `radius`; edges stay.
+
+    The guided filter, guided by `x` itself (He et al., ECCV 2010).
+    """
+    pixels = max(1, round(radius * unit(x)))
+
+    def mean(t: torch.Tensor) -> torch.Tensor:
+        t = F.pad(t, (pixels,) * 4, mode="replicate")
+        return F.avg_pool2d(F.avg_pool2d(t, (2 * pixels + 1, 1), 1), (1, 2 * pixels + 1), 1)
+
+    average = mean(x)
+    variance = (mean(x * x) - average.square()).clamp_min(0).mean(1, keepdim=True)
+    share = variance / (variance + contrast**2)
+    return mean(share) * x + mean(average * (1 - share))
+
+
+def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.Tensor:
+    """`x`, (1, 3, H, W) in [-1, 1], with each colour moved by `share` of the way to those nearest to it in `real`."""
+    colors = real.flatten(2)[0].T
+    chosen = torch.randperm(len(colors), generator=torch.Generator().manual_seed(0))[:PALETTE]
+    palette = colors[chosen.to(colors.device)]
+    # Colours in between are interpolated: a lattice of them is moved.
+    steps = torch.linspace(-1, 1, LATTICE, device=x.device)
+    lattice = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij"), -1).view(-1, 3)
+    near = torch.cdist(lattice, palette).square()
+    weights = torch.softmax(-near / (SOFTNESS + 0.25 * near.amin(1, keepdim=True)), 1)
+    moved = (weights @ palette).T.view(1, 3, LATTICE, LATTICE, LATTICE)
+    at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
+    return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)

@@ -1,0 +1,83 @@
+"""The app's examples, on the models that they belong to, at the automatic scale: what is shown must be what is said."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import singan
+from singan.image import image_to_tensor, load_image
+from singan.pyramid import resize
+from singan.tasks.filters import blur, grow
+
+ROOT = Path(__file__).parent.parent
+MODELS = {path.name: path for path in sorted((ROOT / "pretrained").iterdir())}
+
+
+def examples(task: str) -> list[str]:
+    return sorted(path.stem for path in (ROOT / "examples" / task).glob("*.webp"))
+
+
+def given(task: str, name: str) -> tuple[singan.SinGAN, Image.Image, Path]:
+    folder = ROOT / "examples" / task
+    return singan.SinGAN.from_pretrained(MODELS[name]), load_image(folder / f"{name}.webp"), folder / f"{name}.mask.png"
+
+
+def masked(path: Path, size: tuple[int, int]) -> torch.Tensor:
+    white = np.asarray(Image.open(path).convert("L").resize(size, Image.Resampling.NEAREST)) >= 128
+    return torch.from_numpy(white)[None, None].float()
+
+
+def steps_across_the_edge(x: torch.Tensor, mask: torch.Tensor) -> float:
+    """The mean step between neighbours across the mask's edge, over the mean step at such colours."""
+    steps = torch.cat([x.diff(dim=dim).abs().mean(1).flatten() for dim in (2, 3)])
+    edge = torch.cat([(mask.diff(dim=dim) != 0).flatten() for dim in (2, 3)])
+    bins = ((x[0] + 1) * 3.9999).long()
+    color = bins[0] * 64 + bins[1] * 8 + bins[2]
+    colors = torch.cat([color[:-1].flatten(), color[:, :-1].flatten()])
+    counts = torch.zeros(512).index_add_(0, colors, torch.ones_like(steps)).clamp_min(1)
+    usual = torch.zeros(512).index_add_(0, colors, steps) / counts
+    return float(steps[edge].mean() / usual[colors[edge]].mean())
+
+
+@pytest.mark.parametrize("name", examples("edit"))
+def test_what_was_copied_stays_and_its_seam_goes(name):
+    model, edited, mask = given("edit", name)
+    (image,) = singan.edit(model, edited, mask)
+    white, x = masked(mask, edited.size), image_to_tensor(image)
+    inside = grow(white, -10) > 0
+    if inside.any():
+        error = float((x - image_to_tensor(edited)).masked_select(inside).mul(127.5).square().mean())
+        assert 10 * math.log10(255**2 / max(error, 1e-9)) >= 28
+    real = image_to_tensor(model.training_image)
+    lost, put_in = ((image_to_tensor(edited) - y).masked_select(grow(white, -1) > 0).abs().mean() for y in (x, real))
+    assert lost < 0.6 * put_in  # it is still there
+    assert steps_across_the_edge(x, white) <= 1.3
+
+
+@pytest.mark.parametrize("name", examples("harmonize"))
+def test_objects_keep_their_shape_and_take_on_the_pictures_colours(name):
+    model, composite, mask = given("harmonize", name)
+    (image,) = singan.harmonize(model, composite, mask)
+    assert image.info["lost"] <= 0.25
+    white = masked(mask, composite.size)[0, 0] > 0
+    palette = image_to_tensor(model.training_image)[0].flatten(1).T[::97]
+
+    def away(picture):
+        colors = blur(image_to_tensor(picture), 0.5)[0][:, white].T[::7]
+        return float(torch.cdist(colors, palette).amin(1).mean())
+
+    assert away(image) <= 0.5 * away(composite)
+
+
+@pytest.mark.parametrize("name", examples("paint"))
+def test_paintings_become_pictures_of_their_layout(name):
+    model, painting, _ = given("paint", name)
+    (image,) = singan.paint_to_image(model, painting)
+    assert image.info["lost"] <= 0.45 and image.info["misfit"] <= 0.75
+    near, far = (resize(image_to_tensor(p), (40, 80)) for p in (image, model.training_image))
+    wanted = resize(image_to_tensor(painting), (40, 80))
+    assert (near - wanted).abs().mean() < (far - wanted).abs().mean()
