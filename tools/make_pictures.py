@@ -38,7 +38,7 @@ def strip() -> Image.Image:
     for name in STRIP:
         model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
         height = model.image_size[0]
-        wide = singan.retarget(model, width=2, seed=3)[0]
+        wide = singan.retarget(model, width=2, seed=1)[0]
         pictures = [model.training_image, *model.sample(2, seed=1), wide]
         rows.append([picture.resize((round(180 * picture.width / height), 180)) for picture in pictures])
     across = max(sum(picture.width + GAP for picture in row) - GAP for row in rows)
