@@ -21,15 +21,15 @@ from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed, watch
 
-HINT = "Press Animate, or click an example. A second of animation takes three or four to make."
+HINT = "Press Animate, or click an example. A second of animation takes about one to make."
 MAX_FRAMES = 200
 FORMATS = [("WebP: small, all colours", "webp"), ("GIF", "gif")]
 if find_spec("imageio_ffmpeg"):
     FORMATS.append(("MP4", "mp4"))
 EXAMPLES = {  # caption -> (pyramid, variation, coarsest scale)
     "Moving waves": ("waves", 0.3, 0),
-    "Rising mountains": ("mountain-lake", 0.3, 0),
-    "Shuffled spices": ("spices", 0.4, 0),
+    "Wind over the gardens": ("tea-gardens", 0.2, 0),
+    "A lake in a breeze": ("mountain-lake", 0.1, 0),
 }
 
 
@@ -51,7 +51,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             variation = gr.Slider(
-                0, 1, 0.1, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
+                0, 1, 0.1, step=0.05, label="Variation", info="How far things move: 0 stands still."
             )
             frames = gr.Slider(2, MAX_FRAMES, 40, step=1, label="Frames")
             fps = gr.Slider(1, 30, 10, step=1, label="Frames a second")
@@ -126,7 +126,7 @@ def animate(
 
     Parameters:
         pyramid: name of a shipped pyramid, or of one trained in this session
-        variation: 0 keeps the layout of the photo, 1 invents freely
+        variation: how far things move, 0 to 1
         frames: number of frames, 2 to 200
         fps: frames a second, 1 to 60
         loop: the last frame is followed by the first
