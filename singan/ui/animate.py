@@ -50,9 +50,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
     shown = [caption for caption, (pyramid, *_) in EXAMPLES.items() if pyramid in names]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            variation = gr.Slider(
-                0, 1, 0.1, step=0.05, label="Variation", info="How far things move: 0 stands still."
-            )
+            variation = gr.Slider(0, 1, 0.1, step=0.05, label="Variation", info="How far things move: 0 stands still.")
             frames = gr.Slider(2, MAX_FRAMES, 40, step=1, label="Frames")
             fps = gr.Slider(1, 30, 10, step=1, label="Frames a second")
             loop = gr.Checkbox(True, label="Loop: the end joins the beginning")
