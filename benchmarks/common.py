@@ -49,3 +49,16 @@ def contact_sheet(rows: list[list[Image.Image]], path: Path) -> None:
         for x, image in enumerate(row):
             sheet.paste(image, (x * width, y * height))
     sheet.save(path)
+
+
+def seam(x: torch.Tensor, mask: torch.Tensor) -> float:
+    """The mean step between neighbours of `x`, (1, 3, H, W), across the edge of the mask, (1, 1, H, W), over the mean
+    step of `x` at such colours."""
+    steps = torch.cat([x.diff(dim=dim).abs().mean(1).flatten() for dim in (2, 3)])
+    edge = torch.cat([(mask.diff(dim=dim) != 0).flatten() for dim in (2, 3)])
+    bins = ((x[0] + 1) * 3.9999).long()
+    color = bins[0] * 64 + bins[1] * 8 + bins[2]
+    colors = torch.cat([color[:-1].flatten(), color[:, :-1].flatten()])
+    counts = torch.zeros(512).index_add_(0, colors, torch.ones_like(steps)).clamp_min(1)
+    usual = torch.zeros(512).index_add_(0, colors, steps) / counts
+    return float(steps[edge].mean() / usual[colors[edge]].mean())

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from common import SHARED, contact_sheet, machine, need_shared, score_program
+from common import SHARED, contact_sheet, machine, need_shared, score_program, seam
 from niqe import niqe
 from PIL import Image, ImageDraw
 from skimage.metrics import structural_similarity
@@ -87,19 +87,6 @@ def super_resolution(out, score):
     for name, figures in means.items():
         print(f"| **mean** | {name} | {' | '.join(f'{v:.2f}' for v in np.mean(figures, 0))} | | |")
     contact_sheet(rows, out / "sr.png")
-
-
-def seam(image, mask):
-    """The mean step between neighbours across the mask's edge, over the mean step of the image at such colours."""
-    x = image_to_tensor(image)
-    steps = torch.cat([x.diff(dim=dim).abs().mean(1).flatten() for dim in (2, 3)])
-    edge = torch.cat([(mask.diff(dim=dim) != 0).flatten() for dim in (2, 3)])
-    bins = ((x[0] + 1) * 3.9999).long()
-    color = bins[0] * 64 + bins[1] * 8 + bins[2]
-    colors = torch.cat([color[:-1].flatten(), color[:, :-1].flatten()])
-    counts = torch.zeros(512).index_add_(0, colors, torch.ones_like(steps)).clamp_min(1)
-    usual = torch.zeros(512).index_add_(0, colors, steps) / counts
-    return float(steps[edge].mean() / usual[colors[edge]].mean())
 
 
 def kept(image, given, mask):
@@ -174,7 +161,8 @@ def masks(out, score):
             )
             figures += " | | "
         else:
-            figures = f" | | | {kept(best, given, white):.0f} | {seam(best, white):.2f}, {seam(given, white):.2f}"
+            before, after = (f"{seam(image_to_tensor(image), white):.2f}" for image in (given, best))
+            figures = f" | | | {kept(best, given, white):.0f} | {after}, {before}"
         print(f"| {name} | {task.__name__} | {took:.1f} | {best.info['scale']} | {figures} |", flush=True)
         contact_sheet([[given, best]], out / f"{task.__name__}-{name}.png")
 

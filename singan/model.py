@@ -210,7 +210,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         drawn = [self.apply_scale(0, one[None], None) for one in entered]
         if len(drawn) == 1 or min(x.shape[2:]) < PATCH:
             return drawn[0]
-        distances = composition_distance([image for image, _ in drawn], self.real_at(0))
+        distances = composition_distance([image for image, _ in drawn], self.patches_at(0).image)
         return drawn[distances.index(min(distances))]
 
     def generate(
@@ -336,11 +336,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         Where content is displaced the generator gets less of it, the square: what it invents keeps neither columns
         nor reflections together, and is wanted when moving alone would not be new enough.
         """
-        mixed = share * fresh.to(self.device)
+        fresh = fresh.to(self.device)
         drawn = share**2 if self.config.displacement else share
         own = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
-        mixed[:, :3] = drawn * fresh[:, :3].to(self.device) + math.sqrt(1 - drawn**2) * own
-        return mixed
+        return torch.cat([drawn * fresh[:, :3] + math.sqrt(1 - drawn**2) * own, share * fresh[:, 3:]], 1)
 
     def fresh_share(self, variation: float) -> float:
         """v of `sample`: `variation_curve` at `variation`, linear between its points."""

@@ -1,9 +1,9 @@
 """The app's examples, on the models that they belong to, at the automatic scale: what is shown must be what is said."""
 
+import importlib.util
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -11,6 +11,7 @@ from PIL import Image
 import singan
 from singan.image import image_to_tensor, load_image
 from singan.pyramid import resize
+from singan.tasks.blending import load_mask
 from singan.tasks.filters import blur, grow
 
 ROOT = Path(__file__).parent.parent
@@ -26,28 +27,19 @@ def given(task: str, name: str) -> tuple[singan.SinGAN, Image.Image, Path]:
     return singan.SinGAN.from_pretrained(MODELS[name]), load_image(folder / f"{name}.webp"), folder / f"{name}.mask.png"
 
 
-def masked(path: Path, size: tuple[int, int]) -> torch.Tensor:
-    white = np.asarray(Image.open(path).convert("L").resize(size, Image.Resampling.NEAREST)) >= 128
-    return torch.from_numpy(white)[None, None].float()
-
-
-def steps_across_the_edge(x: torch.Tensor, mask: torch.Tensor) -> float:
-    """The mean step between neighbours across the mask's edge, over the mean step at such colours."""
-    steps = torch.cat([x.diff(dim=dim).abs().mean(1).flatten() for dim in (2, 3)])
-    edge = torch.cat([(mask.diff(dim=dim) != 0).flatten() for dim in (2, 3)])
-    bins = ((x[0] + 1) * 3.9999).long()
-    color = bins[0] * 64 + bins[1] * 8 + bins[2]
-    colors = torch.cat([color[:-1].flatten(), color[:, :-1].flatten()])
-    counts = torch.zeros(512).index_add_(0, colors, torch.ones_like(steps)).clamp_min(1)
-    usual = torch.zeros(512).index_add_(0, colors, steps) / counts
-    return float(steps[edge].mean() / usual[colors[edge]].mean())
+def seam(x: torch.Tensor, mask: torch.Tensor) -> float:
+    """That of benchmarks/common.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("common", ROOT / "benchmarks" / "common.py")
+    common = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(common)
+    return common.seam(x, mask)
 
 
 @pytest.mark.parametrize("name", examples("edit"))
 def test_what_was_copied_stays_and_its_seam_goes(name):
     model, edited, mask = given("edit", name)
     (image,) = singan.edit(model, edited, mask)
-    white, x = masked(mask, edited.size), image_to_tensor(image)
+    white, x = load_mask(model, mask), image_to_tensor(image)
     inside = grow(white, -10) > 0
     if inside.any():
         error = float((x - image_to_tensor(edited)).masked_select(inside).mul(127.5).square().mean())
@@ -55,7 +47,7 @@ def test_what_was_copied_stays_and_its_seam_goes(name):
     real = image_to_tensor(model.training_image)
     lost, put_in = ((image_to_tensor(edited) - y).masked_select(grow(white, -1) > 0).abs().mean() for y in (x, real))
     assert lost < 0.6 * put_in  # it is still there
-    assert steps_across_the_edge(x, white) <= 1.3
+    assert seam(x, white) <= 1.3
 
 
 @pytest.mark.parametrize("name", examples("harmonize"))
@@ -63,7 +55,7 @@ def test_objects_keep_their_shape_and_take_on_the_pictures_colours(name):
     model, composite, mask = given("harmonize", name)
     (image,) = singan.harmonize(model, composite, mask)
     assert image.info["lost"] <= 0.25
-    white = masked(mask, composite.size)[0, 0] > 0
+    white = load_mask(model, mask)[0, 0] > 0
     palette = image_to_tensor(model.training_image)[0].flatten(1).T[::97]
 
     def away(picture):

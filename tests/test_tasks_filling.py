@@ -58,7 +58,7 @@ def test_each_result_goes_by_its_own_seed(model, hole):
 
 def test_patches_that_touch_the_hole_are_never_found(model, hole):
     mask = torch.from_numpy(np.asarray(hole) / 255.0)[None, None].float()
-    other = without(model, mask)
+    other = without(model, mask, fill_in(model.real_at(-1), mask))
     for level in range(other.voting_scales):
         patches = other.patches_at(level)
         field = search(model.real_at(level), patches, 1.0)  # whose every patch would find itself

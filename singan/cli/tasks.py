@@ -196,17 +196,12 @@ def fill(
     _refuse(out, force, several=n > 1)
 
     from singan import tasks
-    from singan.config import TrainConfig
     from singan.image import load_image
     from singan.model import SinGAN
-    from singan.trainer import draft
+    from singan.tasks.filling import draft_of
 
     with _task("fill", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
-        if Path(source).is_file():
-            photo = load_image(source)
-            loaded = draft(photo, TrainConfig.preset("draft", photo_size=min(4096, max(25, *photo.size))))
-        else:
-            loaded = SinGAN.from_pretrained(source)
+        loaded = draft_of(load_image(source)) if Path(source).is_file() else SinGAN.from_pretrained(source)
         if shares is None:
             assert mask is not None
             images = tasks.fill(loaded, mask, n=n, seed=seed, on_event=on_event)

@@ -99,25 +99,24 @@ def refine_field(
     """Each patch of `image`, (1, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
     shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), only those that touch what is
     over 0 do; the others go to their own place."""
-    own = inside = None
-    top, bottom = 0, field.shape[0]
-    if region is not None:
-        own, inside = identity(field.size, field.source, image.device), touched(region)
-        rows = inside.any(1).nonzero().flatten().tolist()
-        if not rows:
-            return own
-        top, bottom = rows[0], rows[-1] + 1
-    strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-        _refine_rows(field, image, patches, place_prior, row, min(row + TILE, bottom))
-        for row in range(top, bottom, TILE)
-    ]
-    y, x = torch.cat([y for y, _ in strips]), torch.cat([x for _, x in strips])
-    if own is None or inside is None:
+
+    def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
+        strips = [  # so few voters that a candidate's projected patches stay in a core's cache
+            _refine_rows(field, image, patches, place_prior, row, min(row + TILE, bottom))
+            for row in range(top, bottom, TILE)
+        ]
+        return torch.cat([y for y, _ in strips]), torch.cat([x for _, x in strips])
+
+    if region is None:
+        y, x = refined(0, field.shape[0])
         return replace(field, y=y, x=x)
-    chosen = inside[top:bottom]
-    own.y[top:bottom], own.x[top:bottom] = (
-        torch.where(chosen, new, old[top:bottom]) for new, old in ((y, own.y), (x, own.x))
-    )
+    own, inside = identity(field.size, field.source, image.device), touched(region)
+    rows = inside.any(1).nonzero().flatten().tolist()
+    if rows:
+        part = slice(rows[0], rows[-1] + 1)
+        y, x = refined(part.start, part.stop)
+        own.y[part] = torch.where(inside[part], y, own.y[part])
+        own.x[part] = torch.where(inside[part], x, own.x[part])
     return own
 
 

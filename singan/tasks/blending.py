@@ -15,6 +15,7 @@ from singan.image import image_to_tensor, load_image
 from singan.model import SinGAN
 from singan.pyramid import resize
 from singan.tasks.filters import blur, grow
+from singan.tasks.injection import Injection
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 
@@ -70,6 +71,12 @@ def feather(mask: torch.Tensor, radius: float, sigma: float = FEATHER) -> torch.
     soft = blur(grow(mask, radius), sigma)
     soft = soft / soft.max()  # a mask of a few pixels counts in full too
     return torch.where(soft > NOTHING, soft, 0).clamp(max=1)
+
+
+def published(real: torch.Tensor, image: torch.Tensor, mask: torch.Tensor, radius: float) -> Injection:
+    """The injection of a composite without voting, blended into `real` where the mask is, widened by `radius`."""
+    soft = feather(mask, radius)
+    return Injection(image, (), region=soft, finish=lambda x: blend(real, x, soft))
 
 
 def blend(real: torch.Tensor, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask, published
 from singan.tasks.filling import fill_in
 from singan.tasks.filters import grow, highest
 from singan.tasks.injection import Injection, OnEvent, Scale, run
@@ -45,8 +45,7 @@ def edit(
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
     if voting is False:
-        soft = feather(white, RADIUS)
-        injection = Injection(changed, (), region=soft, finish=lambda x: blend(real, x, soft))
+        injection = published(real, changed, white, RADIUS)
     else:
         put_in = torch.where(white > 0, changed, real)
         erased = find_erased(put_in, white)

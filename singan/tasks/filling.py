@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
+from singan.config import TrainConfig
 from singan.errors import ConfigError, ImageError
 from singan.image import tensor_to_image
 from singan.model import SinGAN, check_seed, check_size
@@ -14,9 +17,9 @@ from singan.pyramid import resize
 from singan.tasks.blending import Picture, blend, feather, load_mask
 from singan.tasks.filters import blur, grow
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
+from singan.trainer import draft
 
 ROUNDS = (8, 6, 4, 3)  # of voting, from the coarsest scale on
-COMPLETENESS = float("inf")  # the rest of the photograph is there already
 RING = 1.0  # pixels at 250 px on either side of the hole's edge whose colours are brought together
 SMOOTH = 4.0  # pixels at 250 px: what they are shifted by varies no faster
 MAX_SHIFT = 0.08  # of the range [-1, 1]; what differs more is not light but things
@@ -24,6 +27,7 @@ SOFT = 1.0  # deviation of the hole's edge, pixels at 250 px
 GUESS = 0.5  # of the picture's deviation: how far the first guesses of two seeds are apart
 MAX_FILLED = 0.6  # of the picture
 MAX_EXTENSION = 1.0  # of a side, at each end
+MAX_KEPT = 4096  # pixels a side that a model can keep
 
 
 def fill(
@@ -80,6 +84,11 @@ def extend(
     return _filled(model, canvas, hole, n, seed, on_event, settings, whole=True)
 
 
+def draft_of(photo: Image.Image) -> SinGAN:
+    """A draft that keeps the photo at its own size, up to MAX_KEPT pixels a side."""
+    return draft(photo, TrainConfig.preset("draft", photo_size=min(MAX_KEPT, max(25, *photo.size))))
+
+
 def _filled(
     model: SinGAN,
     image: torch.Tensor,
@@ -97,14 +106,14 @@ def _filled(
     check_seed(seed)
     if not model.config.field:
         raise ConfigError("This model has no field of patches to fill from: make a draft of the photo (singan.draft).")
-    source = model if whole else without(model, hole)
     guess, weight = fill_in(image, hole), torch.maximum(feather(hole, 0, SOFT), hole)
+    source = model if whole else without(model, hole, guess)
     images = []
     for k in range(n):
         rng = torch.Generator().manual_seed(seed + k)
         noise = torch.randn(1, 3, 16, 16, generator=rng).to(image.device) * GUESS * image.std()
         start = guess + hole * resize(noise, (image.shape[2], image.shape[3]))
-        injection = Injection(start, ROUNDS, completeness=COMPLETENESS, region=weight)
+        injection = Injection(start, ROUNDS, region=weight)
         x = inject(source, injection, 1, seed + k)
         x = blend(image, x + light(image, x, hole), weight).clamp(-1, 1)
         images.append(tensor_to_image(x))
@@ -126,18 +135,17 @@ def light(image: torch.Tensor, x: torch.Tensor, hole: torch.Tensor) -> torch.Ten
     return fill_in(step * inner, 1 - inner, SMOOTH)
 
 
-def without(model: SinGAN, hole: torch.Tensor) -> SinGAN:
+def without(model: SinGAN, hole: torch.Tensor, guess: torch.Tensor) -> SinGAN:
     """`model` whose patches are those that do not touch `hole`, (1, 1, H, W) of its photograph's proportions.
 
-    Raises `ImageError` if none is left at some level.
+    `guess`: the photograph, (1, 3, H, W), with something else in the hole, so that none of its colours is left in
+    shrunk images. Raises `ImageError` if no patch is left at some level.
     """
-    small = resize(model.photo_tensor, model.image_size)
-    there = fill_in(small, hole)  # so that no colour of the hole is left in shrunk images
-    photo = ((there[0].permute(1, 2, 0) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    photo = torch.from_numpy(np.array(tensor_to_image(guess))).to(model.device)
     other = replace(model, photo=photo, memory=[])
     for level, size in enumerate(other.levels):
         patches = other.patches_at(level)
-        patches.leave_out(torch.nn.functional.adaptive_max_pool2d(hole, size))
+        patches.leave_out(F.adaptive_max_pool2d(hole, size))
         if patches.valid is not None and not len(patches.valid):
             raise ImageError("The mask leaves no part of the picture to fill from: make it smaller.")
     return other
@@ -149,7 +157,7 @@ def fill_in(image: torch.Tensor, hole: torch.Tensor, finest: float = 0.5) -> tor
     result, known = image * (1 - hole), 1 - hole
     filled, sure = torch.zeros_like(image), torch.zeros_like(known)
     sigma = finest
-    while sigma < 500:  # the nearest known colours first, then those from further away
+    while sigma < 500 and not sure.all():  # the nearest known colours first, then those from further away
         weight = blur(known, sigma)
         here = ((weight > 0.02) & (sure == 0)).float()
         filled = filled + here * blur(result, sigma) / weight.clamp_min(0.02)

@@ -6,13 +6,15 @@ picture's: grain, brush strokes, hatching.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 import torch.nn.functional as F
 from PIL import Image
 
 from singan.errors import ImageError
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask, published
 from singan.tasks.filters import blur, towards_colors, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
@@ -52,8 +54,7 @@ def harmonize(
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
     real = model.real_at(-1)
     if voting is False:
-        soft = feather(white, RADIUS)
-        injection = Injection(pasted, (), limit=LIMIT, region=soft, finish=lambda x: blend(real, x, soft))
+        injection = replace(published(real, pasted, white, RADIUS), limit=LIMIT)
     else:
         injection = _injection(pasted, white, real)
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"})

@@ -48,18 +48,28 @@ def paint_to_image(
     if colors is not None and not 2 <= colors <= 64:
         raise ConfigError(f"colors is {colors}; a palette has 2 to 64.")
     x = resize(image_to_tensor(image), size).to(model.device)
-    injection = _injection(model, x)
+    injection = Injection(
+        towards_colors(x, model.real_at(-1), 1.0),
+        ROUNDS,
+        given=x,
+        limit=LIMIT,
+        coarsest=True,
+        completeness=COMPLETENESS,
+        structure=STRUCTURE,
+    )
     settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
     images = run(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
     if colors is None:
         return images
     settings["colors"] = colors
-    return [_quantized(model, x, image.info["scale"], seed, colors, voting, on_event, settings) for image in images]
+    return [
+        _quantized(model, injection, image.info["scale"], seed, colors, voting, on_event, settings) for image in images
+    ]
 
 
 def _quantized(
     model: SinGAN,
-    x: torch.Tensor,
+    injection: Injection,
     scale: int,
     seed: int,
     colors: int,
@@ -68,8 +78,8 @@ def _quantized(
     settings: dict[str, object],
 ) -> Image.Image:
     palette = find_palette(model.real_at(scale), colors)
+    injection = replace(injection, palette=palette)
     if scale >= len(model.generators):  # nothing to train there
-        injection = replace(_injection(model, x), palette=palette)
         return run(model, injection, scale, seed, voting=voting, settings=settings)[0]
     training = iter_retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed)
     total = at_scale(model.config.steps, scale)
@@ -82,15 +92,8 @@ def _quantized(
         if on_event:
             on_event(TaskEvent(step, total, "step"))
     # What was trained on palette images needs no voting before it.
-    injection = replace(_injection(model, x), rounds=(0, *ROUNDS[1:]), palette=palette)
+    injection = replace(injection, rounds=(0, *ROUNDS[1:]))
     return run(retrained, injection, scale, seed, voting=voting, settings=settings)[0]
-
-
-def _injection(model: SinGAN, x: torch.Tensor) -> Injection:
-    recolored = towards_colors(x, model.real_at(-1), 1.0)
-    return Injection(
-        recolored, ROUNDS, given=x, limit=LIMIT, coarsest=True, completeness=COMPLETENESS, structure=STRUCTURE
-    )
 
 
 def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:

@@ -10,11 +10,10 @@ import gradio as gr
 from PIL import Image
 
 from singan import tasks
-from singan.config import TrainConfig
 from singan.errors import ImageError
 from singan.model import SinGAN
+from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent, Scale
-from singan.trainer import draft
 from singan.ui import canvas, injected
 from singan.ui.editor import (
     MASK_BRUSH,
@@ -133,5 +132,4 @@ def change(
 
 def without(picture: Image.Image, region: Image.Image) -> Image.Image:
     """`picture` with what is in `region`, white in the mask, drawn anew from the rest."""
-    model = draft(picture, TrainConfig.preset("draft", photo_size=max(picture.size)))
-    return tasks.fill(model, region.resize(picture.size, Image.Resampling.NEAREST))[0].resize(picture.size)
+    return tasks.fill(draft_of(picture), region.resize(picture.size, Image.Resampling.NEAREST))[0].resize(picture.size)
