@@ -33,6 +33,7 @@ from singan.patches.search import PATCH
 FORMAT_VERSION = 3
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
 MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
+MIN_PUBLISHED = 8  # pixels a side of the coarsest scale
 MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
 MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
@@ -57,6 +58,7 @@ class Description:
     photo_bytes: int = 0  # of the photograph as it is packed in model.safetensors; not packed in format 2
     stores_memory: bool = False  # the coarse training images cannot be computed from the learned one
     info: dict[str, Any] = field(default_factory=dict)
+    factor: float = 1.0
     weights_sha256: str = ""
     format_version: int = FORMAT_VERSION
     singan_version: str = __version__
@@ -77,6 +79,7 @@ class Description:
             "noise_amps": self.noise_amps,
             "variation_curve": self.variation_curve,
             "stores_memory": self.stores_memory,
+            **({"factor": self.factor} if self.config.published else {}),
             "weights_sha256": self.weights_sha256,
             "config": self.config.to_dict(),
             "info": self.info,
@@ -138,6 +141,11 @@ class Description:
             raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too small to be searched")
         if config.field and not voting_scales(config, sizes):
             raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too large to be searched")
+        if config.published and "factor" not in described:
+            raise CheckpointError("it has no factor")
+        factor = _number(described["factor"], "factor", 0.1, 1) if config.published else 1.0
+        if config.published:
+            _check_steps(sizes, factor)
         if not config.field and count != len(sizes):
             raise CheckpointError(f"it lists {count} generators for {len(sizes)} scales, and has no field")
         return cls(
@@ -150,10 +158,19 @@ class Description:
             photo_bytes=packed,
             stores_memory=stores_memory,
             info=_info(described["info"]),
+            factor=factor,
             weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
             format_version=version,
             singan_version=writer,
         )
+
+
+def _check_steps(sizes: list[Size], factor: float) -> None:
+    """Raise `CheckpointError` unless the scales are a factor apart, as rounded up: images are resized by its powers."""
+    if min(sizes[0]) < MIN_PUBLISHED:
+        raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is under {MIN_PUBLISHED} px a side")
+    if any(abs(a - factor * b) > 1.5 for coarse, fine in pairwise(sizes) for a, b in zip(coarse, fine, strict=True)):
+        raise CheckpointError(f"its scales are not the factor {factor:g} apart")
 
 
 def noise_size(size: Size, config: TrainConfig) -> Size:
@@ -186,8 +203,9 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
         width = at_scale(config.width, k)
         for i, (a, b) in enumerate(pairwise([3, *[width] * (config.layers - 1), 3])):
             shapes |= {f"scales.{k}.convs.{i}.weight": (b, a, 3, 3), f"scales.{k}.convs.{i}.bias": (b,)}
-        for i in range(config.layers - 1 if config.norm == "batch" else 0):
-            shapes |= {f"scales.{k}.norms.{i}.weight": (width,), f"scales.{k}.norms.{i}.bias": (width,)}
+        for i in range(config.layers - 1 if config.norm == "batch" or config.published else 0):
+            running = ["running_mean", "running_var"] if config.published else []
+            shapes |= {f"scales.{k}.norms.{i}.{name}": (width,) for name in ["weight", "bias", *running]}
     return shapes
 
 
@@ -310,6 +328,8 @@ def _read_weights(path: Path, description: Description) -> dict[str, torch.Tenso
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")
+        if name.endswith("running_var") and (tensor < 0).any():
+            raise CheckpointError(f"{path}: {name} is a variance and holds negative values; the model cannot be used.")
     return tensors
 
 

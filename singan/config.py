@@ -40,7 +40,7 @@ class TrainConfig:
     width: tuple[int, ...] = (32,)  # channels of the generator
     critic_width: tuple[int, ...] = (32,)  # channels of the critic
     layers: int = 5  # 3x3 convolutions; the receptive field is 2 * layers + 1 pixels
-    norm: Literal["none", "batch"] = "none"  # "batch": the paper's batch norm, with whole images only
+    norm: Literal["none", "batch"] = "none"  # "batch", of older files: drawn by each image's statistics; not trained
     residual: bool = True  # a scale adds to the enlarged coarser image instead of replacing it
     noise_padding: bool = False  # noise, not zeros, outside the image border (for animation)
 
@@ -59,7 +59,7 @@ class TrainConfig:
     critic_lr: tuple[float, ...] = (2e-3,)
     betas: tuple[float, float] = (0.0, 0.9)  # Adam
     warmup_steps: int = 20  # the learning rate rises over these
-    lr_decay: Literal["linear", "step"] = "linear"  # to 0 over the second half | times .1 after 80 %
+    lr_decay: Literal["linear", "step"] = "linear"  # to 0 over the second half | times .1 after step 1600
     ema_decay: float = 0.99  # moving average of the generator's weights; 0: use the last weights
     warm_start: bool = True  # start from the weights of the previous scale where shapes agree
     mixed_precision: bool = True  # bfloat16 convolutions where the hardware has them
@@ -70,6 +70,9 @@ class TrainConfig:
     displacement: float = 1.0  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
     candidates: int = 5  # layouts that are drawn for a sample; the one composed most like the training image is taken
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
+
+    # The published program's networks, resizing and steps (docs/paper.md); what it does not know stays as PUBLISHED
+    published: bool = False
 
     # Patches (see singan/patches)
     voting_rounds: tuple[int, ...] = (6, 3, 2, 1, 0)  # per scale
@@ -113,7 +116,16 @@ class TrainConfig:
             self._check_range("generators", 0, 32, int)
         if self.crop_size is not None:
             self._check_range("crop_size", 2 * self.layers + 2, 8192, int)
-        for name in ("residual", "noise_padding", "warm_start", "mixed_precision", "grey_noise", "field", "from_image"):
+        for name in (
+            "residual",
+            "noise_padding",
+            "warm_start",
+            "mixed_precision",
+            "grey_noise",
+            "field",
+            "from_image",
+            "published",
+        ):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {_short(getattr(self, name))}; it is True or False.")
         for name, choices in (("norm", ("none", "batch")), ("lr_decay", ("linear", "step"))):
@@ -136,6 +148,10 @@ class TrainConfig:
             raise ConfigError("Without field every scale needs a generator: leave generators at None, or set field.")
         if self.norm == "batch" and self.crop_size is not None:
             raise ConfigError('norm "batch" needs whole images: set crop_size to None.')
+        for name, value in PUBLISHED.items() if self.published else ():
+            if getattr(self, name) != value:
+                shown = value[0] if isinstance(value, tuple) and len(value) == 1 else value
+                raise ConfigError(f"{name} is {_short(getattr(self, name))}; the published method has {shown} alone.")
 
     def _check_range(self, name: str, low: float, high: float, kind: Any) -> None:
         value = getattr(self, name)
@@ -148,6 +164,16 @@ class TrainConfig:
             if not low <= one <= high:
                 shown = max(-1e300, min(one, 1e300))  # a longer integer has no :g
                 raise ConfigError(f"{name} is {shown:g}; it goes from {low:g} to {high:g}.")
+
+    @property
+    def usual_variation(self) -> float:
+        """`variation` of samples, unless another is asked for: the published noise of scale 0 is all fresh."""
+        return 1.0 if self.published else VARIATION
+
+    @property
+    def usual_detail(self) -> float:
+        """`detail` of super-resolution, unless another is asked for."""
+        return 1.0 if self.published else DETAIL
 
     @classmethod
     def preset(cls, name: str, **overrides: Any) -> TrainConfig:
@@ -192,6 +218,26 @@ BEFORE: dict[str, Any] = {
     "displacement": 0.0,
     "candidates": 1,
     "field": False,
+    "published": False,
+}
+# What the published method leaves no choice of: such crops, pools and patches it does not have.
+PUBLISHED: dict[str, Any] = {
+    "norm": "none",  # it has its own networks
+    "batch_size": (1,),
+    "crop_size": None,
+    "warmup_steps": 0,
+    "lr_decay": "step",
+    "ema_decay": 0.0,
+    "pool_size": 0,
+    "min_variation": 1.0,
+    "displacement": 0.0,
+    "candidates": 1,
+    "grey_noise": True,
+    "from_image": False,
+    "generators": None,
+    "voting_rounds": (0,),
+    "place_prior": 0.0,
+    "field": False,
 }
 
 PRESETS: dict[str, TrainConfig] = {
@@ -199,36 +245,20 @@ PRESETS: dict[str, TrainConfig] = {
     "draft": TrainConfig(generators=0, from_image=True),
     # A generator for the layout, at the coarsest scale; what is finer, patches know better (docs/engine.md).
     "fast": TrainConfig(),
-    # The published method to the last constant. Deliberate departures, all from its bugs: the reconstruction
-    # noise z* is drawn once and fixed (published: redrawn every step at scale 0, the last one kept), images are
-    # resized in float (published: through truncated 8-bit), the learning rate falls after 80 % of the steps
-    # whatever their number (published: after step 1600), and no image size divides by zero.
+    # The published method to the last constant (docs/paper.md).
     "paper": TrainConfig(
+        **PUBLISHED,
+        published=True,
         width=(32, 32, 32, 32, 64, 64, 64, 64, 128),
         critic_width=(32, 32, 32, 32, 64, 64, 64, 64, 128),
-        norm="batch",
         alpha=(10.0,),
         penalty=(0.1,),
         steps=(2000,),
         critic_updates=3,
         generator_updates=3,
-        batch_size=(1,),
-        crop_size=None,
         generator_lr=(5e-4,),
         critic_lr=(5e-4,),
         betas=(0.5, 0.999),
-        warmup_steps=0,
-        lr_decay="step",
-        ema_decay=0.0,
         mixed_precision=False,
-        pool_size=0,
-        min_variation=1.0,
-        displacement=0.0,
-        candidates=1,
-        grey_noise=True,
-        generators=None,
-        voting_rounds=(0,),
-        place_prior=0.0,
-        field=False,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,18 +18,19 @@ from singan.errors import CheckpointError, ConfigError
 from singan.image import tensor_to_image
 from singan.model import SinGAN, fill, make_generator
 from singan.torchfile import Record, read
-from singan.trainer import variation_curve
+from singan.variation import variation_curve
 
 MAX_COARSEST = 100_000  # pixels; the published code starts at some 1000
+SUPER_RESOLUTION_SIZE = 18  # the published min_size of models for super-resolution
 FILES = ("Gs.pth", "Zs.pth", "reals.pth", "NoiseAmp.pth")
 
 
 def load_published(directory: str | os.PathLike[str]) -> SinGAN:
     """The model that the published code saved in `directory`: Gs.pth, Zs.pth, reals.pth and NoiseAmp.pth.
 
-    The files are pickles, but nothing in them is run (singan/torchfile.py). Settings follow from the tensors; those
-    of the training, which are not stored, are the published ones. Running statistics of the batch norm are left
-    out: the published networks never leave training mode, and so use each image's own. Raises `CheckpointError`.
+    The files are pickles, but nothing in them is run (singan/torchfile.py). Settings follow from the tensors, and alpha
+    from the folder's name, as the published code chooses it ("scale_factor=0.750000,alpha=10"); those of the training,
+    which are not stored, are the published ones. Raises `CheckpointError`.
     """
     folder = Path(directory)
     generators, noises, reals, amps = (_list(folder / name) for name in FILES)
@@ -39,14 +41,17 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
             "amplitudes: one of the files is not of this model."
         )
     states = [_state(generator, f"{folder / FILES[0]}, scale {k}") for k, generator in enumerate(generators)]
-    images = [_image(real, f"{folder / FILES[2]}, scale {k}") for k, real in enumerate(reals[:count])]
-    sizes = [(image.shape[2], image.shape[3]) for image in images]
-    config = _config(states, sizes, folder)
+    images = [_image(real, f"{folder / FILES[2]}, scale {k}") for k, real in enumerate(reals)]
+    all_sizes = [(image.shape[2], image.shape[3]) for image in images]
+    if math.prod(all_sizes[0]) > MAX_COARSEST:
+        raise CheckpointError(f"{folder / FILES[2]}: the coarsest image has over {MAX_COARSEST} px.")
+    min_size, factor = _pyramid(all_sizes, folder / FILES[2])
+    config, sizes = _config(states, all_sizes, min_size, factor, folder), all_sizes[:count]
     z_star, noise_padding = _reconstruction_noise(noises[0], sizes[0], config.layers, folder / FILES[1])
     config = replace(config, noise_padding=noise_padding)
     noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
     identity = [i / CURVE for i in range(CURVE + 1)]
-    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, sizes[-1], count))
+    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, all_sizes[-1], count, factor=factor))
     for k, state in enumerate(states):  # before memory is taken for networks of that width
         if any(expected.get(f"scales.{k}.{name}") != tuple(weight.shape) for name, weight in state.items()):
             raise CheckpointError(
@@ -65,6 +70,7 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
         z_star=z_star,
         photo=torch.from_numpy(np.array(tensor_to_image(images[-1]))),
         info={"converted_from": "Gs.pth of the published code"},
+        factor=factor,
     )
     model.variation_curve = variation_curve(model, images[0])
     return model
@@ -82,14 +88,17 @@ def _state(generator: Any, where: str) -> dict[str, torch.Tensor]:
     flat: dict[str, torch.Tensor] = {}
     _flatten(generator, "", flat)
     blocks = sorted({name.rpartition(".conv.")[0] for name in flat if ".conv." in name}, key=_order)
-    ours = {}
-    for kind in ("weight", "bias"):
-        for i, block in enumerate(blocks):
-            ours[f"convs.{i}.{kind}"] = flat.get(f"{block}.conv.{kind}")
+    ours: dict[str, torch.Tensor | None] = {}
+    for i, block in enumerate(blocks):
+        ours |= {f"convs.{i}.{kind}": flat.get(f"{block}.conv.{kind}") for kind in ("weight", "bias")}
+        for kind in ("weight", "bias", "running_mean", "running_var"):
             ours[f"norms.{i}.{kind}"] = flat.get(f"{block}.norm.{kind}")
-        ours[f"convs.{len(blocks)}.{kind}"] = flat.get(f"tail.0.{kind}")
+    ours |= {f"convs.{len(blocks)}.{kind}": flat.get(f"tail.0.{kind}") for kind in ("weight", "bias")}
     weights = {name: value.float() for name, value in ours.items() if value is not None}
-    if len(blocks) < 2 or len(weights) < len(ours) or not all(bool(w.isfinite().all()) for w in weights.values()):
+    sound = all(
+        bool(w.isfinite().all()) and not (name.endswith("var") and (w < 0).any()) for name, w in weights.items()
+    )
+    if len(blocks) < 2 or len(weights) < len(ours) or not sound:
         raise CheckpointError(f"{where} is no generator of the published code: head, body, tail, finite numbers.")
     return weights
 
@@ -101,7 +110,7 @@ def _order(block: str) -> int:
 
 
 def _flatten(module: Any, prefix: str, flat: dict[str, torch.Tensor]) -> None:
-    for kind in ("_parameters", "_modules"):
+    for kind in ("_parameters", "_buffers", "_modules"):
         found = module.attributes.get(kind) if isinstance(module, Record) else None
         for name, value in found.items() if isinstance(found, dict) else ():
             if isinstance(value, torch.Tensor):
@@ -140,21 +149,37 @@ def _reconstruction_noise(value: Any, size: tuple[int, int], margin: int, path: 
     return (noise if padded else inner), padded
 
 
-def _config(states: list[dict[str, torch.Tensor]], sizes: list[tuple[int, int]], folder: Path) -> TrainConfig:
-    if math.prod(sizes[0]) > MAX_COARSEST:
-        raise CheckpointError(f"{folder / FILES[2]}: the coarsest image has over {MAX_COARSEST} px.")
+def _pyramid(sizes: list[tuple[int, int]], path: Path) -> tuple[int, float]:
+    """The published min_size, and the factor from a scale to the next coarser, of which these sizes were rounded up."""
+    steps, short = len(sizes) - 1, min(sizes[-1])
+    if steps == 0:
+        return short, 1.0
+    for min_size in range(min(sizes[0]), 0, -1):
+        factor = math.pow(min_size / short, 1 / steps)
+        ratios = [math.pow(factor, steps - k) for k in range(steps + 1)]
+        if sizes == [tuple(math.ceil(side * ratio) for side in sizes[-1]) for ratio in ratios]:
+            return min_size, factor
+    shown = ", ".join(f"{w}x{h}" for h, w in sizes[:4])
+    raise CheckpointError(f"{path}: no factor gives the sizes {shown}, ..., so that this is no published pyramid.")
+
+
+def _config(
+    states: list[dict[str, torch.Tensor]], sizes: list[tuple[int, int]], min_size: int, factor: float, folder: Path
+) -> TrainConfig:
     widths = tuple(state["convs.0.weight"].shape[0] for state in states)
-    ratio = (min(sizes[0]) / min(sizes[-1])) ** (1 / max(1, len(sizes) - 1))
+    named = re.search(r"alpha=(\d{1,6})", folder.resolve().name)
+    alpha = float(named[1]) if named else 100.0 if min_size == SUPER_RESOLUTION_SIZE else 10.0
     try:
         return TrainConfig.preset(
             "paper",
             width=widths,
             critic_width=widths,
+            alpha=alpha,
             layers=sum(name.startswith("convs.") for name in states[0]) // 2,
             num_scales=len(sizes),
-            min_size=min(sizes[0]),
+            min_size=min_size,
             max_size=max(sizes[-1]),
-            scale_factor=min(0.95, max(0.1, ratio)),
+            scale_factor=min(0.95, max(0.1, factor)),
         )
     except ConfigError as error:
         raise CheckpointError(f"{folder} cannot be converted: {error}") from None

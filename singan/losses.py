@@ -37,12 +37,12 @@ def critic_loss_published(
 ) -> CriticLoss:
     """WGAN-GP as published, for any critic: penalty at mix * real + (1 - mix) * fake, by double backward.
 
-    `mix`: (N, 1, 1, 1) in [0, 1], one factor per image.
+    `mix`: in [0, 1], one factor per image; it broadcasts with (N, 3, H, W).
     """
     d_real, d_fake = critic(real).mean(), critic(fake).mean()
     between = (mix * real + (1 - mix) * fake).detach().requires_grad_()
     (grad,) = torch.autograd.grad(critic(between).sum(), between, create_graph=True)
-    penalty = gradient_penalty(grad)
+    penalty = (grad.norm(2, dim=1) - 1).square().mean()
     return CriticLoss(d_fake - d_real + weight * penalty, d_real, d_fake, penalty)
 
 

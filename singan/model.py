@@ -18,16 +18,16 @@ from PIL import Image
 
 from singan import checkpoint, hub
 from singan.checkpoint import CURVE, Description, noise_size, voting_scales
-from singan.config import VARIATION, TrainConfig, at_scale
+from singan.config import TrainConfig, at_scale
 from singan.errors import ConfigError
 from singan.files import atomic_path
 from singan.image import tensor_to_image
-from singan.networks import PatchNet, half_precision
+from singan.networks import PatchNet, PublishedNet, half_precision
 from singan.patches.composition import composition_distance
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
-from singan.pyramid import displace, resize, steps_beyond
+from singan.pyramid import displace, from_bytes, published_resize, resize, steps_beyond
 
 PREVIEW_SIDE = 512  # of preview.png
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
@@ -51,10 +51,19 @@ def pick_device(device: str | torch.device | None) -> torch.device:
 
 
 def make_generator(config: TrainConfig, scale: int) -> PatchNet:
-    """The generator of one scale, not yet initialised."""
+    """The generator of one scale, not yet initialised, in evaluation mode."""
     width = at_scale(config.width, scale)
-    squash = config.norm == "batch"  # published: tanh, then the residual is added
-    return PatchNet(3, width, 3, config.layers, config.norm, squash=squash)
+    if config.published:
+        return PublishedNet(3, width, 3, config.layers, squash=True).eval()
+    return PatchNet(3, width, 3, config.layers, config.norm, squash=config.norm == "batch").eval()
+
+
+def make_critic(config: TrainConfig, scale: int) -> PatchNet:
+    """The critic of one scale, not yet initialised."""
+    width = at_scale(config.critic_width, scale)
+    if config.published:
+        return PublishedNet(3, width, 1, config.layers, squash=False)
+    return PatchNet(3, width, 1, config.layers)
 
 
 def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, rng: torch.Generator) -> torch.Tensor:
@@ -75,24 +84,25 @@ def refine(
     """One scale: x = previous + psi(noise + previous) (SinGAN eq. 2), for whole images, without gradients.
 
     `previous`: (N, 3, H, W), the coarser image enlarged, zeros at scale 0. `noise`: (N, 3, *noise_size), times
-    its amplitude, or None. Returns (N, 3, H, W), float32.
+    its amplitude, or None. Returns (N, 3, H, W), of the dtype of `previous`.
     """
     margin = generator.margin
     padded = F.pad(previous, (margin,) * 4)
     if noise is not None:
         padded = padded + (noise if noise.shape == padded.shape else F.pad(noise, (margin,) * 4))
     height, width = previous.shape[2:]
-    rows = height if config.norm == "batch" else max(1, STRIP_PIXELS // (width * len(previous)))
+    whole = config.norm == "batch"  # whose statistics are the whole image's
+    rows = height if whole else max(1, STRIP_PIXELS // (width * len(previous)))
     strips = []
     with torch.inference_mode(), half_precision(previous.device, config.mixed_precision):
         for top in range(0, height, rows):
             part = min(rows, height - top)
             strip = padded[:, :, top : top + part + 2 * margin]
-            if config.norm != "batch":  # few shapes: for each new one the library keeps a compiled kernel
+            if not whole:  # few shapes: for each new one the library keeps a compiled kernel
                 strip = F.pad(strip, (0, -strip.shape[3] % SHAPE_STEP, 0, -strip.shape[2] % SHAPE_STEP))
-            strip = generator(strip.contiguous(memory_format=torch.channels_last)).float()
+            strip = generator(strip.contiguous(memory_format=torch.channels_last))
             strips.append(strip[:, :, :part, :width])
-        out = torch.cat(strips, 2)
+        out = torch.cat(strips, 2).to(previous.dtype)
         return out + previous if config.residual else out
 
 
@@ -105,6 +115,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     diversity is 0, 1, ... CURVE of CURVE parts of what it can be; `z_star`: the reconstruction noise of scale 0, (1, 3,
     *noise_size); `photo`: the photograph, (H, W, 3) uint8, at the size of its samples; `info` tells how the model was
     made. `memory`: the training image at the voted scales where it is not the photograph's, in files of format 1.
+    `factor`: with `config.published`, that from a scale to the next coarser, of which the sizes are rounded.
     """
 
     config: TrainConfig
@@ -116,6 +127,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     photo: torch.Tensor
     info: dict[str, Any] = field(default_factory=dict)
     memory: list[torch.Tensor] = field(default_factory=list)
+    factor: float = 1.0
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
 
     @property
@@ -156,7 +168,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         *,
         size: tuple[int, int] | None = None,
         start_scale: int = 0,
-        variation: float = VARIATION,
+        variation: float | None = None,
         seed: int = 0,
         generators_only: bool = False,
     ) -> list[Image.Image]:
@@ -165,11 +177,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
-        training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`.
+        training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`; by default it
+        is `config.usual_variation`.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
         Raises `ConfigError` on a value out of range.
         """
         model = self.bare() if generators_only else self
+        variation = self.config.usual_variation if variation is None else variation
         model.check_sampling(n, size, start_scale, variation, seed)
         return [
             tensor_to_image(model.sample_tensor(seed + k, size or model.image_size, start_scale, variation))
@@ -228,7 +242,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         takes some, (1, 3, *noise_size) of standard deviation 1. `found`: the field of `x`, if it has one.
         """
         for k in range(start_scale, len(self.levels) if until is None else until):
-            x = resize(x, self.size_at(k, size))
+            x = self.resized(x, self.size_at(k, size))
             z = noise(k, (x.shape[2], x.shape[3])).to(self.device) if k < len(self.noise_amps) else None
             x, found = self.apply_scale(k, x, z, found)
         return x
@@ -366,16 +380,27 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x = torch.zeros(1, 3, height, width, device=self.device)
         for k in range(scales):
             noise = self.noise_amps[0] * self.z_star if k == 0 else None
-            x = refine(self.generators[k], resize(x, self.scale_sizes[k]), noise, self.config)
+            x = refine(self.generators[k], self.resized(x, self.scale_sizes[k]), noise, self.config)
         return x
+
+    def resized(self, x: torch.Tensor, size: tuple[int, int], scales: int = 1) -> torch.Tensor:
+        """`x`, (1, 3, H, W), of some scale at its `size` `scales` scales finer (or coarser, if that is negative)."""
+        if not self.config.published:
+            return resize(x, size)
+        return x if x.shape[2:] == size else published_resize(x, self.factor**-scales, size)
 
     @property
     def photo_tensor(self) -> torch.Tensor:
         """The photograph, (1, 3, H, W) in [-1, 1]."""
-        return self.photo.permute(2, 0, 1)[None].float() / 127.5 - 1
+        pixels = self.photo.permute(2, 0, 1)[None]
+        return from_bytes(pixels, torch.get_default_dtype()) if self.config.published else pixels.float() / 127.5 - 1
 
     def real_at(self, level: int) -> torch.Tensor:
         """The training image at that level, (1, 3, H, W)."""
+        if self.config.published:  # whose photograph is that of the finest scale, trained or not
+            ratio, pixels = min(self.scale_sizes[level]) / min(self.photo_size), self.photo.permute(2, 0, 1)[None]
+            coarser = round(math.log(ratio) / math.log(self.factor)) if self.factor < 1 else 0
+            return published_resize(pixels, math.pow(self.factor, coarser), self.scale_sizes[level])
         return resize(self.photo_tensor, self.levels[level])
 
     @property
@@ -456,6 +481,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             photo,
             described.info,
             [tensors[f"memory.{k}"] for k in range(votes)],
+            described.factor,
         )
         if "photo" not in tensors:  # format 1: the reconstruction stands in
             model.photo = torch.from_numpy(np.array(model.reconstruct()))
@@ -498,6 +524,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             photo_size=self.photo_size,
             stores_memory=bool(self.memory),
             info=self.info,
+            factor=self.factor,
         )
         return description.checked()
 
@@ -506,7 +533,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         tensors = {"z_star": self.z_star, "photo": self.photo}
         tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
         for k, generator in enumerate(self.generators):
-            tensors |= {f"scales.{k}.{name}": value for name, value in generator.state_dict().items()}
+            state = {name: value for name, value in generator.state_dict().items() if value.is_floating_point()}
+            tensors |= {f"scales.{k}.{name}": value for name, value in state.items()}
         return tensors
 
     def size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import cast
 
 import torch
@@ -38,8 +39,7 @@ class PatchNet(nn.Module):
         super().__init__()
         channels = [in_channels] + [width] * (layers - 1) + [out_channels]
         self.convs = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in pairwise(channels))
-        # Statistics of the current image always, as the published code samples: its networks never leave
-        # training mode.
+        # "batch", of older files: statistics of the current image always.
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(width, track_running_stats=False) if norm == "batch" else nn.Identity()
             for _ in range(layers - 1)
@@ -59,22 +59,18 @@ class PatchNet(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator, last: float = 1.0) -> None:
-        """Draw the weights: N(0, .02) beside batch norm as published, else Kaiming; the last layer times `last`."""
-        batch_norms = [norm for norm in self.norms if isinstance(norm, nn.BatchNorm2d)]
+        """Draw the weights (Kaiming); the last layer's times `last`."""
         for conv in self.layers:
-            std = 0.02 if batch_norms else (2 / (1 + SLOPE**2) / conv.weight[0].numel()) ** 0.5
+            std = (2 / (1 + SLOPE**2) / conv.weight[0].numel()) ** 0.5
             conv.weight.copy_(torch.randn(conv.weight.shape, generator=generator) * std)
-            if conv.bias is not None:
-                conv.bias.zero_()
+            assert conv.bias is not None
+            conv.bias.zero_()
         self.layers[-1].weight.mul_(last)
-        for norm in batch_norms:
-            norm.weight.copy_(1 + 0.02 * torch.randn(norm.weight.shape, generator=generator))
-            norm.bias.zero_()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for conv, norm in zip(self.layers[:-1], self.norms, strict=True):
-            x = F.leaky_relu(norm(conv(x)), SLOPE)
-        x = self.layers[-1](x)
+            x = F.leaky_relu(norm(convolve(conv, x)), SLOPE)
+        x = convolve(self.layers[-1], x)
         return torch.tanh(x) if self.squash else x
 
     def forward_with_slopes(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -99,6 +95,53 @@ class PatchNet(nn.Module):
             if i:
                 grad = grad * slopes[i - 1]
         return grad
+
+
+class PublishedNet(PatchNet):
+    """The published network: batch norm, with running statistics, after each convolution but the last; tanh at the end
+    of a generator. In training mode it normalises by the statistics of its input, which is the whole image; a finished
+    one, in evaluation mode, by the running ones."""
+
+    def __init__(self, in_channels: int, width: int, out_channels: int, layers: int, *, squash: bool) -> None:
+        super().__init__(in_channels, width, out_channels, layers, squash=squash)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(layers - 1))
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator, last: float = 1.0) -> None:
+        """Draw the weights in the order of the published program: those that torch gives a new layer, of which the
+        biases stay, then N(0, .02), and N(1, .02) for batch norm."""
+        for conv in self.layers:
+            bound = 1 / math.sqrt(conv.weight[0].numel())
+            torch.empty(conv.weight.shape).uniform_(-bound, bound, generator=generator)
+            assert conv.bias is not None
+            conv.bias.copy_(torch.empty(conv.bias.shape).uniform_(-bound, bound, generator=generator))
+        for conv, norm in zip_longest(self.layers, cast("list[nn.BatchNorm2d]", list(self.norms))):
+            conv.weight.copy_(torch.empty(conv.weight.shape).normal_(0, 0.02, generator=generator))
+            if norm is not None:
+                norm.weight.copy_(torch.empty(norm.weight.shape).normal_(1, 0.02, generator=generator))
+                norm.bias.zero_()
+
+
+def convolve(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """`conv(x)`; where the fault of SOUND_WIDTHS would be met, in columns."""
+    width = x.shape[3] - 2
+    if width in SOUND_WIDTHS or not (torch.is_grad_enabled() and amx_in_use(x.device)):
+        return conv(x)
+    return torch.cat([conv(x[..., left : right + 2]) for left, right in pairwise(sound_columns(width))], 3)
+
+
+def amx_in_use(device: torch.device) -> bool:
+    """Whether convolutions are in bfloat16 here, on a CPU with AMX."""
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.cpu._is_amx_tile_supported()
+
+
+def sound_columns(width: int) -> list[int]:
+    """Edges of the fewest even columns that an image of this width falls into, all of SOUND_WIDTHS."""
+    for count in range(1, width + 1):
+        edges = [width * i // count for i in range(count + 1)]
+        if all(right - left in SOUND_WIDTHS for left, right in pairwise(edges)):
+            return edges
+    raise AssertionError("one pixel is sound")
 
 
 def sound_width(width: int, layers: int) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -87,6 +89,89 @@ def _smooth(noise: torch.Tensor, pixels: tuple[int, int]) -> torch.Tensor:
     size = [min(one, side) for one, side in zip(pixels, noise.shape[2:], strict=True)]
     coarse = F.avg_pool2d(noise, size, ceil_mode=True, count_include_pad=False) * math.sqrt(math.prod(size))
     return F.interpolate(coarse, size=noise.shape[2:], mode="bicubic")[:, 0]
+
+
+def published_sizes(height: int, width: int, config: TrainConfig) -> tuple[list[tuple[int, int]], float, float]:
+    """As published: the sizes (height, width) of all scales, coarsest first, of an image of this size; the factor from
+    a scale to the next coarser; and the factor at which the image is learned.
+
+    Sides are rounded up, and the number of scales is that of the image as it is given, less those which `max_size` cuts
+    off. Where that would leave a short side under `min_size` (150x2000, and a division by zero), it stays at least
+    2 * `min_size`; an image whose short side is under `min_size` has one scale.
+    """
+    short = min(height, width)
+    whole = min(1.0, config.max_size / max(height, width))
+    if short * whole < config.min_size:
+        whole = min(1.0, 2 * config.min_size / short)
+    height, width = math.ceil(height * whole), math.ceil(width * whole)
+    steps = math.ceil(math.log(config.min_size / short, config.scale_factor)) + 1
+    steps -= math.ceil(math.log(whole, config.scale_factor))
+    if config.num_scales is not None:
+        steps = config.num_scales - 1
+    if steps == 0 or min(height, width) < config.min_size:
+        return [(height, width)], 1.0, whole
+    factor = math.pow(config.min_size / min(height, width), 1 / steps)
+    factors = [math.pow(factor, steps - k) for k in range(steps + 1)]
+    return [(math.ceil(height * f), math.ceil(width * f)) for f in factors], factor, whole
+
+
+def to_bytes(x: torch.Tensor) -> torch.Tensor:
+    """Images in [-1, 1] as uint8, cut off as published, not rounded: an image may lose a level each time."""
+    return (255 * ((x + 1) / 2).clamp(0, 1)).to(torch.uint8)
+
+
+def from_bytes(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Values from 0 to 255 as an image in [-1, 1]."""
+    return (((x.double() / 255).to(dtype) - 0.5) * 2).clamp(-1, 1)
+
+
+def published_resize(x: torch.Tensor, factor: float, size: tuple[int, int] | None = None) -> torch.Tensor:
+    """(N, 3, H, W), in [-1, 1] or uint8, times `factor` in each direction; sizes are rounded up.
+
+    Bicubic with a = -.5 (torch enlarges with -.75), antialiased where it shrinks, from 8-bit values in float64. With
+    `size`, what is beyond it at the right and at the bottom is cut off; where the result is smaller, which happens with
+    other sizes than the training image's alone, it is stretched to it.
+    """
+    dtype = torch.get_default_dtype() if x.dtype == torch.uint8 else x.dtype
+    out = x if x.dtype == torch.uint8 else to_bytes(x)
+    if factor != 1:
+        out = out.cpu().double()  # as published; and there is no float64 on mps
+        for axis in (2, 3):
+            after = math.ceil(x.shape[axis] * factor)  # of which only what stays is computed
+            after = after if size is None else min(after, size[axis - 2])
+            taps, weights = _published_taps(x.shape[axis], after, factor)
+            shape = [-1 if i == axis else 1 for i in range(4)]
+            total = torch.zeros(())
+            for tap, weight in zip(taps, weights, strict=True):  # one after the other: equal to the last bit anywhere
+                total = total + out.index_select(axis, tap) * weight.view(shape)
+            out = total
+    out = from_bytes(out, dtype).to(x.device)
+    if size is None:
+        return out
+    out = out[:, :, : size[0], : size[1]]
+    return F.interpolate(out, size=size, mode="bilinear", align_corners=True) if out.shape[2:] != size else out
+
+
+@lru_cache(maxsize=256)
+def _published_taps(before: int, after: int, factor: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Places, (taps, after), and their weights, float64, by which one axis is resized.
+
+    Beyond the right and the bottom the image is mirrored; before the left and the top it ends, and the other weights
+    make up for it: there the published code wraps a negative number round, and finds no weight so far away.
+    """
+    shrink = min(1.0, factor)
+    centre = np.arange(1, after + 1) / factor + 0.5 * (1 - 1 / factor)  # counted from 1
+    first = np.floor(centre - 2 / shrink)
+    places = first[:, None] + np.arange(math.ceil(4 / shrink) + 2) - 1
+    distance = np.abs(shrink * (centre[:, None] - places - 1))
+    near = 1.5 * distance**3 - 2.5 * distance**2 + 1
+    far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
+    weights = shrink * np.where(distance <= 1, near, np.where(distance <= 2, far, 0))
+    weights[places < 0] = 0
+    weights /= weights.sum(1, keepdims=True)
+    places = np.where(places < 0, 0, places).astype(int) % (2 * before)
+    places = np.where(places < before, places, 2 * before - 1 - places)
+    return torch.from_numpy(places.T.copy()), torch.from_numpy(weights.T.copy())
 
 
 def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,11 +15,8 @@ from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError
 from singan.files import atomic_path
-from singan.model import SinGAN, fill, make_generator
-from singan.networks import PatchNet
-
-if TYPE_CHECKING:
-    from singan.trainer import Run, ScaleState
+from singan.model import fill, make_critic, make_generator
+from singan.state import Run, ScaleState
 
 STATE_FILE = "state.safetensors"
 VERSION = 1
@@ -96,16 +94,22 @@ def _restore(
     z_star = tensors["z_star"].to(run.device)
     amps = [float(amp) for amp in facts["noise_amps"]]
     curve = [float(v) for v in facts["variation_curve"]]
-    sizes = run.model.scale_sizes if config.field else run.sizes[:scales]
-    photo, info = run.model.photo, dict(facts["info"])
-    run.model = SinGAN(config, sizes, generators, amps, curve, z_star, photo, info)
+    run.model = replace(
+        run.model,
+        scale_sizes=run.model.scale_sizes if config.field else run.sizes[:scales],
+        generators=generators,
+        noise_amps=amps,
+        variation_curve=curve,
+        z_star=z_star,
+        info=dict(facts["info"]),
+    )
     run.pool, run.reconstruction = tensors["pool"].to(run.device), tensors["reconstruction"].to(run.device)
     run.scale, run.seconds, run.losses = scales, float(facts["seconds"]), dict(facts["losses"])
     if scales:
-        critic = PatchNet(3, tensors["warm.critic.convs.0.weight"].shape[0], 1, config.layers, config.norm)
-        run.warm = (make_generator(config, scales - 1).to(run.device), critic.to(run.device))
-        for name, network in zip(("warm.generator.", "warm.critic."), run.warm, strict=True):
-            fill(network, tensors, name)
+        generator, critic = (make(config, scales - 1).to(run.device) for make in (make_generator, make_critic))
+        fill(generator, tensors, "warm.generator.")
+        fill(critic, tensors, "warm.critic.")
+        run.warm = generator, critic
     state = None
     if facts["step"] is not None:
         state = begin()

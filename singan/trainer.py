@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,17 +21,22 @@ from singan.checkpoint import CURVE, MAX_COARSEST_PIXELS, MAX_PHOTO_PIXELS, MAX_
 from singan.config import TrainConfig, at_scale
 from singan.errors import ConfigError, ImageError, TrainingError
 from singan.image import load_image, tensor_to_image
-from singan.losses import CriticLoss, critic_loss, critic_loss_published
-from singan.model import (
-    SinGAN,
-    diversity,
-    draw_noise,
-    make_generator,
-    pick_device,
-    refine,
+from singan.losses import CriticLoss, critic_loss
+from singan.model import SinGAN, draw_noise, make_critic, make_generator, pick_device, refine
+from singan.networks import half_precision, one_thread, sound_width
+from singan.published import PublishedScale
+from singan.pyramid import (
+    from_bytes,
+    kept_size,
+    learned_size,
+    published_resize,
+    published_sizes,
+    resize,
+    scale_sizes,
+    to_bytes,
 )
-from singan.networks import PatchNet, half_precision, one_thread, sound_width
-from singan.pyramid import kept_size, learned_size, resize, scale_sizes
+from singan.state import Run, ScaleState, clone
+from singan.variation import variation_curve
 
 POOL_PIXELS, POOL_MIN = (
     600_000,
@@ -59,49 +64,6 @@ class TrainEvent:
     seconds_left: float | None
     preview: Image.Image | None = None  # a sample: on "scale", "done", and steps if asked for; the photo for a draft
     model: SinGAN | None = None  # the finished scales: on "scale" and "done"
-
-
-@dataclass
-class ScaleState:
-    """What one scale is training: all of it goes into a checkpoint."""
-
-    generator: PatchNet
-    critic: PatchNet
-    generator_opt: torch.optim.Adam
-    critic_opt: torch.optim.Adam
-    ema: list[torch.Tensor]  # moving average of the generator's parameters
-    step: int = 0
-    attempt: int = 0  # 1 after a loss that was not finite: half the learning rate
-
-    @property
-    def weights(self) -> list[torch.Tensor]:
-        return list(self.generator.parameters())
-
-
-@dataclass
-class Run:
-    """A whole run between two steps: what is finished, and what the next scale starts from."""
-
-    config: TrainConfig
-    seed: int
-    device: torch.device
-    real: list[torch.Tensor]  # the training image at every scale that gets a generator, (1, 3, H, W)
-    rng: torch.Generator
-    model: SinGAN  # the finished scales
-    pool: torch.Tensor  # (P, 3, h, w): samples of the last finished scale
-    reconstruction: torch.Tensor  # (1, 3, h, w) of the last finished scale
-    warm: tuple[PatchNet, PatchNet] | None = None  # its generator and critic as training left them
-    scale: int = 0
-    seconds: float = 0.0
-    losses: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def sizes(self) -> list[tuple[int, int]]:
-        return [(x.shape[2], x.shape[3]) for x in self.real]
-
-    @property
-    def steps(self) -> list[int]:
-        return [at_scale(self.config.steps, k) for k in range(len(self.real))]
 
 
 def train(
@@ -196,7 +158,7 @@ def _run(
     try:
         while run.scale < len(run.real):
             state = state or begin_scale(run)
-            trainer = ScaleTrainer(run, state)
+            trainer = scale_trainer(run, state)
             while state.step < run.steps[run.scale]:
                 if stop and stop():
                     _require_model(run, "The run was stopped before its first scale was finished: nothing to keep.")
@@ -209,7 +171,7 @@ def _run(
                 if not all(map(math.isfinite, run.losses.values())):
                     attempt, state = state.attempt, None  # nothing of it is worth a checkpoint
                     state = begin_scale(run, _next_attempt(run, attempt))
-                    trainer = ScaleTrainer(run, state)
+                    trainer = scale_trainer(run, state)
                     continue
                 state.step += 1
                 if folder is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -245,8 +207,15 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
             f"The image is {image.width}x{image.height} px, and {width}x{height} px of it would be kept, over "
             f"{MAX_PHOTO_SIDE} px a side or {MAX_PHOTO_PIXELS / 1e6:.0f} megapixels: crop it."
         )
-    photo = image.resize((width, height), Image.Resampling.BICUBIC) if image.size != (width, height) else image
-    sizes = scale_sizes(*learned_size(height, width, config), config)
+    factor = 1.0
+    if config.published:
+        sizes, factor, whole = published_sizes(image.height, image.width, config)
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
+        pixels = to_bytes(published_resize(from_bytes(pixels, torch.get_default_dtype()), whole))[0].permute(1, 2, 0)
+    else:
+        photo = image.resize((width, height), Image.Resampling.BICUBIC) if image.size != (width, height) else image
+        pixels = torch.from_numpy(np.array(photo))
+        sizes = scale_sizes(*learned_size(height, width, config), config)
     trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
@@ -255,11 +224,13 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
         )
     rng = torch.Generator().manual_seed(seed)
     z_star = draw_noise(1, sizes[0], 0, config, rng)[:, :3].contiguous().to(device)
+    if config.published:
+        rng.manual_seed(seed)  # it is drawn again at each step, and the first draw is the networks'
     info = {"seed": seed, "source_size": [image.height, image.width], "device": device.type}
     info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
     identity = [i / CURVE for i in range(CURVE + 1)]
-    pixels = torch.from_numpy(np.array(photo)).to(device)
-    model = SinGAN(config, sizes, [], [] if trained else [1.0], identity, z_star, pixels, info)
+    photo_pixels = pixels.contiguous().to(device)
+    model = SinGAN(config, sizes, [], [] if trained else [1.0], identity, z_star, photo_pixels, info, factor=factor)
     if config.from_image:
         z_star.zero_()  # what scale 0 starts from is the training image's own
     if not trained:
@@ -275,15 +246,16 @@ def begin_scale(run: Run, attempt: int = 0) -> ScaleState:
     """Networks and optimisers of the next scale, before their first step."""
     config, k = run.config, run.scale
     generator = make_generator(config, k).to(run.device)
-    critic = PatchNet(3, at_scale(config.critic_width, k), 1, config.layers, config.norm).to(run.device)
-    # A small last layer: at first the residual generator hardly changes the enlarged image.
-    generator.initialise(run.rng, last=1.0 if config.norm == "batch" else 0.1)
+    critic = make_critic(config, k).to(run.device)
+    generator.initialise(run.rng, last=0.1)  # small: at first the residual generator hardly changes the enlarged image
     critic.initialise(run.rng)
+    if config.published:
+        draw_noise(1, run.sizes[k], 1, config, run.rng)  # the program draws noise here that it never uses
     if config.warm_start and run.warm is not None:
         for network, before in zip((generator, critic), run.warm, strict=True):
             if [p.shape for p in network.parameters()] == [p.shape for p in before.parameters()]:
                 network.load_state_dict(before.state_dict())
-    fused = run.device.type in ("cpu", "cuda")
+    fused = run.device.type in ("cpu", "cuda") and not config.published
     optimisers = [
         torch.optim.Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused)
         for network, rate in (
@@ -295,15 +267,22 @@ def begin_scale(run: Run, attempt: int = 0) -> ScaleState:
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)
 
 
+def scale_trainer(
+    run: Run, state: ScaleState, transform: Callable[[torch.Tensor], torch.Tensor] = lambda images: images
+) -> ScaleTrainer | PublishedScale:
+    """What makes the steps of the scale; `transform` changes the enlarged coarser images, (N, 3, H, W), that it starts
+    from."""
+    if run.config.norm == "batch":
+        raise ConfigError('norm "batch" is drawn as older versions did, and not trained: use the preset paper.')
+    return (PublishedScale if run.config.published else ScaleTrainer)(run, state, transform)
+
+
 class ScaleTrainer:
     """The steps of one scale; all that is not in `run` or `state` follows from them."""
 
-    def __init__(
-        self, run: Run, state: ScaleState, transform: Callable[[torch.Tensor], torch.Tensor] | None = None
-    ) -> None:
-        """`transform`, if given, changes the enlarged coarser images, (N, 3, H, W), that the scale starts from."""
+    def __init__(self, run: Run, state: ScaleState, transform: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self.run, self.state, self.config, k = run, state, run.config, run.scale
-        self.transform = transform or (lambda images: images)
+        self.transform = transform
         self.real = run.real[k]
         self.size = height, width = run.sizes[k]
         self.margin = margin = self.config.layers
@@ -336,7 +315,7 @@ class ScaleTrainer:
             return self._step()
 
     def _step(self) -> dict[str, float]:
-        self._set_rates()
+        self.run.set_rates(self.state)
         noise, windows = self._draw_noise()
         for _ in range(self.config.critic_updates):
             base = self._draw_base(windows)
@@ -354,22 +333,6 @@ class ScaleTrainer:
             "penalty": critic.penalty.item(),
             "reconstruction": 127.5 * math.sqrt(reconstruction.item()) if reconstruction >= 0 else math.nan,
         }
-
-    def _set_rates(self) -> None:
-        config, k, i = self.config, self.run.scale, self.state.step
-        steps = self.run.steps[k]
-        factor = min(1.0, (i + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-        if config.lr_decay == "linear":
-            factor *= max(0.01, min(1.0, 2 * (steps - i) / steps))
-        elif i >= 0.8 * steps:
-            factor *= 0.1
-        factor *= 0.5**self.state.attempt
-        for optimiser, rates in (
-            (self.state.generator_opt, config.generator_lr),
-            (self.state.critic_opt, config.critic_lr),
-        ):
-            for group in optimiser.param_groups:
-                group["lr"] = at_scale(rates, k) * factor
 
     def _draw_windows(self, n: int) -> list[tuple[int, int]]:
         """Corners (top, left) of n crops. Drawn from beyond the border and pushed back, so that pixels near it
@@ -405,37 +368,21 @@ class ScaleTrainer:
     def _draw_base(self, windows: list[tuple[int, int]]) -> torch.Tensor:
         """Crops of enlarged coarser samples, and of the reconstruction last: (batch + 1, 3, crop + margins)."""
         pool = self.previous[:-1]
-        if self.config.pool_size or self.run.scale == 0:
-            picks = torch.randint(len(pool), (self.batch,), generator=self.run.rng).tolist()
-            images = [pool[i : i + 1] for i in picks]
-        else:
-            images = [self._redraw() for _ in range(self.batch)]
+        picks = torch.randint(len(pool), (self.batch,), generator=self.run.rng).tolist()
+        images = [pool[i : i + 1] for i in picks]
         return self._crops([*images, self.previous[-1:]], windows, self.margin)
-
-    def _redraw(self) -> torch.Tensor:
-        """As published: a coarser sample drawn through all finished scales, enlarged and padded."""
-        model, seed = self.run.model, int(torch.randint(2**62, (), generator=self.run.rng))
-        x = model.sample_tensor(seed, model.image_size, 0, 1.0, until=self.run.scale)
-        return F.pad(self.transform(resize(x, self.size)), (self.margin,) * 4).clone()
 
     def _generate(self, base: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         x = (base + noise).contiguous(memory_format=torch.channels_last)
         with self.precision:
-            if self.config.norm == "batch":  # the reconstruction must not share the samples' statistics
-                out = torch.cat([self.state.generator(x[:-1]), self.state.generator(x[-1:])])
-            else:
-                out = self.state.generator(x)
+            out = self.state.generator(x)
         m = self.margin
         return out.float() + base[:, :, m:-m, m:-m] if self.config.residual else out.float()
 
     def _update_critic(self, real: torch.Tensor, fake: torch.Tensor) -> CriticLoss:
         critic = self.state.critic.requires_grad_(True)
         with self.precision:
-            if self.config.norm == "batch":
-                mix = torch.rand(len(real), 1, 1, 1, generator=self.run.rng).to(self.run.device)
-                loss = critic_loss_published(critic, real, fake, self.penalty, mix)
-            else:
-                loss = critic_loss(critic, real, fake, self.penalty)
+            loss = critic_loss(critic, real, fake, self.penalty)
         self.state.critic_opt.zero_grad()
         loss.loss.backward()
         self.state.critic_opt.step()
@@ -532,7 +479,7 @@ def iter_retrain_scale(
     state.generator.load_state_dict(model.generators[k].state_dict())
     for average, weight in zip(state.ema, state.weights, strict=True):
         average.copy_(weight.detach())
-    trainer = ScaleTrainer(run, state, transform)
+    trainer = scale_trainer(run, state, transform)
     while state.step < run.steps[k]:
         losses = trainer.step()
         if not all(map(math.isfinite, losses.values())):
@@ -543,30 +490,6 @@ def iter_retrain_scale(
     generators, amps = list(model.generators), list(model.noise_amps)
     generators[k], amps[k] = run.model.generators[k], run.model.noise_amps[k]
     return replace(model, generators=generators, noise_amps=amps)
-
-
-def variation_curve(model: SinGAN, real: torch.Tensor) -> list[float]:
-    """The share of fresh noise for each part of the greatest diversity, after scale 0.
-
-    A well-trained scale 0 takes noise near z_star for z_star, so that diversity stays at nothing for small shares
-    and then rises steeply; this makes `variation` an even knob.
-    """
-    shares = [i / CURVE for i in range(CURVE + 1)]
-    rounds = tuple(min(rounds, 2) for rounds in model.config.voting_rounds)
-    fewer = replace(model.config, voting_rounds=rounds, candidates=1)  # for speed: a draft takes this long
-    model = replace(model, config=fewer, variation_curve=shares)
-    found = [
-        diversity(torch.cat([model.sample_tensor(seed, model.image_size, 0, v, until=1) for seed in range(4)]), real)
-        for v in shares
-    ]
-    rising = np.maximum.accumulate(found) + 1e-9 * np.arange(CURVE + 1)
-    return [float(v) for v in np.interp(np.linspace(0, rising[-1], CURVE + 1), rising, shares)]
-
-
-def clone(network: PatchNet, blank: PatchNet) -> PatchNet:
-    """A copy of `network` in `blank`, a network of the same shape."""
-    blank.to(next(network.parameters()).device).load_state_dict(network.state_dict())
-    return blank
 
 
 def _next_attempt(run: Run, attempt: int) -> int:

@@ -64,6 +64,53 @@ def test_documentation_names_every_field():
     assert missing == []
 
 
+@pytest.fixture(scope="module")
+def published_model(tiny_picture):
+    config = TrainConfig.preset("paper", width=(6, 4), critic_width=4, steps=2, min_size=25)
+    return singan.train(tiny_picture, config, seed=1)
+
+
+@pytest.fixture
+def published_folder(published_model, tmp_path):
+    return published_model.save_pretrained(tmp_path / "published")
+
+
+def test_published_model_is_read_as_it_was_saved(published_model, published_folder):
+    again = singan.SinGAN.from_pretrained(published_folder)
+    assert again.factor == published_model.factor < 1 and again.config == published_model.config
+    assert json.loads((published_folder / "config.json").read_text())["factor"] == again.factor
+    described = again._description()
+    assert set(tensor_shapes(described)) == {*again._tensors(described)}
+    assert again.sample(1, seed=2)[0].tobytes() == published_model.sample(1, seed=2)[0].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("factor"), "it has no factor"),
+        (lambda d: d.update(factor=0.01), "factor holds something else than a number from 0.1 to 1"),
+        (lambda d: d.update(factor=d["factor"] - 0.1), r"its scales are not the factor 0\.\d+ apart"),
+        (lambda d: d["scale_sizes"].__setitem__(0, [1, 1]), "its coarsest scale, 1x1 px, is under 8 px a side"),
+        (lambda d: d["config"].update(crop_size=40), "the published method has None alone"),
+    ],
+)
+def test_published_models_that_do_not_add_up_are_refused(published_folder, change, message):
+    edit(published_folder, change)
+    with pytest.raises(CheckpointError, match=message):
+        singan.SinGAN.from_pretrained(published_folder)
+
+
+def test_negative_variances_are_refused(published_folder):
+    reweigh(published_folder, lambda tensors: tensors["scales.1.norms.0.running_var"].neg_())
+    with pytest.raises(CheckpointError, match=r"scales\.1\.norms\.0\.running_var is a variance and holds negative"):
+        singan.SinGAN.from_pretrained(published_folder)
+
+
+def test_no_mutated_published_model_raises_anything_but_a_checkpoint_error(published_folder):
+    result = fuzz(published_folder, 200, seed=1)
+    assert result.refused > 100 and result.accepted > 0
+
+
 @pytest.mark.parametrize("norm", ["none", "batch"])
 def test_shapes_are_those_of_the_networks(tiny_model, norm):
     config = replace(tiny_model.config, width=(8, 4), norm=norm, crop_size=None)

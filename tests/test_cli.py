@@ -231,12 +231,15 @@ def test_generators_alone_draw_at_their_own_size(run, fails, photo, trained, tmp
 
 # --- Ctrl-C and resume ----------------------------------------------------------------------------
 
-LONGER = ["--max-size", "40", "--steps", "150"]
+LONGER = {
+    "fast": ["--max-size", "40", "--steps", "150"],
+    "paper": ["--preset", "paper", "--bfloat16", "--max-size", "40", "--steps", "20"],
+}
 
 
-def interrupt_after_first_checkpoint(photo: Path, out: Path) -> subprocess.Popen:
+def interrupt_after_first_checkpoint(photo: Path, out: Path, options: list[str]) -> subprocess.Popen:
     process = subprocess.Popen(
-        [sys.executable, "-m", "singan", "train", str(photo), "--out", str(out), *LONGER],
+        [sys.executable, "-m", "singan", "train", str(photo), "--out", str(out), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -251,20 +254,21 @@ def interrupt_after_first_checkpoint(photo: Path, out: Path) -> subprocess.Popen
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to one process")
-def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_resume(run, fails, photo, tmp_path):
+@pytest.mark.parametrize("options", LONGER.values(), ids=LONGER)
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_resume(run, fails, photo, tmp_path, options):
     out = tmp_path / "m"
-    process = interrupt_after_first_checkpoint(photo, out)
+    process = interrupt_after_first_checkpoint(photo, out, options)
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     how = re.fullmatch(r"singan: Interrupted; what is learned so far is kept: continue with singan (train .*)\n", error)
     assert how and how[1].endswith("--resume") and not (out / "config.json").exists()
 
     assert "holds a broken-off run: continue it with --resume, or start again with --force" in fails(
-        "train", photo, "--out", out, *LONGER
+        "train", photo, "--out", out, *options
     )
     assert run(*how[1].split())[0] == 0
     assert not (out / "checkpoint").exists()
-    assert run("train", photo, "--out", tmp_path / "whole", *LONGER)[0] == 0
+    assert run("train", photo, "--out", tmp_path / "whole", *options)[0] == 0
     first, second = (singan.SinGAN.from_pretrained(path) for path in (out, tmp_path / "whole"))
     assert first.sample(1)[0].tobytes() == second.sample(1)[0].tobytes()
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -36,20 +37,29 @@ def test_default_is_fast_and_overrides_replace_fields():
 
 
 def test_paper_is_the_published_method():
-    """Every constant as published; docs/engine.md lists what is not and why."""
+    """Every constant as published; what the networks, sizes and steps are: test_published.py."""
     c = TrainConfig.preset("paper")
     assert [at_scale(c.width, k) for k in (0, 3, 4, 7, 8, 20)] == [32, 32, 64, 64, 128, 128]
-    assert (c.min_size, c.max_size, c.scale_factor, c.layers, c.norm) == (25, 250, 0.75, 5, "batch")
+    assert c.critic_width == c.width
+    assert (c.min_size, c.max_size, c.scale_factor, c.layers, c.noise_amp) == (25, 250, 0.75, 5, 0.1)
     assert (c.steps, c.critic_updates, c.generator_updates, c.alpha, c.penalty) == ((2000,), 3, 3, (10.0,), (0.1,))
     assert (c.generator_lr, c.critic_lr, c.betas) == ((5e-4,), (5e-4,), (0.5, 0.999))
-    assert c.crop_size is None and c.pool_size == 0 and c.voting_rounds == (0,)
-    assert (
-        c.generators is None
-        and c.place_prior == c.displacement == 0
-        and not c.field
-        and not c.from_image
-        and not c.mixed_precision
-    )
+    assert c.published and not c.mixed_precision
+    assert not TrainConfig().published and not TrainConfig.preset("draft").published
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"batch_size": 4}, "batch_size is (4,); the published method has 1 alone"),
+        ({"field": True, "voting_rounds": 2}, "voting_rounds is (2,); the published method has 0 alone"),
+        ({"crop_size": 64}, "crop_size is 64; the published method has None alone"),
+        ({"lr_decay": "linear"}, "lr_decay is 'linear'; the published method has step alone"),
+    ],
+)
+def test_what_the_published_method_does_not_know_is_refused(values, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        TrainConfig.preset("paper", **values)
 
 
 def test_draft_has_no_generators_and_starts_from_the_image():

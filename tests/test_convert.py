@@ -1,6 +1,7 @@
 """Models of the published code become ours, and files that hold more than tensors are refused unread."""
 
 import json
+import math
 import os
 import pickle
 import random
@@ -10,12 +11,12 @@ import zipfile
 import pytest
 import torch
 import torch.nn.functional as F
-from published_code import PAD, pyramid, write
+from published_code import PAD, draw, pyramid, write
 
 from singan.cli import main
 from singan.convert import load_published
 from singan.errors import CheckpointError, SinGANError
-from singan.model import SinGAN, refine
+from singan.model import SinGAN, draw_noise, refine
 from singan.torchfile import read
 
 
@@ -46,22 +47,61 @@ def test_each_scale_computes_what_the_published_network_does(folder, published):
         )
 
 
+def rms(a, b):
+    """Root mean square difference of two images in [-1, 1], as that of 8-bit values."""
+    return 127.5 * float((a - b).square().mean().sqrt())
+
+
 def test_reconstruction_is_that_of_the_published_code(folder, published):
     model = load_published(folder)
-    x = torch.zeros(1, 3, *model.scale_sizes[0])
-    y = F.pad(x, (PAD,) * 4)
-    with torch.no_grad():
-        first = published["Gs.pth"][0](published["Zs.pth"][0] + y, y)
-    torch.testing.assert_close(model.reconstruct_tensor(1), first, rtol=0, atol=1e-5)
+    noises = [z[:, :, PAD:-PAD, PAD:-PAD] for z in published["Zs.pth"]]
+    assert rms(model.reconstruct_tensor(3), draw(published, noises)) < 0.05
+
+
+def test_samples_are_those_of_the_published_code(folder, published):
+    model, rng = load_published(folder), torch.Generator().manual_seed(3)
+    noises = [draw_noise(1, size, k, model.config, rng) for k, size in enumerate(model.scale_sizes)]
+    drawn = model.sample_tensor(3, model.image_size, 0, 1.0)
+    assert rms(drawn, draw(published, noises)) < 0.05 and rms(drawn, model.reconstruct_tensor(3)) > 5
+
+
+def test_training_images_are_those_of_the_published_code(folder, published):
+    model = load_published(folder)
+    assert rms(model.real_at(2), published["reals.pth"][2]) == 0
+    assert rms(model.reconstruct_tensor(3), model.real_at(2)) > 5
 
 
 def test_settings_follow_from_the_tensors(folder):
     model = load_published(folder)
-    assert model.scale_sizes == [(25, 33), (33, 44), (44, 58)] and model.config.width == (8, 8, 16)
+    assert model.scale_sizes == [(26, 33), (34, 44), (44, 58)] and model.config.width == (8, 8, 16)
     assert (model.config.num_scales, model.config.min_size, model.config.max_size) == (3, 25, 58)
-    assert model.config.norm == "batch" and model.config.layers == 5
+    assert model.factor == math.pow(25 / 44, 1 / 2)
+    assert model.config.published and model.config.layers == 5
     assert model.noise_amps == pytest.approx([1, 0.2, 0.05])
     assert model.variation_curve[0] == 0 and len(model.variation_curve) == 11
+
+
+@pytest.mark.parametrize(
+    ("name", "min_size", "alpha"),
+    [("model", 25, 10), ("model", 18, 100), ("scale_factor=0.793701,alpha=100", 25, 100), ("x,alpha=7", 18, 7)],
+)
+def test_weight_of_the_reconstruction_is_kept(tmp_path, name, min_size, alpha):
+    (tmp_path / name).mkdir()
+    model = load_published(write(tmp_path / name, pyramid(min_size=min_size), legacy=False))
+    assert (model.config.min_size, model.config.alpha) == (min_size, (alpha,))
+
+
+def test_statistics_of_batch_norm_are_kept(published, tmp_path):
+    load_published(write(tmp_path, published, legacy=True)).save_pretrained(tmp_path / "out")
+    norm, theirs = SinGAN.from_pretrained(tmp_path / "out").generators[1].norms[2], published["Gs.pth"][1].body[1].norm
+    assert torch.equal(norm.running_mean, theirs.running_mean) and torch.equal(norm.running_var, theirs.running_var)
+    assert float((norm.running_var - 1).abs().min()) > 0.01
+
+
+def test_images_of_another_pyramid_are_refused(published, tmp_path):
+    published["reals.pth"][1] = torch.zeros(1, 3, 37, 44)
+    with pytest.raises(CheckpointError, match="no factor gives the sizes 33x26, 44x37, 58x44"):
+        load_published(write(tmp_path, published, legacy=False))
 
 
 def test_command_converts(folder, tmp_path, capsys):
@@ -83,10 +123,10 @@ def test_run_that_was_broken_off_gives_its_finished_scales(published, tmp_path):
 
 
 def test_model_trained_for_animation_keeps_its_noise_around_the_image(published, tmp_path):
-    published["Zs.pth"][0] = torch.randn(1, 3, 35, 43)
+    published["Zs.pth"][0] = torch.randn(1, 3, 36, 43)
     model = load_published(write(tmp_path, published, legacy=True))
     assert model.config.noise_padding and torch.equal(model.z_star, published["Zs.pth"][0])
-    y = torch.zeros(1, 3, 35, 43)
+    y = torch.zeros(1, 3, 36, 43)
     with torch.no_grad():
         first = published["Gs.pth"][0](model.z_star + y, y)
     torch.testing.assert_close(model.reconstruct_tensor(1), first, rtol=0, atol=1e-5)
@@ -106,9 +146,9 @@ def without(values: list) -> None:
         ("NoiseAmp.pth", lambda v: v.__setitem__(0, None), "something else than noise amplitudes"),
         ("reals.pth", lambda v: v.__setitem__(0, torch.zeros(3, 9)), r"reals.pth, scale 0 is no image"),
         ("reals.pth", lambda v: v[0].fill_(float("nan")), "scale 0 holds NaN"),
-        ("reals.pth", lambda v: v.__setitem__(0, torch.zeros(1, 3, 4, 4)), "cannot be converted: min_size is 4"),
+        ("reals.pth", lambda v: v.__setitem__(0, torch.zeros(1, 3, 4, 4)), "no factor gives the sizes 4x4"),
         ("reals.pth", lambda v: v.__setitem__(0, torch.zeros(1, 3, 30, 4000)), "coarsest image has over 100000 px"),
-        ("Zs.pth", lambda v: v.__setitem__(0, v[1]), r"the noise is \[43, 54\], not \[25, 33\] and 5 px around it"),
+        ("Zs.pth", lambda v: v.__setitem__(0, v[1]), r"the noise is \[44, 54\], not \[26, 33\] and 5 px around it"),
         ("Gs.pth", lambda v: v.__setitem__(1, torch.nn.Linear(2, 2)), "scale 1 is no generator of the published code"),
         ("Gs.pth", lambda v: v.__setitem__(1, 5), "scale 1 is no generator"),
         ("Gs.pth", lambda v: v[1].head.conv.weight.data.fill_(float("inf")), "scale 1 is no generator"),

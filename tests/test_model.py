@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 import singan
-from singan.config import PRESETS, TrainConfig, at_scale
+from singan.config import PRESETS, VARIATION, TrainConfig, at_scale
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
-from singan.model import VARIATION, SinGAN, diversity, draw_noise, pick_device, refine
+from singan.model import SinGAN, diversity, draw_noise, pick_device, refine
 from singan.networks import PatchNet
 from singan.patches.composition import composition_distance
 from singan.patches.vote import voters

@@ -1,10 +1,21 @@
 """Networks: crops are exact, and the input gradient is the one autograd finds."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from singan.networks import PatchNet, half_precision, one_thread
+from singan import networks
+from singan.networks import (
+    SOUND_WIDTHS,
+    PatchNet,
+    PublishedNet,
+    convolve,
+    half_precision,
+    one_thread,
+    sound_columns,
+)
 
 
 def network(out_channels=1, **kwargs) -> PatchNet:
@@ -64,6 +75,33 @@ def test_initial_weights_depend_on_the_generator_alone(norm):
     torch.manual_seed(5)
     first = weights(0)
     assert torch.equal(first, weights(0)) and not torch.equal(first, weights(1))
+
+
+@pytest.mark.parametrize("width", range(1, 300))
+def test_columns_are_sound_and_make_up_the_width(width):
+    edges = sound_columns(width)
+    assert edges[0] == 0 and edges[-1] == width
+    assert {right - left for left, right in pairwise(edges)} <= SOUND_WIDTHS
+
+
+def test_convolving_in_columns_changes_nothing(monkeypatch):
+    monkeypatch.setattr(networks, "amx_in_use", lambda device: True)
+    conv, x = torch.nn.Conv2d(3, 4, 3).double(), noise(1, 3, 9, 128).requires_grad_()
+    out = convolve(conv, x)
+    torch.testing.assert_close(out, conv(x), rtol=0, atol=1e-12)
+    out.square().sum().backward()
+    found, conv.weight.grad = conv.weight.grad, None
+    conv(x).square().sum().backward()
+    torch.testing.assert_close(found, conv.weight.grad)
+
+
+def test_published_network_goes_by_its_running_statistics_once_finished():
+    net, x = PublishedNet(3, 8, 3, 5, squash=True).double(), noise(1, 3, 40, 40)
+    net.initialise(torch.Generator().manual_seed(0))
+    in_training = net.train()(x)
+    finished = net.eval()(x)
+    assert float((in_training - finished).detach().abs().max()) > 1e-3
+    torch.testing.assert_close(net(x[:, :, :30]), finished[:, :, :20], rtol=0, atol=1e-12)  # so strips are exact
 
 
 def test_half_precision_can_be_switched_off():

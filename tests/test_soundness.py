@@ -15,15 +15,18 @@ import torch.nn.functional as F
 from PIL import Image
 
 import singan
+from singan import networks
 from singan import trainer as training
 from singan.config import TrainConfig
 from singan.networks import SOUND_WIDTHS, half_precision, sound_width
 from singan.tasks.animation import animation_config
 from singan.tasks.super_resolution import super_resolution_config
-from singan.trainer import ScaleTrainer, begin_scale, start_run
+from singan.trainer import begin_scale, scale_trainer, start_run
 
 TINY = {"steps": 1, "pool_size": 2, "batch_size": 1, "width": 16, "critic_width": 16}  # the fault takes 16 channels
-TOLERANCE = 0.15  # of a whole gradient, relative to that in float32; rounding alone makes up to 0.09, NaN is far beyond
+# Of a whole gradient, relative to that in float32; rounding alone makes up to 0.09, with batch norm 0.55; NaN is far
+# beyond.
+TOLERANCE, TOLERANCE_PAPER = 0.15, 0.7
 
 # (height, width): portrait, landscape, square, panoramas, odd ones, those at which unsound widths would be met
 SIZES = [
@@ -31,7 +34,10 @@ SIZES = [
     (40, 92), (25, 63), (33, 257), (129, 71),
 ]  # fmt: skip
 
+# Its first steps would part ways in the two precisions, and each scale starts from the one before: so tiny ones.
+PAPER = {"steps": 1, "width": 16, "critic_width": 16, "mixed_precision": True, "generator_lr": 1e-9, "critic_lr": 1e-9}
 CONFIGS = {
+    "paper": lambda size: singan.TrainConfig.preset("paper", **PAPER, critic_updates=1, generator_updates=1),
     "fast": lambda size: singan.TrainConfig.preset("fast", **TINY),
     "animation": lambda size: animation_config(**TINY),
     "super-resolution": lambda size: replace(super_resolution_config(4, size[::-1]), **TINY),
@@ -44,11 +50,14 @@ def picture(height: int, width: int) -> Image.Image:
 
 
 def trainers(size, config):
-    """A trainer for each scale, from the same blank images; the coarser scales are not trained for it."""
+    """A trainer for each scale; but for the published one, all from the same blank images."""
     run = start_run(picture(*size), config, 0, torch.device("cpu"))
     for k in range(len(run.real)):
         run.scale = k
-        yield ScaleTrainer(run, begin_scale(run))
+        trainer = scale_trainer(run, begin_scale(run))
+        yield trainer
+        if config.published:
+            trainer.finish()
 
 
 @pytest.fixture
@@ -59,7 +68,7 @@ def widths(monkeypatch):
 
     def record(x, weight, *args, **kwargs):
         out = convolve(x, weight, *args, **kwargs)
-        if weight.shape[-1] == 3:
+        if weight.shape[-1] == 3 and torch.is_grad_enabled():
             found.add(out.shape[-1])
         return out
 
@@ -75,25 +84,29 @@ def widths(monkeypatch):
 
 @pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_no_step_has_a_width_that_is_not_sound(size, name, widths):
+def test_no_step_has_a_width_that_is_not_sound(size, name, widths, monkeypatch):
     config = CONFIGS[name](size)
     config = replace(config, width=(2,), critic_width=(2,))  # widths in pixels do not depend on it
+    monkeypatch.setattr(networks, "amx_in_use", lambda device: True)
     for trainer in trainers(size, config):
         widths.clear()
         trainer.step()
-        assert len(widths) >= 2 * config.layers - 2  # of generator, critic and penalty
+        # Of generator, critic and penalty; columns of several layers may be as wide as one another.
+        assert len(widths) >= (2 if config.published else 2 * config.layers - 2)
         assert widths <= SOUND_WIDTHS, f"scale {trainer.run.scale}, {trainer.size}: {sorted(widths - SOUND_WIDTHS)}"
 
 
 def test_widths_would_not_be_sound_if_crops_were_as_wide_as_they_could_be(widths, monkeypatch):
     """What the test above is worth: with each config, and the crops that TrainConfig has, most sizes would fail."""
     monkeypatch.setattr(training, "sound_width", lambda width, layers: width)
+    monkeypatch.setattr(networks, "amx_in_use", lambda device: False)
     for name, config in CONFIGS.items():
         failing = 0
         for size in SIZES[::3]:
             widths.clear()
-            crops = TrainConfig().crop_size
-            for trainer in trainers(size, replace(config(size), width=(2,), critic_width=(2,), crop_size=crops)):
+            chosen = replace(config(size), width=(2,), critic_width=(2,))
+            chosen = chosen if chosen.published else replace(chosen, crop_size=TrainConfig().crop_size)
+            for trainer in trainers(size, chosen):
                 trainer.step()
             failing += not widths <= SOUND_WIDTHS
         assert failing >= (1 if name == "fast" else len(SIZES[::3]) // 2), name
@@ -147,11 +160,11 @@ def gradients(size, config, half: bool) -> list[list[torch.Tensor]]:
 def test_gradients_amid_nan_agree_with_those_of_float32(size, name):
     config = CONFIGS[name](size)
     pairs = zip(*(gradients(size, config, half) for half in (True, False)), strict=True)
-    for scale, networks in enumerate(pairs):
-        for kind, half, full in zip(("generator", "critic"), *networks, strict=True):
+    for scale, pair in enumerate(pairs):
+        for kind, half, full in zip(("generator", "critic"), *pair, strict=True):
             assert half.isfinite().all() and full.isfinite().all(), (scale, kind)
             error = float((half - full).norm() / full.norm())
-            assert error < TOLERANCE, f"scale {scale}, {kind}: {error:.3f}"
+            assert error < (TOLERANCE_PAPER if config.published else TOLERANCE), f"scale {scale}, {kind}: {error:.3f}"
 
 
 def test_three_runs_from_one_seed_give_the_same_weights_to_the_last_bit():

@@ -65,8 +65,8 @@ TASKS: dict[str, Callable[..., list[Image.Image]]] = {
 
 def test_models_differ_in_what_they_keep_and_in_what_they_learn(models):
     draft, fast, paper = models.values()
-    assert (draft.image_size, fast.image_size, paper.image_size) == ((220, 300), (220, 300), (73, 100))
-    assert {model.scale_sizes[-1] for model in models.values()} == {(73, 100)}
+    assert (draft.image_size, fast.image_size, paper.image_size) == ((220, 300), (220, 300), (74, 100))
+    assert [model.scale_sizes[-1] for model in models.values()] == [(73, 100), (73, 100), (74, 100)]  # rounded up
     assert len(draft.generators) == 0 < len(fast.generators) < len(paper.generators) == paper.num_scales
 
 

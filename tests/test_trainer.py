@@ -21,7 +21,8 @@ from singan.errors import CheckpointError, ConfigError, TrainingError
 from singan.image import image_to_tensor
 from singan.model import refine
 from singan.pyramid import resize
-from singan.trainer import ScaleTrainer, begin_scale, iter_retrain_scale, iter_train, start_run, train
+from singan.state import Run
+from singan.trainer import ScaleTrainer, begin_scale, iter_retrain_scale, iter_train, scale_trainer, start_run, train
 
 
 def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
@@ -128,8 +129,8 @@ def trainer_at(picture, config, scale) -> ScaleTrainer:
     run = start_run(picture, config, 0, torch.device("cpu"))
     for _ in range(scale):
         state = begin_scale(run)
-        ScaleTrainer(run, state).finish()
-    return ScaleTrainer(run, begin_scale(run))
+        scale_trainer(run, state).finish()
+    return scale_trainer(run, begin_scale(run))
 
 
 def test_training_on_a_crop_sees_what_the_whole_image_shows(tiny_picture, tiny_config):
@@ -288,13 +289,13 @@ def spoil(monkeypatch, bad_steps):
 
 def test_scale_that_diverges_is_retried_once_at_half_the_rate(tiny_picture, tiny_config, monkeypatch):
     rates = []
-    original = ScaleTrainer._set_rates
+    original = Run.set_rates
 
-    def record(self):
-        original(self)
-        rates.append((self.run.scale, self.state.step, self.state.generator_opt.param_groups[0]["lr"]))
+    def record(self, state):
+        original(self, state)
+        rates.append((self.scale, state.step, state.generator_opt.param_groups[0]["lr"]))
 
-    monkeypatch.setattr(ScaleTrainer, "_set_rates", record)
+    monkeypatch.setattr(Run, "set_rates", record)
     spoil(monkeypatch, {8})  # the third step of scale 1
     model = train(tiny_picture, replace(tiny_config, warmup_steps=0))
     assert len(model.generators) == 4

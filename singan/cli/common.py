@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from singan.config import VARIATION
 from singan.errors import ImageWarning, SinGANError, TaskWarning
 
 if TYPE_CHECKING:
@@ -22,6 +23,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Directory, shipped name, or USER/NAME on the Hub.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
+Variation = Annotated[
+    float | None,
+    typer.Option(help=f"0 keeps the photo's layout, 1 invents freely; {VARIATION}, or 1 for paper."),
+]
 
 
 class Interrupted(SinGANError):

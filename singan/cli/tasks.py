@@ -18,6 +18,7 @@ from singan.cli.common import (
     Interrupted,
     Model,
     Seed,
+    Variation,
     noted,
     parse_size,
     print_json,
@@ -25,7 +26,7 @@ from singan.cli.common import (
     show,
     show_silently,
 )
-from singan.config import DETAIL, VARIATION
+from singan.config import DETAIL
 from singan.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,14 +45,15 @@ Where = Annotated[
 Plain = Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")]
 Mask = Annotated[Path | None, typer.Option(help="White where something was pasted or changed.")]
 StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
-Variation = Annotated[float, typer.Option(help="0 keeps the photo's layout, 1 invents freely.")]
 
 
 def sr(
     source: Annotated[str, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
     out: Out,
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
-    detail: Annotated[float, typer.Option(help="0 is faithful and soft, 1 sharp and invented.")] = DETAIL,
+    detail: Annotated[
+        float | None, typer.Option(help=f"0 is faithful and soft, 1 sharp and invented; {DETAIL}, or 1 for paper.")
+    ] = None,
     preset: Annotated[
         Literal["fast", "paper"], typer.Option(help="fast: one generator; paper: the published method, for hours.")
     ] = "fast",
@@ -219,7 +221,9 @@ def animate(
     start_scale: StartScale = 0,
     alpha: Annotated[float, typer.Option(help="Pull back to the photo, 0 to 1.")] = 0.1,
     beta: Annotated[float, typer.Option(help="Smoothness of the walk, 0 to .99.")] = 0.9,
-    variation: Annotated[float, typer.Option(help="How far it goes from the photo, 0 to 1.")] = 0.1,
+    variation: Annotated[
+        float | None, typer.Option(help="How far it goes from the photo, 0 to 1; 0.1, or as published for paper.")
+    ] = None,
     loop: Annotated[bool, typer.Option(help="End where it began.")] = True,
     seed: Seed = 0,
     force: Force = False,
@@ -281,7 +285,7 @@ def retarget(
     width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
     height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
     start_scale: StartScale = 0,
-    variation: Variation = VARIATION,
+    variation: Variation = None,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
@@ -292,6 +296,7 @@ def retarget(
     from singan.tasks import retarget
 
     with _task("retarget", as_json, {"width": width, "height": height}) as result:
+        variation = loaded.config.usual_variation if variation is None else variation
         options = {"start_scale": start_scale, "variation": variation, "seed": seed}
         image = retarget(loaded, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
         image.info.update(task="retarget", width=width, height=height, **options)
@@ -303,7 +308,7 @@ def variation(
     out: Out,
     n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
     start_scale: StartScale = 0,
-    variation: Variation = VARIATION,
+    variation: Variation = None,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,

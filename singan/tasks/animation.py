@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from singan.tasks.injection import OnEvent, TaskEvent
 MAX_FRAMES = 10_000
 MIN_LOOP_ALPHA = 0.01  # a walk that is hardly pulled back takes thousands of steps to forget its start
 GRID = 12  # cells along the longest side that sway by themselves
+VARIATION = 0.1  # of animations, unless another is asked for
+START = 0.05  # of the published walk
 SWAY = 0.03  # of the longest side: how far content moves at variation 1, in standard deviation
 STEADY = 0.06  # of a side: how near to the border content moves less, so that nothing from beyond it is seen
 REMAINS = 1e-4  # of the walk's start when it is taken to have forgotten it
@@ -44,7 +47,7 @@ def animate(
     start_scale: int = 0,
     alpha: float = 0.1,
     beta: float = 0.9,
-    variation: float = 0.1,
+    variation: float | None = None,
     loop: bool = True,
     seed: int = 0,
     on_event: OnEvent | None = None,
@@ -90,7 +93,7 @@ def iter_frames(
     start_scale: int = 0,
     alpha: float = 0.1,
     beta: float = 0.9,
-    variation: float = 0.1,
+    variation: float | None = None,
     loop: bool = True,
     seed: int = 0,
 ) -> Iterator[Image.Image]:
@@ -99,14 +102,18 @@ def iter_frames(
     The noise of each scale from `start_scale` on walks around the training image's own; in a model with a field, the
     places of its content do, around their own. `alpha` in [0, 1]: the
     pull back to it; `beta` in [0, 1): how smoothly the walk goes on in its direction; `variation` in [0, 1]: how far
-    it goes from the training image, as in `SinGAN.sample`. `loop`: the last frame is followed by the first; without
+    it goes from the training image, as in `SinGAN.sample`; by default VARIATION, but with `config.published` the
+    published walk, which goes the less far the smoother it is. `loop`: the last frame is followed by the first; without
     it the walk starts at the training image. `size`: (height, width). Raises `ConfigError` on a value out of range.
     """
+    unscaled = variation is None and model.config.published
+    variation = VARIATION if variation is None else variation
     size = size or model.image_size
     check_size(size)
     check_seed(seed)
     _check(model, frames, start_scale, alpha, beta, variation, loop)
-    return _frames(model, frames, size, start_scale, Walk(alpha, beta, frames if loop else None, seed), variation)
+    walk = Walk(alpha, beta, frames if loop else None, seed, scaled=not unscaled)
+    return _frames(model, frames, size, start_scale, walk, variation)
 
 
 def animation_config(preset: str = "fast", **overrides: Any) -> TrainConfig:
@@ -123,21 +130,25 @@ def animation_config(preset: str = "fast", **overrides: Any) -> TrainConfig:
 class Walk:
     """Noise that walks (SinGAN supplementary, sec. 4), of zero mean and, once under way, standard deviation 1.
 
-    With `period`, it is driven by noise that repeats, and is taken when its start is forgotten: it repeats too.
+    With `period`, it is driven by noise that repeats, and is taken when its start is forgotten: it repeats too. Not
+    `scaled` it is the published walk, whose deviation is .77, .47 or .27 at beta .8, .9 or .95, and which has begun
+    a twentieth of the way to fresh noise.
     """
 
-    def __init__(self, alpha: float, beta: float, period: int | None, seed: int) -> None:
-        self.period, self.seed = period, seed
+    def __init__(self, alpha: float, beta: float, period: int | None, seed: int, *, scaled: bool = True) -> None:
+        self.period, self.seed, self.scaled = period, seed, scaled
         # z = alpha * 0 + (1 - alpha) * (before + beta * (before - earlier) + (1 - beta) * e), as a recurrence
         self.before, self.earlier = (1 - alpha) * (1 + beta), -(1 - alpha) * beta
         fresh = (1 - alpha) * (1 - beta)
         # Stationary deviation of a second-order autoregression; a walk that is not pulled back has none.
         spread = (1 + self.earlier) * ((1 - self.earlier) ** 2 - self.before**2)
         deviation = fresh * math.sqrt((1 - self.earlier) / spread) if spread > 1e-9 else 1.0
-        self.fresh = fresh / max(deviation, 1e-9)
+        self.fresh = fresh / max(deviation, 1e-9) if scaled else fresh
 
-    def noise(self, draw: Callable[[torch.Generator], torch.Tensor], scale: int) -> Iterator[torch.Tensor]:
-        """The walk's noise for one scale, step by step. `draw` makes independent noise."""
+    def noise(
+        self, draw: Callable[[torch.Generator], torch.Tensor], scale: int, home: torch.Tensor | float = 0.0
+    ) -> Iterator[torch.Tensor]:
+        """The walk's noise for one scale, step by step: how far it is from `home`. `draw` makes independent noise."""
 
         def fresh(step: int) -> torch.Tensor:
             at = step if self.period is None else step % self.period
@@ -145,6 +156,10 @@ class Walk:
 
         step = 0 if self.period is None else -self.warm_up()
         earlier = now = torch.zeros_like(fresh(0))
+        if not self.scaled:
+            now = START * (fresh(-1) - home)
+            earlier, now = now, self.before * now + self.fresh * fresh(step)
+            step += 1
         while True:
             if step >= 0:
                 yield now
@@ -179,14 +194,20 @@ def _frames(
         yield from _swaying(model, frames, size, walk, variation)
         return
     base, share = model.reconstruct_tensor(start_scale), model.fresh_share(variation)
+
+    def draw(rng: torch.Generator, scale: int) -> torch.Tensor:
+        return draw_noise(1, model.size_at(scale, size), scale, model.config, rng).to(model.device)
+
+    home = model.mix_noise(torch.zeros_like(draw(torch.Generator(), 0)), 0.0)  # the training image's own
     walks = {
-        k: walk.noise(lambda rng, k=k: draw_noise(1, model.size_at(k, size), k, model.config, rng), k)  # type: ignore[misc]
-        for k in range(start_scale, len(model.noise_amps))
+        k: walk.noise(partial(draw, scale=k), k, 0.0 if k else home) for k in range(start_scale, len(model.noise_amps))
     }
 
     def noise(scale: int, _: tuple[int, int]) -> torch.Tensor:
         z = next(walks[scale])
-        return model.mix_noise(z, share) if scale == 0 else z
+        if scale:
+            return z
+        return model.mix_noise(z, share) if walk.scaled else home + z
 
     for _ in range(frames):
         yield tensor_to_image(model.generate(base, start_scale, size, noise))

@@ -14,7 +14,7 @@ from singan.errors import ImageError, ImageWarning
 from singan.image import image_to_tensor, load_image
 from singan.model import SinGAN
 from singan.pyramid import resize
-from singan.tasks.filters import blur, grow
+from singan.tasks.filters import blur, grow, unit
 from singan.tasks.injection import Injection
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
@@ -73,9 +73,17 @@ def feather(mask: torch.Tensor, radius: float, sigma: float = FEATHER) -> torch.
     return torch.where(soft > NOTHING, soft, 0).clamp(max=1)
 
 
-def published(real: torch.Tensor, image: torch.Tensor, mask: torch.Tensor, radius: float) -> Injection:
-    """The injection of a composite without voting, blended into `real` where the mask is, widened by `radius`."""
-    soft = feather(mask, radius)
+def plain(model: SinGAN, voting: bool | None) -> bool:
+    """Whether a composite is injected without voting, as published: if that is asked for, or what the model is for."""
+    return not voting if voting is not None else model.config.published
+
+
+def published(model: SinGAN, image: torch.Tensor, mask: torch.Tensor, radius: float) -> Injection:
+    """The injection of a composite without voting, blended into the training image where the mask is, widened by
+    `radius`; that and the soft edge are of 250 px, and with `config.published`, as published, of any image."""
+    real = model.real_at(-1)
+    share = 1 / unit(real) if model.config.published else 1.0
+    soft = feather(mask, share * radius, share * FEATHER)
     return Injection(image, (), region=soft, finish=lambda x: blend(real, x, soft))
 
 

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask, published
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask, plain, published
 from singan.tasks.filling import fill_in
 from singan.tasks.filters import grow, highest
 from singan.tasks.injection import Injection, OnEvent, Scale, run
@@ -39,13 +39,14 @@ def edit(
     `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
     stays as it is, unless it is of one colour: that was erased, and is filled. What is beyond the mask and the soft
     edge of the redrawn band is the training image to the last bit. `scale`: the injection scale, from 1 (free) to the
-    model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting out, as published.
-    Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range.
+    model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting out, as published, and is
+    what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError`
+    for a scale or seed out of range.
     """
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
-    if voting is False:
-        injection = published(real, changed, white, RADIUS)
+    if plain(model, voting):
+        injection = published(model, changed, white, RADIUS)
     else:
         put_in = torch.where(white > 0, changed, real)
         erased = find_erased(put_in, white)

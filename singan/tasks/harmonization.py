@@ -14,7 +14,7 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask, published
+from singan.tasks.blending import Picture, blend, feather, fit, load_mask, plain, published
 from singan.tasks.filters import blur, towards_colors, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
@@ -47,14 +47,14 @@ def harmonize(
     `mask`: white where it was pasted; without one, it is where the composite visibly differs from the training
     image. What is beyond the mask and its soft edge is the training image to the last bit. `scale`: the injection
     scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting
-    out, as published.
+    out, as published, and is what a model with `config.published` does unless told.
     Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range.
     """
     pasted = fit(model, composite, "The composite")
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
     real = model.real_at(-1)
-    if voting is False:
-        injection = replace(published(real, pasted, white, RADIUS), limit=LIMIT)
+    if plain(model, voting):
+        injection = replace(published(model, pasted, white, RADIUS), limit=LIMIT)
     else:
         injection = _injection(pasted, white, real)
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"})

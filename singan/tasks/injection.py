@@ -129,7 +129,7 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
     size = injection.image.shape[2], injection.image.shape[3]
     x, found = injection.image, None
     for k in range(scale - 1, len(model.levels)):
-        x = resize(x, model.size_at(k, size))
+        x = model.resized(x, model.size_at(k, size), k + 1 - len(model.levels) if k == scale - 1 else 1)
         if k == scale and injection.palette is not None:
             x = quantize(x, injection.palette)
         here = x.shape[2], x.shape[3]

@@ -12,7 +12,7 @@ from singan.errors import ConfigError
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN, check_size
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, titled
+from singan.tasks.blending import Picture, plain, titled
 from singan.tasks.filters import towards_colors
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
 from singan.trainer import iter_retrain_scale
@@ -36,11 +36,13 @@ def paint_to_image(
 ) -> list[Image.Image]:
     """Turn `painting` into a picture with its layout and the training image's contents: one RGB image per scale.
 
-    `size`: (height, width); by default the painting's proportions at the training image's area. `scale`: the
+    `size`: (height, width); by default the painting's proportions at the training image's area, or, with
+    `config.published`, the training image's size. Colours move to the training image's, but not where `voting=False`
+    leaves patch voting out, as published and as a model with `config.published` does unless told. `scale`: the
     injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
     (published: 5), reduces the painting to the training image's palette and trains each scale asked for that has a
     generator on palette images first, which takes some seconds; "auto" then picks the scale before that.
-    `voting=False` leaves patch voting out, as published. Raises `ImageError`, `ConfigError` for a value out of range.
+    Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
     size = size or _default_size(model, image)
@@ -49,7 +51,7 @@ def paint_to_image(
         raise ConfigError(f"colors is {colors}; a palette has 2 to 64.")
     x = resize(image_to_tensor(image), size).to(model.device)
     injection = Injection(
-        towards_colors(x, model.real_at(-1), 1.0),
+        x if plain(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
         ROUNDS,
         given=x,
         limit=LIMIT,
@@ -111,7 +113,9 @@ def hex_palette(model: SinGAN, colors: int) -> list[str]:
 
 
 def _default_size(model: SinGAN, image: Image.Image) -> tuple[int, int]:
-    """The image's proportions at the training image's area."""
+    """The image's proportions at the training image's area; as published, the training image's."""
     height, width = model.image_size
+    if model.config.published:
+        return height, width
     factor = (height * width / (image.height * image.width)) ** 0.5
     return round(image.height * factor), round(image.width * factor)

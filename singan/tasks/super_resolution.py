@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from PIL import Image
 
-from singan.config import DETAIL, TrainConfig
+from singan.config import TrainConfig
 from singan.errors import ConfigError, TaskWarning
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN, check_seed, check_size, draw_noise, refine
-from singan.pyramid import resize
+from singan.pyramid import published_resize, resize
 from singan.tasks.blending import Picture
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.trainer import TrainEvent, train
@@ -30,7 +30,7 @@ def super_resolve(
     source: Picture | SinGAN,
     factor: float = 4.0,
     *,
-    detail: float = DETAIL,
+    detail: float | None = None,
     preset: str = "fast",
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -45,7 +45,6 @@ def super_resolve(
     model without a generator at its finest scale.
     """
     check_factor(factor)
-    _check_detail(detail)
     check_seed(seed)
     if isinstance(source, SinGAN):
         model = source
@@ -58,8 +57,8 @@ def super_resolve(
             )
     else:
         image = load_image(source)
-        check_enlarging(image.size, factor, detail, seed)
         config = super_resolution_config(factor, image.size, preset)
+        check_enlarging(image.size, factor, detail, seed)
         model = train(image, config, seed=seed, device=device, on_event=on_train_event)
     return enlarge(model, model.training_image, factor, detail=detail, seed=seed, on_event=on_event)
 
@@ -97,16 +96,19 @@ def enlarge(
     image: Image.Image,
     factor: float,
     *,
-    detail: float = DETAIL,
+    detail: float | None = None,
     seed: int = 0,
     on_event: OnEvent | None = None,
 ) -> Image.Image:
     """`image`, of the kind that `model` learned, `factor` times as large; in strips, so that memory stays bounded.
 
     `detail`, from 0 to 1: how much of what the generator adds is used in each pass, from faithful and soft to
-    sharp and invented (published: 1). After each pass the image is corrected so that it shrinks to the given one
-    again, which the published method leaves out: errors otherwise grow from pass to pass (docs/tasks.md).
+    sharp and invented; by default `config.usual_detail`. After each pass the image is corrected so that it shrinks to
+    the given one again: errors otherwise grow from pass to pass (docs/tasks.md). With `config.published` it is not,
+    each pass enlarges by the same factor, and what is over at the right and at the bottom is cut off.
     """
+    published = model.config.published
+    detail = model.config.usual_detail if detail is None else detail
     check_enlarging(image.size, factor, detail, seed)
     if len(model.generators) < model.num_scales:
         raise ConfigError(
@@ -120,29 +122,26 @@ def enlarge(
     for i in range(1, count + 1):
         grown = factor ** (i / count)
         size = (height, width) if i == count else (round(grown * image.height), round(grown * image.width))
-        x = resize(x, size)
-        noise = model.noise_amps[-1] * draw_noise(1, size, model.num_scales - 1, model.config, rng).to(model.device)
-        x = x + detail * (refine(model.generators[-1], x, noise, model.config) - x)
-        for _ in range(CORRECTIONS):
+        x = published_resize(x, factor ** (1 / count)) if published else resize(x, size)
+        scale = 0 if published and i == 1 else model.num_scales - 1  # the first noise is grey there
+        noise = draw_noise(1, (x.shape[2], x.shape[3]), scale, model.config, rng).to(model.device)
+        x = x + detail * (refine(model.generators[-1], x, model.noise_amps[-1] * noise, model.config) - x)
+        for _ in range(0 if published else CORRECTIONS):
             x = x + resize(given - resize(x, (image.height, image.width)), size)
         if on_event:
             on_event(TaskEvent(i, count, "pass"))
-    result = tensor_to_image(x)
+    result = tensor_to_image(x[:, :, :height, :width])
     result.info = {"task": "super-resolution", "factor": factor, "detail": detail, "seed": seed}
     return result
 
 
-def check_enlarging(size: tuple[int, int], factor: float, detail: float, seed: int) -> None:
+def check_enlarging(size: tuple[int, int], factor: float, detail: float | None, seed: int) -> None:
     """Raise `ConfigError` unless a picture of `size` (width, height) can be enlarged so."""
     check_factor(factor)
-    _check_detail(detail)
+    if detail is not None and not 0 <= detail <= 1:
+        raise ConfigError(f"detail is {detail:g}; it goes from 0 to 1.")
     check_seed(seed)
     check_size((round(factor * size[1]), round(factor * size[0])))
-
-
-def _check_detail(detail: float) -> None:
-    if not 0 <= detail <= 1:
-        raise ConfigError(f"detail is {detail:g}; it goes from 0 to 1.")
 
 
 def check_factor(factor: float) -> None:

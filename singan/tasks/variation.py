@@ -7,7 +7,6 @@ import math
 import torch
 from PIL import Image, ImageOps
 
-from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
@@ -22,7 +21,7 @@ def retarget(
     height: float = 1.0,
     n: int = 1,
     start_scale: int = 0,
-    variation: float = VARIATION,
+    variation: float | None = None,
     seed: int = 0,
 ) -> list[Image.Image]:
     """`n` RGB images, `width` and `height` times as wide and high as the training image, with its kind of content.
@@ -42,7 +41,7 @@ def variation_map(
     *,
     n: int = 50,
     start_scale: int = 0,
-    variation: float = VARIATION,
+    variation: float | None = None,
     seed: int = 0,
     on_event: OnEvent | None = None,
 ) -> Image.Image:
@@ -53,6 +52,7 @@ def variation_map(
     """
     if not 2 <= n <= MAX_SAMPLES:
         raise ConfigError(f"n is {n}; a map takes 2 to {MAX_SAMPLES} samples.")
+    variation = model.config.usual_variation if variation is None else variation
     model.check_sampling(n, None, start_scale, variation, seed)
     size = model.scale_sizes[-1]  # that of the photograph would show no more
     mean = torch.zeros(size, device=model.device)
