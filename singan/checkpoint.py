@@ -9,31 +9,35 @@ import hashlib
 import io
 import json
 import math
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize
+from safetensors.torch import load as safetensors_load
 from safetensors.torch import save as safetensors_bytes
 
 from singan import __version__
 from singan.config import TrainConfig, at_scale
 from singan.errors import CheckpointError, ConfigError
-from singan.files import atomic_path
+from singan.files import files_in, stamp
 from singan.image import MAX_PIXELS
 from singan.patches.search import MAX_PIXELS as MAX_VOTING_PIXELS
 from singan.patches.search import PATCH
 
+T = TypeVar("T")
 FORMAT_VERSION = 3
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
 MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
 MIN_PUBLISHED = 8  # pixels a side of the coarsest scale
+READS = 20  # of a model that is being saved, before it is given up
 MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
 MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
@@ -211,6 +215,22 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
 
 def describe(folder: Path) -> Description:
     """Read config.json. Raises `CheckpointError` if it is not there or describes no model."""
+    return _steady(folder, _describe)
+
+
+def _steady(folder: Path, reader: Callable[[Path], T]) -> T:
+    """What `reader` makes of the files of a model; again, if a writer was at work in the folder meanwhile."""
+    for _ in range(READS):
+        before = stamp(folder, MAX_BYTES)
+        try:
+            return reader(files_in(folder))
+        except CheckpointError:
+            if stamp(folder, MAX_BYTES) == before:
+                raise
+    return reader(files_in(folder))
+
+
+def _describe(folder: Path) -> Description:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
@@ -235,7 +255,11 @@ def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
     Files beside the two are not looked at. Symbolic links are followed: the Hub's cache is made of them, and what
     they lead to passes the same checks.
     """
-    description = describe(folder)
+    return _steady(folder, _read)
+
+
+def _read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
+    description = _describe(folder)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
@@ -275,11 +299,10 @@ def unpack(packed: torch.Tensor, size: Size) -> torch.Tensor:
         raise CheckpointError(f"the photo in it is damaged ({_line(error)}).") from None
 
 
-def write(folder: Path, description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> None:
-    """Write config.json, model.safetensors and preview.png, each whole or not at all. `tensors` are as `read` gives
-    them.
+def contents(description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> dict[str, bytes]:
+    """config.json, model.safetensors and preview.png of a model. `tensors` are as `read` gives them.
 
-    Raises `CheckpointError`, before anything is written, if the model is too large.
+    Raises `CheckpointError` if the model is too large.
     """
     packed = pack(tensors["photo"])
     owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, "photo": packed}.items()}
@@ -290,41 +313,36 @@ def write(folder: Path, description: Description, tensors: Mapping[str, torch.Te
         )
     digest = hashlib.sha256(weights).hexdigest()
     described = replace(description, weights_sha256=digest, photo_bytes=len(packed)).to_dict()
-    with atomic_path(folder / PREVIEW_FILE) as part:
-        preview.save(part, "PNG")
-    with atomic_path(folder / WEIGHTS_FILE) as part:
-        part.write_bytes(weights)
-    with atomic_path(folder / CONFIG_FILE) as part:
-        part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    shown = io.BytesIO()
+    preview.save(shown, "PNG")
+    config = json.dumps(described, indent=1) + "\n"
+    return {CONFIG_FILE: config.encode(), WEIGHTS_FILE: weights, PREVIEW_FILE: shown.getvalue()}
 
 
 def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
     shapes = tensor_shapes(description)
     need = sum(math.prod(shape) * (1 if name in PHOTOS else 4) for name, shape in shapes.items())
-    size, digest = path.stat().st_size, hashlib.sha256()
-    with path.open("rb") as file:
-        header = int.from_bytes(file.read(8), "little")
+    with path.open("rb") as file:  # once: another file may take its place at any time
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        header = int.from_bytes(start, "little")
         if size > MAX_BYTES[WEIGHTS_FILE] or header > MAX_HEADER_BYTES or size != 8 + header + need:
             raise CheckpointError(
                 f"{path} has {size} bytes where {CONFIG_FILE} asks for {need:.9g} and a header; "
                 "the two do not belong together."
             )
-        file.seek(0)
-        while block := file.read(2**20):
-            digest.update(block)
-    if digest.hexdigest() != description.weights_sha256:
+        data = start + file.read(size - 8)
+    if hashlib.sha256(data).hexdigest() != description.weights_sha256:
         raise CheckpointError(f"{path} is not the file that {CONFIG_FILE} was saved with; save or download both again.")
-    with safe_open(path, "pt") as file:
-        names = set(file.keys())
-        if names != set(shapes):
-            odd = sorted(names ^ set(shapes))[0]
-            raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
-        for name, shape in shapes.items():
-            view, kind = file.get_slice(name), "U8" if name in PHOTOS else "F32"
-            if (view.get_dtype(), tuple(view.get_shape())) != (kind, shape):
-                found = f"{view.get_dtype()} {list(view.get_shape())}"
-                raise CheckpointError(f"{path}: {name} is {found:.60}, not {kind} {list(shape)}.")
-        tensors = {name: file.get_tensor(name) for name in shapes}
+    found = {name: (view["dtype"], tuple(view["shape"])) for name, view in deserialize(data)}
+    if found.keys() != shapes.keys():
+        odd = sorted(found.keys() ^ shapes.keys())[0]
+        raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
+    for name, shape in shapes.items():
+        kind, (dtype, its_shape) = "U8" if name in PHOTOS else "F32", found[name]
+        if (dtype, its_shape) != (kind, shape):
+            raise CheckpointError(f"{path}: {name} is {f'{dtype} {list(its_shape)}':.60}, not {kind} {list(shape)}.")
+    tensors = safetensors_load(data)
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")

@@ -1,9 +1,14 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, one by one or several together."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import secrets
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,16 +17,62 @@ from PIL.PngImagePlugin import PngInfo
 
 from singan import __version__
 
+if sys.platform != "win32":
+    import fcntl
+
+SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
+STALE_SECONDS = 3600  # after which what a killed writer left is removed
+_writing = threading.Lock()
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")  # some writers go by the suffix
+    for left in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+        if time.time() - left.stat().st_mtime > STALE_SECONDS:
+            left.unlink(missing_ok=True)
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.part{path.suffix}")  # some writers go by the suffix
     try:
         yield part
+        _sync(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Put `files`, contents by name, into `folder`, all or none: a killed writer leaves the old ones or the new ones,
+    which who reads from `files_in(folder)` finds. One writer at a time, in this process and others."""
+    with _writing, _locked(folder):
+        _finish(folder)
+        part = folder / f".part-{secrets.token_hex(6)}"
+        try:
+            part.mkdir()
+            for name, data in files.items():
+                (part / name).write_bytes(data)
+                _sync(part / name)
+            _sync(part)
+            part.rename(folder / SET)  # from here on they are the folder's
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        _finish(folder)
+
+
+def files_in(folder: Path) -> Path:
+    """Where the files of `folder` are: there, or in what a writer has not yet, or was killed before it had, moved."""
+    return folder / SET if (folder / SET).is_dir() else folder
+
+
+def stamp(folder: Path, names: Iterable[str]) -> list[tuple[int, int] | None]:
+    """What changes whenever a writer has been at work on the files of these names."""
+    found: list[tuple[int, int] | None] = []
+    for path in (folder, folder / SET, *(folder / name for name in names)):
+        try:
+            found.append((path.stat().st_ino, path.stat().st_mtime_ns))
+        except OSError:  # it is not there, or has just gone
+            found.append(None)
+    return found
 
 
 def save_png(image: Image.Image, path: Path, settings: Mapping[str, object]) -> None:
@@ -31,3 +82,48 @@ def save_png(image: Image.Image, path: Path, settings: Mapping[str, object]) -> 
         text.add_text(key, str(value))
     with atomic_path(path) as part:
         image.save(part, "PNG", pnginfo=text, compress_level=1)  # a third of the time for a tenth more bytes
+
+
+def _finish(folder: Path) -> None:
+    """Move a set of files that is all there into the folder, and remove what killed writers have left."""
+    whole = folder / SET
+    if whole.is_dir():
+        for path in sorted(whole.iterdir()):
+            step = folder / f".part-{secrets.token_hex(6)}"
+            try:
+                os.link(path, step)  # it stays in the set, which is read until all are moved
+            except OSError:  # not on every file system
+                shutil.copyfile(path, step)
+            os.replace(step, folder / path.name)
+        _sync(folder)
+        whole.rename(folder / f".part-{secrets.token_hex(6)}")
+    for left in folder.glob(".part-*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Other processes wait; but on Windows, which has no locks on folders, one process at a time may write to one."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)  # which unlocks it
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or what a folder lists, is on the disk."""
+    if path.is_dir() and sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

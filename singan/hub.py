@@ -29,6 +29,7 @@ from huggingface_hub.errors import (
 from singan.checkpoint import CARD_FILE, CONFIG_FILE, MAX_BYTES, WEIGHTS_FILE, Description, describe, read
 from singan.config import PRESETS
 from singan.errors import CheckpointError, HubError, SinGANError
+from singan.files import files_in
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"  # in a checkout; an installed package brings none
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -114,7 +115,7 @@ def _training(description: Description) -> str | None:
 
 def card_is_edited(folder: Path) -> bool:
     """Whether the folder has a card that is not the one made from the config.json beside it, for whatever place."""
-    path = folder / CARD_FILE
+    path = files_in(folder) / CARD_FILE
     if not path.is_file():
         return False
     try:
@@ -251,6 +252,7 @@ def push(
     folder holds no sound model.
     """
     description, _ = read(folder)
+    folder = files_in(folder)
     files = {name: folder / name for name in FILES if (folder / name).is_file()}
     linked = next((name for name, path in files.items() if path.is_symlink()), None)
     if linked:  # it could lead to anything that is no part of the model

@@ -20,7 +20,7 @@ from singan import checkpoint, hub
 from singan.checkpoint import CURVE, Description, noise_size, voting_scales
 from singan.config import TrainConfig, at_scale
 from singan.errors import ConfigError
-from singan.files import atomic_path
+from singan.files import files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, PublishedNet, half_precision
 from singan.patches.composition import composition_distance
@@ -419,7 +419,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return self
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:  # type: ignore[override]
-        """Write config.json, model.safetensors, preview.png and README.md, each whole or not at all.
+        """Write config.json, model.safetensors, preview.png and README.md, all or none: who reads the folder meanwhile,
+        or after the writer was killed, finds the old model or the new one.
 
         README.md is the model card; one that was edited by hand stays. `info["photo"]` may give the title, author,
         license (as the Hub calls it: cc0-1.0) and source of the picture. Returns the directory. Raises
@@ -431,10 +432,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         described = self._description()
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        checkpoint.write(folder, described, self._tensors(described), preview)
-        if not by_hand:
-            with atomic_path(folder / checkpoint.CARD_FILE) as part:
-                part.write_bytes(hub.model_card(described, folder.resolve().name).encode())
+        files = checkpoint.contents(described, self._tensors(described), preview)
+        card = hub.model_card(described, folder.resolve().name).encode()
+        files[checkpoint.CARD_FILE] = (files_in(folder) / checkpoint.CARD_FILE).read_bytes() if by_hand else card
+        replace_files(folder, files)
         return folder
 
     @classmethod

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 
-from singan.errors import CheckpointError
+from singan.errors import CheckpointError, TaskWarning
 from singan.files import atomic_path
 from singan.model import fill, make_critic, make_generator
 from singan.state import Run, ScaleState
 
 STATE_FILE = "state.safetensors"
-VERSION = 1
+VERSION = 2
 
 
 def refuse_overwrite(folder: Path) -> None:
@@ -47,6 +48,7 @@ def save(folder: Path, run: Run, state: ScaleState | None) -> None:
     facts = {
         "version": VERSION,
         "run": _fingerprint(run),
+        "machine": _machine(run.device),
         "scale": run.scale,
         "step": None if state is None else state.step,
         "attempt": None if state is None else state.attempt,
@@ -57,8 +59,9 @@ def save(folder: Path, run: Run, state: ScaleState | None) -> None:
         "info": run.model.info,
     }
     owned = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    stored = json.dumps(facts)
     with atomic_path(folder / STATE_FILE) as part:
-        part.write_bytes(safetensors_bytes(owned, {"state": json.dumps(facts)}))
+        part.write_bytes(safetensors_bytes(owned, {"state": stored, "sha256": _digest(stored, owned)}))
 
 
 def load(folder: Path, run: Run, begin: Callable[[], ScaleState]) -> ScaleState | None:
@@ -72,15 +75,26 @@ def load(folder: Path, run: Run, begin: Callable[[], ScaleState]) -> ScaleState 
         raise CheckpointError(f"{folder} holds no broken-off run, nothing to resume: start without resume.")
     try:
         with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})["state"])
-            if facts["version"] != VERSION or facts["run"] != _fingerprint(run):
-                raise CheckpointError(
-                    f"{path} is from another image, seed, size or other settings, or from another version of "
-                    "singan: resume with the same ones, or remove the file to start again."
-                )
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        if metadata["sha256"] != _digest(metadata["state"], tensors):
+            raise ValueError("its checksum does not agree")
+        facts = json.loads(metadata["state"])
+        if facts["version"] != VERSION or facts["run"] != _fingerprint(run):
+            raise CheckpointError(
+                f"{path} is from another image, seed, size or other settings, or from another version of "
+                "singan: resume with the same ones, or remove the file to start again."
+            )
+        here = _machine(run.device)
+        if facts["machine"] != here:
+            warnings.warn(
+                f"This run was begun on {facts['machine']}, and goes on on {here}: it will not end with the same bits "
+                "as an unbroken one.",
+                TaskWarning,
+                stacklevel=2,
+            )
         return _restore(run, facts, tensors, begin)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (SafetensorError, LookupError, AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged ({str(error)[:200]}); remove it to start again.") from None
 
 
@@ -136,6 +150,24 @@ def _restore(
             optimiser.load_state_dict(stored)
     run.rng.set_state(tensors["rng"])
     return state
+
+
+def _machine(device: torch.device) -> str:
+    """What decides over the last bits of sums besides the run itself: processor or instruction set, and threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    amx, threads = " and AMX" if torch.cpu._is_amx_tile_supported() else "", torch.get_num_threads()
+    kinds = f"{torch.backends.cpu.get_cpu_capability()}{amx}, {threads} thread{'s' if threads > 1 else ''}"
+    return kinds if device.type == "cpu" else f"{device.type}, {kinds}"
+
+
+def _digest(facts: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of all that is in the file."""
+    digest = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _fingerprint(run: Run) -> str:

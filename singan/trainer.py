@@ -166,14 +166,15 @@ def _run(
                     return
                 whole = False
                 run.losses = trainer.step()
-                whole = True
                 run.seconds = time.monotonic() - clock
                 if not all(map(math.isfinite, run.losses.values())):
                     attempt, state = state.attempt, None  # nothing of it is worth a checkpoint
                     state = begin_scale(run, _next_attempt(run, attempt))
                     trainer = scale_trainer(run, state)
+                    whole = True
                     continue
                 state.step += 1
+                whole = True
                 if folder is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
                     resume.save(folder, run, state)
                     saved = time.monotonic()
@@ -183,9 +184,13 @@ def _run(
                 attempt, state = state.attempt, None
                 state = begin_scale(run, _next_attempt(run, attempt))
                 continue
+            if folder is not None:
+                resume.save(folder, run, state)
+            whole = False  # until all that finishing changes is there: broken off, the run goes on from what was saved
             trainer.finish()
             run.seconds = time.monotonic() - clock
             finished, state = state, None
+            whole = True
             if folder is not None:
                 resume.save(folder, run, None)
                 saved = time.monotonic()

@@ -1,5 +1,6 @@
 """Saving and loading: nothing is lost, and nothing that a file says is believed."""
 
+import itertools
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import crashes
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ from singan.checkpoint import Description, describe, pack, read, tensor_shapes, 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError
 from singan.files import atomic_path
+from singan.hub import card_is_edited
 from singan.model import SinGAN
 
 FORMAT_1, FORMAT_2 = (Path(__file__).parent / "data" / name for name in ("format1", "format2"))
@@ -128,16 +131,51 @@ def test_saving_again_replaces_the_model(tiny_model, saved):
     assert SinGAN.from_pretrained(saved).num_scales == tiny_model.num_scales
 
 
-def test_failed_save_leaves_the_old_model(tiny_model, saved, monkeypatch):
+@pytest.mark.parametrize("at", range(5))
+def test_failed_save_leaves_the_old_model(tiny_model, saved, monkeypatch, at):
     before = {p.name: p.read_bytes() for p in saved.iterdir()}
+    write, calls = Path.write_bytes, itertools.count()
 
     def full(*args):
-        raise OSError(28, "No space left on device")
+        if next(calls) == at:
+            raise OSError(28, "No space left on device")
+        return write(*args)
 
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    if at < 4:
+        with pytest.raises(OSError, match="No space left"):
+            tiny_model.save_pretrained(saved)
+        assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+    else:  # there are four files
         tiny_model.save_pretrained(saved)
-    assert {p.name: p.read_bytes() for p in saved.iterdir()} == before
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_model_is_the_new_one_once_all_its_files_are_there(tiny_model, saved, monkeypatch, moved):
+    """Broken off while they are moved into place, it is read from where they are, and the next save ends the move."""
+    newer, replaced, calls = replace(tiny_model, noise_amps=[1.0, 0.5]), os.replace, itertools.count()
+
+    def broken_off(*args):
+        if next(calls) == moved:
+            raise KeyboardInterrupt
+        replaced(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            newer.save_pretrained(saved)
+    assert SinGAN.from_pretrained(saved).noise_amps == [1.0, 0.5]
+    assert not card_is_edited(saved)
+    tiny_model.save_pretrained(saved)
+    assert sorted(p.name for p in saved.iterdir()) == sorted(checkpoint.MAX_BYTES)
+    assert SinGAN.from_pretrained(saved).noise_amps == tiny_model.noise_amps
+
+
+def test_killed_saves_reads_beside_them_and_two_threads_lose_nothing():
+    """A few; `python tests/crashes.py` tries more."""
+    assert crashes.kill_saves(12).broken == 0
+    assert crashes.read_beside_saves(2.0).broken == 0
+    assert crashes.save_in_threads(20).broken == 0
 
 
 def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from PIL import Image
 
 import singan
 from singan import resume
-from singan.errors import CheckpointError, ConfigError, TrainingError
+from singan import trainer as training
+from singan.errors import CheckpointError, ConfigError, TaskWarning, TrainingError
 from singan.image import image_to_tensor
 from singan.model import refine
 from singan.pyramid import resize
@@ -261,6 +263,65 @@ def test_resume_of_another_run_is_refused(tiny_picture, tiny_config, tmp_path):
     for picture, config, seed in others:
         with pytest.raises(CheckpointError, match="is from another image, seed, size or other settings"):
             next(iter_train(picture, config, seed=seed, checkpoint_dir=tmp_path, resume=True))
+
+
+def test_every_flipped_bit_of_the_state_is_refused(tiny_picture, tiny_config, tmp_path):
+    events = iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path)
+    next(event for event in events if event.total_step == 8)
+    events.close()
+    state, rng = tmp_path / resume.STATE_FILE, random.Random(0)
+    data = state.read_bytes()
+    for _ in range(200):
+        broken = bytearray(data)
+        broken[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        state.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="is damaged"):
+            next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+
+
+def test_resume_on_another_number_of_threads_is_told(tiny_picture, tiny_config, tmp_path):
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads + 1)
+        with pytest.warns(
+            TaskWarning, match=rf"goes on on .*, {threads + 1} threads: it will not end with the same bits"
+        ):
+            next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+    finally:
+        torch.set_num_threads(threads)
+
+
+# Places where Ctrl-C may come while a scale is finished, or just before or after: before or after a call of these.
+PLACES = [
+    (resume, "save"), (ScaleTrainer, "finish"), (ScaleTrainer, "_carry"), (training, "clone"), (training, "refine"),
+    (training, "begin_scale"), (ScaleTrainer, "step"), (singan.SinGAN, "apply_scale"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("where", range(len(PLACES)), ids=[name for _, name in PLACES])
+def test_run_broken_off_while_a_scale_is_finished_ends_the_same(
+    tiny_picture, tiny_config, tiny_model, tmp_path, monkeypatch, where, after
+):
+    (owner, name), calls = PLACES[where], itertools.count()
+    original = getattr(owner, name)
+    number = {"step": 8, "save": 3, "apply_scale": 60}.get(name, 1)  # while the second scale is trained or finished
+
+    def interrupted(*args, **kwargs):
+        at = next(calls) == number
+        if at and not after:
+            raise KeyboardInterrupt
+        result = original(*args, **kwargs)
+        if at:
+            raise KeyboardInterrupt
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path)
+    assert same(train(tiny_picture, tiny_config, seed=1, checkpoint_dir=tmp_path, resume=True), tiny_model)
 
 
 def test_damaged_state_is_refused(tiny_picture, tiny_config, tmp_path):
