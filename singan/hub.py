@@ -7,14 +7,15 @@ import json
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, snapshot_download
 from huggingface_hub.errors import (
-    DryRunError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
@@ -28,12 +29,13 @@ from huggingface_hub.errors import (
 
 from singan.checkpoint import CARD_FILE, CONFIG_FILE, MAX_BYTES, WEIGHTS_FILE, Description, describe, read
 from singan.config import PRESETS
-from singan.errors import CheckpointError, HubError, SinGANError
+from singan.errors import CheckpointError, HubError, SinGANError, TaskWarning
 from singan.files import files_in
 
 SHIPPED = Path(__file__).parent.parent / "pretrained"  # in a checkout; an installed package brings none
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 FILES = list(MAX_BYTES)
+YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # that stand for something else than text
 
 CARD = """---
 license: {licence}
@@ -103,7 +105,14 @@ def model_card(description: Description, where: str) -> str:
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
     how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
-    return CARD.format(how=how, licence=licence, title=title, rows=rows, where=json.dumps(where, ensure_ascii=False))
+    where = json.dumps(where, ensure_ascii=False)
+    return CARD.format(how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
+
+
+def _yaml_text(word: str) -> str:
+    """An identifier as YAML reads it as text: not as a number, a truth value or nothing."""
+    plain = re.fullmatch(r"[a-z][a-z0-9.-]*", word) and word not in YAML_WORDS
+    return word if plain else json.dumps(word)
 
 
 def _training(description: Description) -> str | None:
@@ -180,35 +189,35 @@ def download(
 ) -> Path:
     """Fetch a model's own files, and no others, into the Hub's cache; returns their folder there.
 
-    What was fetched before is not fetched again, and is used as it is where there is no network. Raises `HubError`.
+    The Hub is asked each time, also for what is in the cache: another's token, or none, gets nothing that it would not
+    get from the Hub. What was fetched before is not fetched again. The cache alone serves with `local_files_only`, and
+    where the Hub cannot be reached, of which a `TaskWarning` tells. Raises `HubError`.
     """
+    kept: dict[str, Any] = {"revision": revision, "cache_dir": cache_dir, "allow_patterns": files}
     with _explained(repo_id, revision, token, local_files_only):
         if not local_files_only:
             try:
-                planned = snapshot_download(
-                    repo_id, revision=revision, token=token, cache_dir=cache_dir, allow_patterns=files, dry_run=True
-                )
-                needed = {CONFIG_FILE, WEIGHTS_FILE} & set(files) - {file.filename for file in planned}
-                if needed:
-                    raise HubError(f"{repo_id} is no SinGAN model: it has no {min(needed)}; check the name.")
-            except DryRunError:  # no network: what follows answers from the cache, or says what is wrong
-                planned = []
-            for file in planned:
-                size, limit = file.file_size or 0, MAX_BYTES[file.filename]
-                if size > limit:
+                info = HfApi(token=token).model_info(repo_id, revision=revision, files_metadata=True)
+            except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError):
+                raise
+            except Exception:  # no network, of which the client's own errors are many
+                folder = snapshot_download(repo_id, local_files_only=True, **kept)
+                note = f"{constants.ENDPOINT} cannot be reached: {repo_id} is as it was downloaded before."
+                warnings.warn(note, TaskWarning, stacklevel=2)
+                return Path(folder)
+            sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+            missing = {CONFIG_FILE, WEIGHTS_FILE} & set(files) - set(sizes)
+            if missing:
+                raise HubError(f"{repo_id} is no SinGAN model: it has no {min(missing)}; check the name.")
+            for name in files:
+                if sizes.get(name, 0) > MAX_BYTES[name]:
                     raise HubError(
-                        f"{file.filename} of {repo_id} has {size / 1e6:.0f} MB; no model of singan has over "
-                        f"{limit / 1e6:.0f}: it is not downloaded."
+                        f"{name} of {repo_id} has {sizes[name] / 1e6:.0f} MB; no model of singan has over "
+                        f"{MAX_BYTES[name] / 1e6:.0f}: it is not downloaded."
                     )
         return Path(
             snapshot_download(
-                repo_id,
-                revision=revision,
-                token=token,
-                cache_dir=cache_dir,
-                local_files_only=local_files_only,
-                force_download=force_download,
-                allow_patterns=files,
+                repo_id, token=token, local_files_only=local_files_only, force_download=force_download, **kept
             )
         )
 

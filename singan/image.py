@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,24 +51,34 @@ def load_image(
     Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `max_pixels`: the size is
     taken from the header, before anything is decoded.
     """
-    notes: list[str] = []
-    name = " ".join(name.split())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on damaged metadata and large images: ours are below
-        if isinstance(source, np.ndarray):
-            image = _from_array(source, name or "Array", notes, background, max_pixels)
-        elif isinstance(source, Image.Image):
-            image = _from_pil(source, name or "Image", notes, background, max_pixels)
-        elif isinstance(source, (str, os.PathLike)):
-            path = os.fsdecode(source)
-            image = _from_file(Path(path), name or " ".join(path.split()), notes, background, max_pixels)
-        else:
-            raise ImageError(
-                f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array."
-            )
+    image, notes = read_image(source, name=name, background=background, max_pixels=max_pixels)
     for note in notes:
         warnings.warn(note, ImageWarning, stacklevel=2)
     return image
+
+
+def read_image(
+    source: Image.Image | np.ndarray | str | os.PathLike[str],
+    *,
+    name: str = "",
+    background: str = "white",
+    max_pixels: int = MAX_PIXELS,
+    formats: Sequence[str] = FORMATS,
+) -> tuple[Image.Image, list[str]]:
+    """`load_image`, and what it would warn of. A server's threads share their warnings, and visitors must not.
+
+    `formats`: those of files that are read, of FORMATS.
+    """
+    notes: list[str] = []
+    name = " ".join(name.split())
+    if isinstance(source, np.ndarray):
+        return _from_array(source, name or "Array", notes, background, max_pixels), notes
+    if isinstance(source, Image.Image):
+        return _from_pil(source, name or "Image", notes, background, max_pixels), notes
+    if isinstance(source, (str, os.PathLike)):
+        path = os.fsdecode(source)
+        return _from_file(Path(path), name or " ".join(path.split()), notes, background, max_pixels, formats), notes
+    raise ImageError(f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array.")
 
 
 def image_to_tensor(image: Image.Image) -> torch.Tensor:
@@ -88,7 +99,9 @@ def tensor_to_image(x: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
 
 
-def _from_file(path: Path, name: str, notes: list[str], background: str, max_pixels: int) -> Image.Image:
+def _from_file(
+    path: Path, name: str, notes: list[str], background: str, max_pixels: int, formats: Sequence[str]
+) -> Image.Image:
     try:
         if path.is_dir():
             raise ImageError(f"{name} is a directory; give the path of one image file.")
@@ -99,7 +112,7 @@ def _from_file(path: Path, name: str, notes: list[str], background: str, max_pix
         if path.stat().st_size == 0:
             raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
         Image.init()
-        with Image.open(path, formats=[known for known in FORMATS if known in Image.OPEN]) as image:
+        with Image.open(path, formats=[known for known in formats if known in Image.OPEN]) as image:
             return _from_pil(image, name, notes, background, max_pixels)
     except ImageError:
         raise

@@ -43,6 +43,7 @@ POOL_PIXELS, POOL_MIN = (
     4,
 )  # the pool thins out towards the fine scales, where crops of a few images do
 CHECKPOINT_SECONDS = 30.0
+LONG = 4  # squares of max_size that are learned at most of a narrow image, whose short side is kept
 ONE_THREAD_PIXELS = 2000  # of an image or crop, up to which a step uses one thread
 STEP_OVERHEAD = 2000  # what a step costs beyond its arithmetic, in pixels of width 32; for the time estimate
 
@@ -211,6 +212,12 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
         raise ImageError(
             f"The image is {image.width}x{image.height} px, and {width}x{height} px of it would be kept, over "
             f"{MAX_PHOTO_SIDE} px a side or {MAX_PHOTO_PIXELS / 1e6:.0f} megapixels: crop it."
+        )
+    learned = height * width if not config.field else math.prod(learned_size(height, width, config))
+    if learned > LONG * config.max_size**2:
+        raise ImageError(
+            f"The image is {image.width}x{image.height} px, so long that {learned / 1e6:.2g} megapixels of it would be "
+            f"learned, over {LONG} squares of max_size {config.max_size}: crop it."
         )
     factor = 1.0
     if config.published:

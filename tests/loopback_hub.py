@@ -146,7 +146,7 @@ class Hub:
 
     async def info(self, request: Request) -> Response:
         repo_id, repository, commit = self.snapshot(request)
-        files = [{"rfilename": path} for path in repository.commits[commit]]
+        files = [{"rfilename": path, "size": len(data)} for path, data in repository.commits[commit].items()]
         return JSONResponse({"id": repo_id, "sha": commit, "private": repository.private, "siblings": files})
 
     async def refs(self, request: Request) -> Response:

@@ -12,19 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
 import singan
-from singan import PRESETS, CheckpointError, SinGAN, TrainConfig, TrainingError
+from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
 from singan.trainer import TrainEvent
-from singan.ui import build_app, look, sample, shelf, train
+from singan.ui import build_app, edit, harmonize, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
-from singan.ui.photo import draft
+from singan.ui.photo import draft, open_photo
 from singan.ui.runs import KEEP_RUNS, Runs
-from singan.ui.shelf import Shelf
+from singan.ui.shelf import Shelf, plain_name
 
 ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
@@ -558,6 +559,41 @@ def test_what_is_not_used_of_a_photo_is_said(shipped, photo, tmp_path, monkeypat
     assert f"Note: {note}" in run(shipped, path)[-1].status
 
 
+# --- what strangers may try
+
+
+@pytest.mark.parametrize("call", ["sample", "draft", "train", "edit"])
+def test_calls_that_pass_the_queue_are_refused(app_url, call):
+    """They would be computed at once, however many."""
+    for route in (f"run/{call}", f"api/{call}"):
+        answer = httpx.post(f"{app_url}gradio_api/{route}", json={"data": []})
+        assert answer.status_code == 404, answer.text
+
+
+def test_names_show_what_they_are():
+    assert plain_name("holi\u202egnp.exe") == "holi gnp.exe" and plain_name("\u200b\x1b[31m") == "[31m"
+    assert plain_name("Été à l'île") == "Été à l'île" and plain_name("\u202e") == "photo"
+
+
+@pytest.mark.parametrize("value", [None, {}, {"background": None, "layers": [], "composite": None}])
+def test_empty_canvas_is_told(shipped, value):
+    for handler in (edit.edit, harmonize.harmonize, paint.paint_to_image):
+        _, message = until_toast(handler(shipped, "blue", value))
+        assert message == "The canvas is empty: put a picture on it first."
+
+
+def test_photo_of_a_format_that_is_costly_to_read_is_refused(tmp_path):
+    Image.new("RGB", (60, 40)).save(tmp_path / "photo.jp2")
+    with pytest.raises(ImageError, match="photo.jp2 is not an image that can be read; save it as PNG or JPEG"):
+        open_photo(tmp_path / "photo.jp2", Limits())
+
+
+def test_pictures_of_pyramids_do_not_depend_on_where_the_app_was_started(shipped, tmp_path, monkeypatch):
+    """gradio serves files from the folder that it was started in, and from no other."""
+    monkeypatch.chdir(tmp_path)
+    assert all(isinstance(picture, Image.Image) for picture, _ in shipped.pictures())
+
+
 # --- looks
 
 
@@ -598,8 +634,9 @@ def test_curves_average_the_steps_that_share_a_point():
 
 
 def test_limits_are_read_from_the_environment():
-    assert Limits.from_environment({}) == Limits(math.inf, 100, True)
-    assert Limits.from_environment({"SPACE_ID": "a/b"}) == Limits(900, 100, True)
+    assert Limits.from_environment({}) == Limits(math.inf, 25, True)
+    assert Limits.from_environment({"SPACE_ID": "a/b"}) == Limits(900, 25, True)
+    assert Limits.from_environment({"SINGAN_MAX_UPLOAD_MEGAPIXELS": "100"}).max_upload_megapixels == 100
     values = {"SINGAN_MAX_SECONDS": "60", "SINGAN_MAX_UPLOAD_MEGAPIXELS": ".5", "SINGAN_ALLOW_TRAINING": "0"}
     assert Limits.from_environment({"SPACE_ID": "a/b", **values}) == Limits(60, 0.5, False)
     assert Limits.from_environment(dict.fromkeys(values, "")) == Limits()

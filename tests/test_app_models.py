@@ -111,6 +111,23 @@ def test_zip_that_lies_about_a_size_is_read_no_further_than_the_limit(shipped, m
         models.load_files(shipped, [path])
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_packed_by_what_inflates_whole_is_refused(shipped, model_folder, tmp_path, method):
+    """A kilobyte of it can hold gigabytes."""
+    with zipfile.ZipFile(tmp_path / "up.zip", "w", method) as file:
+        for name, data in content(model_folder).items():
+            file.writestr(name, data)
+    with pytest.raises(gr.Error, match=f"in up.zip is packed by method {method}: take Deflate, as usual"):
+        models.load_files(shipped, [str(tmp_path / "up.zip")])
+
+
+def test_zip_of_many_files_is_refused_unread(shipped, tmp_path, monkeypatch):
+    path = archive(tmp_path / "up.zip", {f"{k}": b"" for k in range(models.MAX_MEMBERS + 1)})
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(gr.Error, match="up.zip holds over 16 files, which are no part of one model"):
+        models.load_files(shipped, [path])
+
+
 @pytest.mark.parametrize("files", [None, []])
 def test_no_files_are_a_toast(shipped, files):
     with pytest.raises(gr.Error, match="There is no config.json in what was uploaded"):

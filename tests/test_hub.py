@@ -15,7 +15,7 @@ import singan
 from singan import hub
 from singan.checkpoint import describe
 from singan.config import TrainConfig
-from singan.errors import CheckpointError, HubError
+from singan.errors import CheckpointError, HubError, TaskWarning
 from singan.model import SinGAN
 
 ID = "alice/tiles"
@@ -374,12 +374,42 @@ def test_without_a_network(folder, tmp_path, monkeypatch, environment, told):
     assert "secret-token" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("by_commit", [False, True], ids=["branch", "commit"])
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_cache_gives_nothing_that_the_hub_refuses(hub_server, tiny_model, monkeypatch, status, by_commit):
+    pushed = tiny_model.push_to_hub(ID, private=True)
+    asked = {"revision": pushed.commit} if by_commit else {}
+    SinGAN.from_pretrained(ID, **asked)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    hub_server.fail = status
+    with pytest.raises(HubError, match="alice/tiles is no folder here, and of the Hub: "):
+        SinGAN.from_pretrained(ID, **asked)
+    SinGAN.from_pretrained(ID, local_files_only=True, **asked)
+
+
+@pytest.mark.parametrize("by_commit", [False, True], ids=["branch", "commit"])
+@pytest.mark.parametrize("token", ["bob-token", False], ids=["another's", "none"])
+def test_private_model_in_the_cache_is_for_those_who_may_read_it(hub_server, tiny_model, token, by_commit):
+    pushed = tiny_model.push_to_hub(ID, private=True)
+    asked = {"revision": pushed.commit} if by_commit else {}
+    SinGAN.from_pretrained(ID, **asked)
+    with pytest.raises(HubError, match="no repository alice/tiles"):
+        SinGAN.from_pretrained(ID, token=token, **asked)
+    del hub_server.repositories[ID]
+    with pytest.raises(HubError, match="no repository alice/tiles"):
+        SinGAN.from_pretrained(ID, **asked)
+
+
 def test_what_is_in_the_cache_needs_no_network(hub_server, files, monkeypatch):
     hub_server.add(ID, files)
     SinGAN.from_pretrained(ID)
-    hub_server.fail = 503
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    assert SinGAN.from_pretrained(ID).num_scales > 1
+
+    def unreachable(*args, **kwargs):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", unreachable)
+    with pytest.warns(TaskWarning, match="cannot be reached: alice/tiles is as it was downloaded before"):
+        assert SinGAN.from_pretrained(ID).num_scales > 1
     with pytest.raises(HubError, match="local_files_only is set: leave that out once"):
         SinGAN.from_pretrained("alice/other", local_files_only=True)
 
@@ -416,6 +446,12 @@ def test_card_of_a_draft_gives_the_photographs_size_and_says_what_samples_are_ma
 def test_card_of_generators_alone_gives_the_size_they_learned(whole_model):
     card = str(whole_model.generate_model_card(ID))
     assert "| size | 70x54 px |" in card and "| generators | 6 |" in card and "patches" not in card
+
+
+@pytest.mark.parametrize("licence", ["no", "null", "1e3", "y", "true", "2.0", "cc0-1.0", "mit"])
+def test_licence_is_text_in_a_card_whatever_it_looks_like(tiny_model, licence):
+    card = replace(tiny_model, info={"photo": {"license": licence}}).generate_model_card(ID)
+    assert front(str(card))["license"] == licence
 
 
 def test_licence_the_hub_would_refuse_is_refused_here(tiny_model, tmp_path):

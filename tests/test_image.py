@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image
 
 import singan.image
 from singan.errors import ImageError, ImageWarning, SinGANError
-from singan.image import MAX_PIXELS, MIN_SIDE, image_to_tensor, load_image, tensor_to_image
+from singan.image import MAX_PIXELS, MIN_SIDE, image_to_tensor, load_image, read_image, tensor_to_image
 
 
 @pytest.fixture(autouse=True)
@@ -326,6 +327,8 @@ def test_small_and_extreme_shapes_are_accepted(size):
 
 
 def test_too_large_image_is_refused_from_its_header(tmp_path):
+    # Pillow warns from 89 megapixels on, and is left to: to silence it is to change the filters of all threads.
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     (tmp_path / "large.png").write_bytes(png(10001, 10000))  # holds no pixels: decoding would say "damaged"
     with pytest.raises(
         ImageError,
@@ -347,7 +350,8 @@ def test_limit_holds_where_pillow_has_none(tmp_path, monkeypatch):
         load_image(tmp_path / "bomb.png")
 
 
-def test_image_at_the_limit_is_decoded_though_pillow_would_warn(tmp_path, monkeypatch):
+def test_image_at_the_limit_is_decoded_though_pillow_warns(tmp_path, monkeypatch):
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 600)  # 30x30 is over it, and under twice that
     Image.new("RGB", (30, 30)).save(tmp_path / "photo.png")
     assert load_image(tmp_path / "photo.png").size == (30, 30)
@@ -361,6 +365,28 @@ def test_array_over_the_limit_is_refused():
 
 def test_limits_are_those_documented():
     assert (MIN_SIDE, MAX_PIXELS) == (25, 100_000_000)
+
+
+def test_reading_leaves_the_filters_of_warnings_alone(tmp_path):
+    """They are all threads': a server that reads many pictures at once would lose its warnings, or mix them up."""
+    clear, gif = Image.new("RGBA", (40, 30), (0, 0, 0, 9)), tmp_path / "moving.gif"
+    clear.save(tmp_path / "clear.png")
+    Image.new("L", (40, 30)).save(gif, save_all=True, append_images=[Image.new("L", (40, 30), 255)])
+    before, wrong = list(warnings.filters), []
+
+    def work(path, said):
+        for _ in range(50):
+            notes = read_image(path)[1]
+            if len(notes) != 1 or said not in notes[0] or list(warnings.filters) != before:
+                wrong.append(notes)
+
+    asked = [(tmp_path / "clear.png", "clear.png is partly transparent"), (gif, "moving.gif has several frames")] * 2
+    threads = [threading.Thread(target=work, args=one) for one in asked]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
 
 
 # --- files that are not images --------------------------------------------------------------------

@@ -19,7 +19,7 @@ from PIL import Image
 import singan
 from singan import resume
 from singan import trainer as training
-from singan.errors import CheckpointError, ConfigError, TaskWarning, TrainingError
+from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning, TrainingError
 from singan.image import image_to_tensor
 from singan.model import refine
 from singan.pyramid import resize
@@ -332,6 +332,13 @@ def test_damaged_state_is_refused(tiny_picture, tiny_config, tmp_path):
         state.write_bytes(broken)
         with pytest.raises(CheckpointError, match="is damaged"):
             next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_image_so_long_that_much_of_it_would_be_learned_is_refused(preset):
+    """A few kilobytes of file; its short side would be kept whole."""
+    with pytest.raises(ImageError, match=r"16000x25 px, so long that 0.4 megapixels of it would be learned.*: crop it"):
+        next(iter_train(Image.new("L", (16_000, 25)), singan.TrainConfig.preset(preset)))
 
 
 # --- divergence -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from singan.errors import ImageError, ImageWarning
-from singan.image import image_to_tensor, load_image
+from singan.image import image_to_tensor, load_image, read_image
 from singan.model import SinGAN
 from singan.pyramid import resize
 from singan.tasks.filters import blur, grow, unit
@@ -48,9 +48,8 @@ def load_mask(model: SinGAN, mask: Picture) -> torch.Tensor:
     Any image that `load_image` takes; what is transparent counts as black. Raises `ImageError` if the mask is
     black or white all over.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ImageWarning)  # a painted layer is transparent where nothing was painted
-        grey = load_image(mask, name=titled("The mask", mask), background="black").convert("L")
+    # Without its notes: a painted layer is transparent where nothing was painted.
+    grey = read_image(mask, name=titled("The mask", mask), background="black")[0].convert("L")
     small = grey.resize(model.image_size[::-1], Image.Resampling.NEAREST)
     white = torch.from_numpy(np.array(small))[None, None] >= 128
     if not white.any():

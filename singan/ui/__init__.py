@@ -64,4 +64,5 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                     train.build(demo, top, tabs, run_id, examples / "train")
                 else:
                     gr.Markdown(train.NO_TRAINING)
-    return demo.queue(default_concurrency_limit=1, max_size=64)
+    # Closed: a call that passes the queue would be computed beside all others.
+    return demo.queue(default_concurrency_limit=1, max_size=64, api_open=False)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from PIL import Image, ImageChops
 
+from singan.errors import ImageError
+
 Move = Literal["copy", "move", "erase"]
 
 
@@ -25,10 +27,18 @@ def union(masks: Iterable[Image.Image]) -> Image.Image | None:
     return whole if whole is not None and whole.getbbox() else None
 
 
-def flattened(value: dict[str, Any]) -> Image.Image:
-    """The background of a `gr.ImageEditor` with the layers painted over it."""
-    flat = value["background"].convert("RGBA")
-    for layer in value.get("layers") or []:
+def backdrop(value: dict[str, Any] | None) -> Image.Image:
+    """What was painted on in a `gr.ImageEditor`, RGB. Raises `ImageError` if there is nothing."""
+    background = (value or {}).get("background")
+    if background is None:
+        raise ImageError("The canvas is empty: put a picture on it first.")
+    return background.convert("RGB")
+
+
+def flattened(value: dict[str, Any] | None) -> Image.Image:
+    """The background of a `gr.ImageEditor` with the layers painted over it. Raises `ImageError` if there is none."""
+    flat = backdrop(value).convert("RGBA")
+    for layer in (value or {}).get("layers") or []:
         flat.alpha_composite(layer.convert("RGBA"))
     return flat.convert("RGB")
 

@@ -99,7 +99,7 @@ def edit(
     """
 
     def begin(model: SinGAN) -> Task:
-        picture, white = edited["background"].convert("RGB"), canvas.painted(edited, mask)
+        picture, white = canvas.backdrop(edited), canvas.painted(edited, mask)
         if white is None:
             raise ImageError("Nothing is changed yet: paint over a part of the picture first.")
 
@@ -122,7 +122,7 @@ def change(
     with toasts():
         if region is None:
             raise ImageError("Nothing is painted over yet: paint over what shall be copied, moved or erased.")
-    picture = value["background"].convert("RGB")
+        picture = canvas.backdrop(value)
     pixels = round(right / 100 * picture.width), round(down / 100 * picture.height)
     with toasts():
         emptied = None if how == "copy" else without(picture, region)

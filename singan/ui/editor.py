@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import warnings
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,9 +10,9 @@ from uuid import uuid4
 import gradio as gr
 from PIL import Image, ImageOps
 
-from singan.errors import ImageError, ImageWarning
-from singan.image import load_image
+from singan.errors import ImageError
 from singan.ui.injected import scales, shown, size_notes
+from singan.ui.limits import Limits
 from singan.ui.photo import open_photo
 from singan.ui.shelf import Shelf, toasts
 
@@ -96,13 +95,11 @@ def own_picture(shelf: Shelf, pyramid: str, path: str) -> tuple[Value, None]:
     return on_canvas(image.resize(model.image_size[::-1], Image.Resampling.LANCZOS)), None
 
 
-def open_object(path: str | None) -> Image.Image:
+def open_object(path: str | None, limits: Limits) -> Image.Image:
     """An uploaded picture with its transparency, RGBA. Raises `ImageError`."""
     if path is None:
         raise ImageError("There is no object yet: upload one first.")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ImageWarning)  # that it is flattened, which it is not here
-        load_image(path, name=Path(path).name)
+    open_photo(path, limits)  # which checks it; it is flattened, and here it is not
     with Image.open(path) as image:
         return ImageOps.exif_transpose(image).convert("RGBA")
 

@@ -103,7 +103,7 @@ def harmonize(
     """
 
     def begin(model: SinGAN) -> Task:
-        picture, white = composite["background"].convert("RGB"), canvas.painted(composite, mask)
+        picture, white = canvas.backdrop(composite), canvas.painted(composite, mask)
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
             return tasks.harmonize(model, picture, white, scale=scale, seed=seed, on_event=on_event)
@@ -119,5 +119,5 @@ def paste(
     """The canvas with an uploaded object in the pyramid's own picture, and its mask."""
     with toasts():
         picture = shelf.load(pyramid).training_image
-        composite, mask = canvas.paste(picture, open_object(thing), across, down, size)
+        composite, mask = canvas.paste(picture, open_object(thing, shelf.limits), across, down, size)
     return on_canvas(composite), mask

@@ -17,7 +17,7 @@ class Limits:
     """The defaults are those of `python app.py` on one's own machine."""
 
     max_seconds: float = math.inf  # of one training run, resumed or not
-    max_upload_megapixels: float = MAX_PIXELS / 1e6
+    max_upload_megapixels: float = 25
     allow_training: bool = True
 
     @classmethod
@@ -33,7 +33,7 @@ class Limits:
         return cls(
             max_seconds=_number(environment, "SINGAN_MAX_SECONDS", SPACE_SECONDS if on_space else math.inf, math.inf),
             max_upload_megapixels=_number(
-                environment, "SINGAN_MAX_UPLOAD_MEGAPIXELS", cls.max_upload_megapixels, cls.max_upload_megapixels
+                environment, "SINGAN_MAX_UPLOAD_MEGAPIXELS", cls.max_upload_megapixels, MAX_PIXELS / 1e6
             ),
             allow_training=allow == "1",
         )

@@ -20,6 +20,7 @@ from singan.model import SinGAN
 from singan.ui.shelf import Shelf, Top, load_own, plain_name, toasts
 
 NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
+MAX_MEMBERS = 16  # of a zip; there are four in ours
 UPLOAD_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 20 * 10**6}  # unpacked
 
 PUSH_HERE = """To put a model on the Hub from this machine, download it, unpack it, and run
@@ -123,6 +124,8 @@ def _unpack(path: Path) -> Iterator[tuple[str, bytes]]:
     Raises `CheckpointError`.
     """
     try:
+        if path.read_bytes().count(b"PK\1\2") > MAX_MEMBERS:  # before a list is made of them
+            raise CheckpointError(f"{path.name} holds over {MAX_MEMBERS} files, which are no part of one model.")
         with zipfile.ZipFile(path) as archive:
             seen = set()
             for member in archive.infolist():
@@ -134,6 +137,10 @@ def _unpack(path: Path) -> Iterator[tuple[str, bytes]]:
                 seen.add(name)
                 if name not in NEEDED:
                     continue
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise CheckpointError(
+                        f"{name} in {path.name} is packed by method {member.compress_type}: take Deflate, as usual."
+                    )
                 if member.file_size > UPLOAD_BYTES[name]:
                     raise CheckpointError(
                         f"{name} in {path.name} has {member.file_size / 1e6:.0f} MB; "

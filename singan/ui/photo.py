@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import html
-import threading
-import warnings
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from singan.errors import ImageError, ImageWarning
-from singan.image import load_image
+from singan.errors import ImageError
+from singan.image import FORMATS, read_image
 from singan.trainer import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
 from singan.ui.look import note
 from singan.ui.shelf import Shelf, Top, plain_name, toasts
 
-_loading = threading.Lock()  # warnings are caught process-wide
+UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
 
 def build(top: Top) -> None:
@@ -77,8 +75,6 @@ def tell(shelf: Shelf, pyramid: str) -> dict:
 
 
 def open_photo(photo: str | Path, limits: Limits) -> tuple[Image.Image, list[str]]:
-    """The uploaded photo as RGB, and the `ImageWarning`s it gave. Raises `ImageError`."""
-    with _loading, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ImageWarning)
-        image = load_image(photo, name=Path(photo).name, max_pixels=int(limits.max_upload_megapixels * 1e6))
-    return image, [str(one.message) for one in caught]
+    """The uploaded photo as RGB, and what has to be said of it. Raises `ImageError`."""
+    pixels = int(limits.max_upload_megapixels * 1e6)
+    return read_image(photo, name=Path(photo).name, max_pixels=pixels, formats=UPLOADED)

@@ -89,14 +89,12 @@ class Shelf:
         """Is that one of the visitor's own, without any training?"""
         return name in self.own and not self.own[name].generators
 
-    def pictures(self) -> list[tuple[Image.Image | Path, str]]:
+    def pictures(self) -> list[tuple[Image.Image, str]]:
         """A picture of each pyramid, captioned with its name."""
-        shown: dict[str, Image.Image | Path] = {name: self.directory / name / "preview.png" for name in self.names()}
-        for name, model in self.own.items():
-            picture = model.training_image
-            picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-            shown[name] = picture
-        return [(picture, name) for name, picture in shown.items()]
+        return [
+            (_small(self.own[name].training_image) if name in self.own else _preview(self.directory / name), name)
+            for name in self.names()
+        ]
 
 
 def _same_photo(one: SinGAN, other: SinGAN) -> bool:
@@ -124,9 +122,23 @@ def _load(directory: Path) -> SinGAN:
     return SinGAN.from_pretrained(directory, device=zerogpu.DEVICE)
 
 
+@lru_cache(maxsize=64)
+def _preview(directory: Path) -> Image.Image:
+    """The picture of a shipped pyramid; not its file, which gradio serves only to an app that was started beside it."""
+    with Image.open(directory / "preview.png") as picture:
+        return _small(picture.convert("RGB"))
+
+
+def _small(picture: Image.Image) -> Image.Image:
+    picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
+    return picture
+
+
 def plain_name(text: str) -> str:
-    """What a pyramid is called that was made from something of this name; part of the names of files."""
-    return " ".join(text.split())[:60].strip(". ") or "photo"
+    """What a pyramid is called that was made from something of this name; part of the names of files. Without what is
+    not seen, such as marks that turn the direction of writing: with one, a name may look like another."""
+    seen = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(seen.split())[:60].strip(". ") or "photo"
 
 
 def load_own(folder: Path, called: str) -> SinGAN:
