@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from huggingface_hub.errors import (
 )
 
 from singan.checkpoint import CARD_FILE, CONFIG_FILE, MAX_BYTES, WEIGHTS_FILE, Description, describe, read
-from singan.config import PRESETS
+from singan.config import PRESETS, TrainConfig
 from singan.errors import CheckpointError, HubError, SinGANError, TaskWarning
 from singan.files import files_in
 
@@ -89,7 +89,12 @@ def model_card(description: Description, where: str) -> str:
     height, width = description.scale_sizes[-1]
     if description.config.field and description.photo_size:
         height, width = description.photo_size
-    preset = next((name for name, known in PRESETS.items() if known == description.config), "own settings")
+    config = description.config
+
+    def of_its_size(preset: TrainConfig) -> TrainConfig:
+        return replace(preset, max_size=config.max_size, photo_size=config.photo_size)
+
+    preset = next((name for name, known in PRESETS.items() if of_its_size(known) == config), "own settings")
     facts = {
         "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
         "licence of the picture": licence,

@@ -439,7 +439,7 @@ def test_card_of_a_draft_gives_the_photographs_size_and_says_what_samples_are_ma
     card = str(draft.generate_model_card(ID))
     for row in ("size | 280x216 px", "scales | 4", "generators | 0", "parameters | 0", "training | none, a draft"):
         assert f"| {row} |" in card
-    assert "| preset | own settings |" in card and made in card
+    assert "| preset | draft |" in card and made in card
     assert "| preset | draft |" in str(singan.draft(tiny_picture).generate_model_card(ID))
 
 

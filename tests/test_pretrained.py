@@ -14,17 +14,20 @@ from singan import checkpoint
 
 ROOT = Path(__file__).parent.parent / "pretrained"
 SHIPPED = sorted(path for path in ROOT.iterdir() if path.is_dir())
+PAPER = ROOT / "mountain-lake-paper"  # the published method, to be seen as it is
 
 
-def test_there_are_five_and_together_they_are_small():
-    assert len(SHIPPED) == 5
+def test_there_are_six_and_together_they_are_small():
+    assert len(SHIPPED) == 6 and PAPER in SHIPPED
     assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 12_000_000
+    assert sum(path.stat().st_size for path in PAPER.iterdir()) < 3_000_000
 
 
 @pytest.mark.parametrize("folder", SHIPPED, ids=lambda path: path.name)
 def test_shipped_pyramid_samples(folder):
     model = singan.SinGAN.from_pretrained(folder)
-    assert max(model.image_size) == 1024 and model.config == singan.TrainConfig.preset("fast")
+    preset = singan.TrainConfig.preset("paper", max_size=125) if folder == PAPER else singan.TrainConfig.preset("fast")
+    assert max(model.image_size) == (125 if folder == PAPER else 1024) and model.config == preset
     first, second = (np.asarray(image, dtype=float) for image in model.sample(2, seed=3))
     photo = np.asarray(model.training_image, dtype=float)
     assert first.shape == photo.shape and np.abs(first - second).mean() > 2
@@ -52,7 +55,7 @@ def test_card_names_licence_and_source(folder):
     with Image.open(folder / "preview.png") as preview:
         width, height = preview.size
         size = singan.SinGAN.from_pretrained(folder).image_size
-        assert width == 512 and height == pytest.approx(512 * size[0] / size[1], abs=1)
+        assert width == min(512, size[1]) and height == pytest.approx(width * size[0] / size[1], abs=1)
 
 
 def test_code_in_a_card_runs_as_it_stands(tmp_path, monkeypatch):
