@@ -6,6 +6,7 @@ be kept is an `ImageWarning`.
 
 from __future__ import annotations
 
+import io
 import os
 import warnings
 from collections.abc import Sequence
@@ -79,6 +80,19 @@ def read_image(
         path = os.fsdecode(source)
         return _from_file(Path(path), name or " ".join(path.split()), notes, background, max_pixels, formats), notes
     raise ImageError(f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array.")
+
+
+def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS) -> None:
+    """Raise `ImageError` if a file, or the bytes of one, is no image or too large, by its header alone."""
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        Image.init()
+        with Image.open(file, formats=[known for known in formats if known in Image.OPEN]) as image:
+            _check_size(*image.size, name, max_pixels)
+    except ImageError:
+        raise
+    except Exception as error:  # on damaged headers Pillow raises almost anything
+        raise ImageError(f"{name} is not an image that can be read ({_one_line(error)[:100]}).") from None
 
 
 def image_to_tensor(image: Image.Image) -> torch.Tensor:

@@ -1,10 +1,18 @@
-"""Pictures that are put together by hand."""
+"""Pictures that are put together by hand, and what is sent for a canvas."""
 
+import struct
+import zlib
+from pathlib import Path
+
+import gradio as gr
 import numpy as np
 import pytest
+from gradio.components.image_editor import AcceptBlobs, EditorData
+from gradio.data_classes import FileData, ImageData
 from PIL import Image, ImageDraw
 
-from singan.ui import canvas, edit
+from singan.ui import canvas, edit, editor
+from singan.ui.editor import build_editor, build_mask
 
 SIZE = (40, 30)
 
@@ -117,3 +125,66 @@ def test_erasing_on_the_canvas_draws_the_rest_of_it_there():
     inside = without[18:36, 28:46]
     assert inside.max() < 150 and inside.std() > 0.4 * meadow.std()
     assert np.array_equal(without[:10], meadow[:10])
+
+
+# --- what is sent for a canvas
+
+
+def bomb(path, side=10_001):
+    """A PNG of so many pixels a side, all in a few kilobytes."""
+    rows = zlib.compress(bytes((side + 7) // 8 + 1) * side, 9)
+    head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", rows), (b"IEND", b"")]
+    data = b"".join(struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in chunks)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    return path
+
+
+def sent(path):
+    return FileData(path=str(path), orig_name=path.name)
+
+
+def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
+    small = tmp_path / "small.png"
+    Image.new("RGBA", (40, 30), "red").save(small)
+    large = sent(bomb(tmp_path / "large.png"))
+    with gr.Blocks():
+        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a"), build_mask("b")
+    decoded = canvas_.preprocess(EditorData(background=sent(small), layers=[sent(small)], composite=large))
+    assert decoded["background"].size == (40, 30) and decoded["composite"] is None
+    monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
+    for background, layers in ((large, []), (sent(small), [large])):
+        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 16.7772: shrink it first"):
+            canvas_.preprocess(EditorData(background=background, layers=layers, composite=None))
+    with pytest.raises(gr.Error, match="The mask is 10001x10001 px"):
+        mask.preprocess(ImageData(path=large.path))
+    with pytest.raises(gr.Error, match="The canvas has 9 layers; it takes 4"):
+        canvas_.preprocess(EditorData(background=sent(small), layers=[sent(small)] * 9, composite=None))
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    with pytest.raises(gr.Error, match="The canvas is not an image that can be read"):
+        canvas_.preprocess(EditorData(background=sent(tmp_path / "no.png"), layers=[], composite=None))
+
+
+def test_parts_of_a_canvas_on_its_way_are_few_and_small():
+    with gr.Blocks():
+        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a")
+
+    def part(index, number, size):
+        data = {"type": "layer", "index": index, "file": None, "id": number}
+        return AcceptBlobs.model_construct(data=data, files=[("f", bytes(size))])
+
+    for index, size in ((10**9, 9), (-1, 9), ("x", 9), (0, editor.MAX_PART_BYTES + 1)):
+        with pytest.raises(gr.Error, match="too large: reload the page"):
+            canvas_.accept_blobs(part(index, "1", size))
+    for k in range(3 * editor.MAX_WAITING):
+        canvas_.accept_blobs(part("1", str(k), 1))
+    assert list(canvas_.blob_storage) == [str(k) for k in range(2 * editor.MAX_WAITING, 3 * editor.MAX_WAITING)]
+
+
+def test_canvases_stay_what_they_are_when_gradio_makes_them_anew_and_write_no_file():
+    with gr.Blocks():
+        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a")
+    again = canvas_.__class__(**canvas_.constructor_args)
+    assert again.preprocess.__func__ is canvas_.preprocess.__func__ is not gr.ImageEditor.preprocess
+    assert again.get_block_name() == "imageeditor"
+    assert not Path(editor.__file__).with_suffix(".pyi").exists()

@@ -3,26 +3,84 @@
 from __future__ import annotations
 
 import html
+from abc import ABCMeta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
+from gradio.components.image_editor import AcceptBlobs, EditorData, EditorValue
+from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
+from singan.checkpoint import MAX_PHOTO_PIXELS
 from singan.errors import ImageError
+from singan.image import check_file
 from singan.ui.injected import scales, shown, size_notes
 from singan.ui.limits import Limits
-from singan.ui.photo import open_photo
+from singan.ui.photo import UPLOADED, open_photo
 from singan.ui.shelf import Shelf, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
+MAX_CANVAS_PIXELS = MAX_PHOTO_PIXELS  # which no pyramid's picture is over
+MAX_LAYERS = 4
+MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
+MAX_WAITING = 8  # canvases that are, and whose call has not come
 MASK_BRUSH = gr.Brush(colors=["#ffffff"], color_mode="fixed")  # its size goes by the picture's
+
+
+def _decode_canvas(self: gr.ImageEditor, payload: EditorData | None) -> EditorValue | None:
+    """As gradio does, but what is too large is refused, and the composite, which nobody asks for, is left out."""
+    parts = payload if payload is None or payload.id is None else self.blob_storage.get(payload.id)
+    if parts is not None:
+        parts.composite = None
+        layers = [layer for layer in parts.layers or [] if layer is not None]
+        if len(layers) > MAX_LAYERS:
+            raise gr.Error(f"The canvas has {len(layers)} layers; it takes {MAX_LAYERS}.", print_exception=False)
+        for part in (parts.background, *layers):
+            _check_part(part, "The canvas")
+    return gr.ImageEditor.preprocess(self, payload)
+
+
+def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
+    """Parts of a canvas that is on its way: few, small ones, of few canvases. gradio believes any number of a layer."""
+    index = str(data.data["index"] or "0").replace("null", "0")
+    if not index.isdecimal() or int(index) >= MAX_LAYERS or len(data.files[0][1]) > MAX_PART_BYTES:
+        raise gr.Error("What was painted is too large: reload the page.", print_exception=False)
+    while len(self.blob_storage) >= MAX_WAITING:
+        self.blob_storage.pop(next(iter(self.blob_storage)))
+    gr.ImageEditor.accept_blobs(self, data)
+
+
+_accept_blobs._is_server_fn = True  # type: ignore[attr-defined]  # as gradio marks what a page may call
+
+
+def _decode_mask(self: gr.Image, payload: ImageData | None) -> Any:
+    _check_part(payload, "The mask")
+    return gr.Image.preprocess(self, payload)
+
+
+def _check_part(part: Any, name: str) -> None:
+    if part is None:
+        return
+    file = bytes(part) if isinstance(part, (bytes, bytearray, memoryview)) else Path(part.path)
+    with toasts():
+        check_file(file, name, MAX_CANVAS_PIXELS, UPLOADED)
+
+
+def _derived(base: type, **methods: Any) -> Any:
+    """A class from one of gradio's, made past its own `__new__`, which would write a .pyi file beside this one. Methods
+    put on an object would be lost: gradio makes another one when a brush changes."""
+    return ABCMeta.__new__(type(base), base.__name__, (base,), {"__module__": __name__, "is_template": True, **methods})
+
+
+Canvas = _derived(gr.ImageEditor, preprocess=_decode_canvas, accept_blobs=_accept_blobs)
+Mask = _derived(gr.Image, preprocess=_decode_mask)
 
 
 def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:
     """A canvas to paint on. It has no upload of its own: what is uploaded is checked first, and then put there."""
-    return gr.ImageEditor(
+    return Canvas(
         label=label,
         type="pil",
         format="png",
@@ -40,7 +98,7 @@ def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:
 
 def build_mask(name: str) -> gr.Image:
     """The mask of what was pasted or changed without a brush."""
-    return gr.Image(
+    return Mask(
         label="Mask: white is what is made new",
         type="pil",
         image_mode="L",
