@@ -1,5 +1,6 @@
 """The app without a browser: its handlers, called as gradio calls them, and its API."""
 
+import gc
 import math
 import os
 import re
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -142,7 +144,10 @@ def test_clicked_pyramid_is_chosen_by_its_caption():
 
 @pytest.mark.parametrize("name", ["gone", "../pretrained/blue", "", "blue/../blue"])
 def test_unknown_pyramid_is_an_error_that_says_what_to_do(shipped, name):
-    with pytest.raises(CheckpointError, match="choose another one. One of your own is dropped after an hour: upload"):
+    with pytest.raises(
+        CheckpointError,
+        match="choose another one. One of your own is dropped after an hour, or when many",
+    ):
         shipped.load(name)
 
 
@@ -289,8 +294,43 @@ def test_only_the_pyramids_that_were_used_last_keep_their_patches(shipped, photo
         names.append(name)
     first, second = (draw(mine, name, number=1, seed=1)[0][0] for name in names)
     assert first.tobytes() == second.tobytes()
-    assert [bool(mine.own[name]._patches) for name in names] == [False, True]
+    assert [bool(mine.own[name].model._patches) for name in names] == [False, True]
     assert draw(mine, "a", number=1, seed=1)[0][0].tobytes() == first.tobytes()
+
+
+def test_patches_of_all_visitors_have_one_bound(shipped, photo, monkeypatch):
+    monkeypatch.setattr(shelf, "PATCH_BYTES", 1000)
+    mine, _ = shipped.add("a", singan.draft(photo))
+    mine, _ = mine.add("b", singan.draft(photo))
+    draw(mine, "a", number=1)
+    draw(mine, "b", number=1)
+    mine.load("b")
+    assert [bool(mine.own[name].model._patches) for name in "ab"] == [False, True]
+
+
+def test_pyramids_of_all_visitors_have_one_bound(shipped, photo, monkeypatch):
+    """The last used ones stay, whoever's they are; what computes with one keeps it meanwhile."""
+    drafts = [singan.draft(photo) for _ in range(4)]
+    monkeypatch.setattr(shelf, "OWN_BYTES", int(2.5 * shelf.model_bytes(drafts[0])))
+    first, _ = shipped.add("a", drafts[0])
+    first, _ = first.add("b", drafts[1])
+    held = first.load("a")
+    second, _ = shipped.add("c", drafts[2])
+    assert first.names() == ["a", "blue", "green-field"] and second.names() == ["c", "blue", "green-field"]
+    with pytest.raises(CheckpointError, match="There is no pyramid 'b'.* or when many are here"):
+        first.load("b")
+    shipped.add("d", drafts[3])
+    assert len(held.sample(1)) == 1
+
+
+def test_pyramid_is_freed_with_its_session(shipped, photo):
+    model = singan.draft(photo)
+    seen, count = weakref.ref(model), len(shelf._owned)
+    mine, _ = shipped.add("a", model)
+    assert len(shelf._owned) > count - 1 and mine.load("a") is model
+    del model, mine
+    gc.collect()
+    assert seen() is None
 
 
 # --- training

@@ -14,7 +14,7 @@ from singan import ConfigError
 from singan.tasks import TaskEvent
 from singan.ui import animate, build_app, canvas, denoise, edit, editor, enlarge, harmonize, injected, paint, variation
 from singan.ui.limits import Limits
-from singan.ui.shelf import Shelf
+from singan.ui.shelf import Own, Shelf
 from singan.ui.work import watch
 
 SKIP = gr.skip()
@@ -400,7 +400,7 @@ def test_animation_has_the_frames_asked_for(shipped, kind):
 
 
 def test_examples_of_animation_name_their_pyramid_and_settings(pretrained):
-    shelf = Shelf(pretrained.parent / "none", own={"waves": Shelf(pretrained).load("blue")})
+    shelf = Shelf(pretrained.parent / "none", own={"waves": Own(Shelf(pretrained).load("blue"))})
     name, marked, *settings = animate.open_example(shelf, "Moving waves")
     assert (name, marked["selected_index"], settings) == ("waves", 0, [0.3, 0])
 

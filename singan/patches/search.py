@@ -72,6 +72,10 @@ class Patches:
         self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
         self.valid: torch.Tensor | None = None  # which of them may be found; None: all
 
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes + self.keys.nbytes
+
     def leave_out(self, hole: torch.Tensor) -> None:
         """From now on no patch that touches what is over 0 in `hole`, (1, 1, h, w), is found."""
         touching = F.max_pool2d(hole.float(), PATCH, 1).flatten() > 0

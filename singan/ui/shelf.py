@@ -26,13 +26,52 @@ from singan.ui.limits import Limits
 COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}  # one heavy run at a time
 KEEP_SECONDS = 3600  # how long pyramids, runs and files are kept after their last use
 KEEP_OWN = 3  # pyramids of one visitor in memory
-KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory: 100 MB each, about
+KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory,
+PATCH_BYTES = 400_000_000  # and of these as many as these bytes hold: 100 MB each, about
+OWN_BYTES = 400_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 60_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a fifth
 PICTURE_SIDE = 256  # of the pictures to click
 QUICK: dict[str, Any] = {"concurrency_id": "first samples", "concurrency_limit": 1}  # not behind anybody's training
 
-_in_use: OrderedDict[int, weakref.ref[SinGAN]] = OrderedDict()  # the visitors' pyramids that keep their patches
-_in_use_lock = threading.Lock()
+_owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
+_owned_lock = threading.Lock()
+
+
+class Own:
+    """A visitor's pyramid, for as long as it is among those that were used last of all visitors'. What computes with it
+    holds it meanwhile; it is gone at once when the session that it belongs to is."""
+
+    def __init__(self, model: SinGAN) -> None:
+        self._model: SinGAN | None = model
+        self.use()
+
+    @property
+    def model(self) -> SinGAN | None:
+        """None once it had to give way."""
+        return self._model
+
+    def use(self) -> None:
+        """It is the one used last now; others give way, or lose their patches, which are made again when needed."""
+        with _owned_lock:
+            for key, ref in list(_owned.items()):
+                if ref() in (self, None):
+                    del _owned[key]
+            _owned[id(self)] = weakref.ref(self)
+            kept = [own for own in (ref() for ref in reversed(_owned.values())) if own is not None and own._model]
+            weights, patches = 0, 0
+            for k, own in enumerate(kept):
+                assert own._model is not None
+                weights += model_bytes(own._model)
+                patches += sum(one.nbytes for one in own._model._patches.values())
+                if k > 0 and (k >= KEEP_PATCHES or patches > PATCH_BYTES):
+                    own._model.to(own._model.device)  # which drops them
+                if k > 0 and weights > OWN_BYTES:
+                    own._model = None
+
+
+def model_bytes(model: SinGAN) -> int:
+    """What its weights and its photograph take in memory, about."""
+    return 4 * model.num_parameters + model.photo.nbytes
 
 
 @dataclass(frozen=True)
@@ -44,23 +83,24 @@ class Shelf:
 
     directory: Path
     limits: Limits = field(default_factory=Limits)
-    own: Mapping[str, SinGAN] = field(default_factory=dict)
+    own: Mapping[str, Own] = field(default_factory=dict)
     photos: Mapping[str, Path] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """All names, the newest of the visitor's own first."""
         shipped = sorted(path.parent.name for path in self.directory.glob("*/config.json"))
-        return [*reversed(list(self.own)), *shipped]
+        return [*(name for name in reversed(list(self.own)) if self.own[name].model), *shipped]
 
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
-        if name in self.own:
-            _use(self.own[name])
-            return self.own[name]
+        model = self.own[name].model if name in self.own else None
+        if model is not None:
+            self.own[name].use()
+            return model
         if name not in self.names():
             raise CheckpointError(
                 f"There is no pyramid {name!r}; choose another one. "
-                "One of your own is dropped after an hour: upload, train or load it again."
+                "One of your own is dropped after an hour, or when many are here: upload, train or load it again."
             )
         return _load(self.directory / name)
 
@@ -70,31 +110,33 @@ class Shelf:
         while unique in taken:
             number += 1
             unique = f"{name} {number}"
-        own = dict([*list(self.own.items())[-KEEP_OWN + 1 :], (unique, model)])
+        own = dict([*list(self.own.items())[-KEEP_OWN + 1 :], (unique, Own(model))])
         photos = {**self.photos, **({unique: photo} if photo else {})}
         return replace(self, own=own, photos={one: photos[one] for one in own if one in photos}), unique
 
     def put(self, name: str, model: SinGAN, photo: Path | None = None) -> tuple[Shelf, str]:
         """As `add`, but a draft gives way to another one of its photo, and a pyramid of fewer generators to one that
         goes on from there."""
-        old = self.own.get(name)
+        old = self.own[name].model if name in self.own else None
         more = old is not None and len(old.generators) < max(1, len(model.generators))
         if old is None or not more or not _same_photo(old, model):
             return self.add(name, model, photo)
         kept = {one: other for one, other in self.own.items() if one != name}
         photos = {**self.photos, **({name: photo} if photo else {})}
-        return replace(self, own={**kept, name: model}, photos=photos), name
+        return replace(self, own={**kept, name: Own(model)}, photos=photos), name
 
     def is_draft(self, name: str) -> bool:
         """Is that one of the visitor's own, without any training?"""
-        return name in self.own and not self.own[name].generators
+        model = self.own[name].model if name in self.own else None
+        return model is not None and not model.generators
 
     def pictures(self) -> list[tuple[Image.Image, str]]:
         """A picture of each pyramid, captioned with its name."""
-        return [
-            (_small(self.own[name].training_image) if name in self.own else _preview(self.directory / name), name)
-            for name in self.names()
-        ]
+        shown = []
+        for name in self.names():
+            model = self.own[name].model if name in self.own else None
+            shown.append((_small(model.training_image) if model else _preview(self.directory / name), name))
+        return shown
 
 
 def _same_photo(one: SinGAN, other: SinGAN) -> bool:
@@ -102,19 +144,6 @@ def _same_photo(one: SinGAN, other: SinGAN) -> bool:
     if one.info.get("source_size") != other.info.get("source_size"):
         return False
     return one.photo_size != other.photo_size or bool(one.photo.equal(other.photo.to(one.device)))
-
-
-def _use(model: SinGAN) -> None:
-    """Let this pyramid keep its patches, and those that were used least recently lose theirs."""
-    idle = []
-    with _in_use_lock:
-        _in_use.pop(id(model), None)
-        _in_use[id(model)] = weakref.ref(model)
-        while len(_in_use) > KEEP_PATCHES:
-            idle.append(_in_use.popitem(last=False)[1]())
-    for other in idle:
-        if other is not None:
-            other.to(other.device)  # which drops them: they are made again when they are needed
 
 
 @lru_cache(maxsize=8)
