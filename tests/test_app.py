@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 import weakref
 import zipfile
@@ -498,38 +497,38 @@ def test_preview_made_between_two_updates_is_shown_with_the_next(monkeypatch, sh
 
 
 def test_run_that_is_dropped_leaves_no_files_behind(monkeypatch, shipped, photo_path, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
     monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
     views = train.train(shipped, "", str(photo_path), steps=2)
     run_id = next(views).run_id
     train.RUNS.drop(run_id)
     assert len(list(views)) > 3  # not while it is in use
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list((tmp_path / "app-scratch").iterdir())) == 1
     train.RUNS.drop(run_id)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "app-scratch").iterdir()) == []
     assert train.reopen(shipped, run_id) == train.View()
 
 
 def test_idle_runs_are_dropped_after_their_time(monkeypatch, shipped, photo_path, tmp_path):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
     monkeypatch.setattr(train, "RUNS", Runs(keep_seconds=3600))
     views = train.train(shipped, "", str(photo_path), steps=2)
     next(views)
     train.RUNS.keep_seconds = 0
     assert "2 scales learned" in list(views)[-1].status
     for _ in range(200):
-        if not list(tmp_path.iterdir()):
+        if not list((tmp_path / "app-scratch").iterdir()):
             break
         time.sleep(0.05)
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "app-scratch").iterdir()) == []
 
 
 def test_number_of_runs_that_are_kept_is_bounded(photo_path, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
     runs = Runs(keep_seconds=3600)
     started = [runs.start(str(photo_path), "tiles", TrainConfig(), 0) for _ in range(KEEP_RUNS + 3)]
     assert [runs.get(one.id) is None for one in started] == [True] * 3 + [False] * KEEP_RUNS
-    assert len(list(tmp_path.iterdir())) == KEEP_RUNS
+    assert len(list((tmp_path / "app-scratch").iterdir())) == KEEP_RUNS
     assert len({one.id for one in started}) == len(started) and min(len(one.id) for one in started) >= 40
     for one in started:
         runs.drop(one.id)

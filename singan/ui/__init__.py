@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, photo, sample, train, variation
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
+from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
 
 EXAMPLES = Path(__file__).parents[2] / "examples"  # not in an installed package, which shows none
 
 LAUNCH: dict[str, Any] = {
+    "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads())]},
     "theme": THEME,
     "css": CSS,
     "max_file_size": "20mb",
@@ -36,6 +39,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
 
     What a visitor may ask for is read from the environment; raises `ConfigError` if that is wrong.
     """
+    keep_swept(folder_of_uploads())
     shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         gr.HTML(INTRO)

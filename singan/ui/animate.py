@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, NamedTuple
 
 import gradio as gr
@@ -18,6 +17,7 @@ from singan.ui.editor import mark_pyramid
 from singan.ui.injected import progress, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.uploads import scratch
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed, watch
 
@@ -140,7 +140,7 @@ def animate(
         run_status("Starting", 0, []), seed=seed, go=gr.update(interactive=False), stop=gr.update(interactive=True)
     )
     start = time.perf_counter()
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copy after the yield
+    with toasts(), scratch() as folder:  # gradio has its copy after the yield
         try:
             if frames > MAX_FRAMES:
                 raise ConfigError(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -24,6 +23,7 @@ from singan.ui.injected import build_examples, build_pair, example_pictures, pro
 from singan.ui.look import clock, run_status
 from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, watch
 
 HINT = (
@@ -115,7 +115,7 @@ def super_resolve(
         run_status("Starting", 0, []), seed=seed, go=gr.update(interactive=False), stop=gr.update(interactive=True)
     )
     start = time.perf_counter()
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+    with toasts(), scratch() as folder:  # gradio has its copies after the yield
         try:
             notes: list[str] = []
             given = shelf.load(pyramid) if photo is None else None

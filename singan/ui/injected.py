@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
 from singan.ui.shelf import Shelf, Top, toasts
+from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, watch
 
 STRIP_SIDE = 256  # of the pictures in the strip of scales
@@ -130,7 +130,7 @@ def run(
     seed = pick_seed(seed, new_seed)
     yield View(status=run_status("Starting", 0, []), seed=seed)
     start = perf_counter()
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after the yield
+    with toasts(), scratch() as folder:  # gradio has its copies after the yield
         try:
             model = shelf.load(pyramid)
             task = begin(model)

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -18,6 +17,7 @@ from singan.checkpoint import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
 from singan.errors import CheckpointError, HubError
 from singan.model import SinGAN
 from singan.ui.shelf import Shelf, Top, load_own, plain_name, toasts
+from singan.ui.uploads import scratch
 
 NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
 MAX_MEMBERS = 16  # of a zip; there are four in ours
@@ -63,7 +63,7 @@ def load_from_hub(shelf: Shelf, repo_id: str, token: gr.OAuthToken | None = None
         repo_id: user/name of a model made with singan
     """
     repo_id = repo_id.strip()
-    with toasts(), TemporaryDirectory(prefix="singan-") as cache:  # nobody else gets a private one out of it
+    with toasts(), scratch() as cache:  # nobody else gets a private one out of it
         if not hub.HUB_ID.fullmatch(repo_id):
             raise HubError(f"{repo_id!r} is not of the form user/name; check the name.")
         folder = hub.download(repo_id, token=token.token if token else False, cache_dir=cache, files=list(NEEDED))
@@ -76,7 +76,7 @@ def load_files(shelf: Shelf, files: list[str]) -> tuple[Shelf, str, dict]:
     Parameters:
         files: the zip file that the app's own download gives, or config.json and model.safetensors
     """
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:
+    with toasts(), scratch() as folder:
         paths = [Path(file) for file in files or []]
         if len(paths) == 1 and paths[0].suffix.lower() == ".zip":
             name = paths[0].stem

@@ -15,6 +15,7 @@ from singan.config import TrainConfig
 from singan.errors import CheckpointError
 from singan.resume import STATE_FILE
 from singan.ui.look import Curves
+from singan.ui.uploads import scratch
 
 KEEP_RUNS = 32  # then the oldest gives way
 
@@ -64,7 +65,7 @@ class Runs:
 
     def start(self, photo: str | Path, name: str, config: TrainConfig, seed: int) -> Run:
         """A new run on a copy of that file."""
-        files = TemporaryDirectory(prefix="singan-run-", ignore_cleanup_errors=True)
+        files = scratch("run")
         Path(files.name, "photo").mkdir()
         copy = Path(shutil.copyfile(photo, Path(files.name, "photo", Path(photo).name)))
         run = Run(secrets.token_urlsafe(), files, copy, name, config, seed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -14,6 +13,7 @@ from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.files import save_png
 from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
+from singan.ui.uploads import scratch
 
 MAX_PIXELS = 40_000_000  # of all samples of one call
 
@@ -93,7 +93,7 @@ def sample(
     """
     if new_seed or seed is None:
         seed = secrets.randbelow(2**31)
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copies after each yield
+    with toasts(), scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
         model = shelf.load(pyramid)

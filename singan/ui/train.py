@@ -9,7 +9,6 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -26,6 +25,7 @@ from singan.ui.look import clock, run_status
 from singan.ui.photo import draft, open_photo, row, take
 from singan.ui.runs import Run, Runs
 from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, plain_name, toasts
+from singan.ui.uploads import scratch
 
 SHOW_SECONDS = 0.5  # between two updates of the page
 PREVIEW_SIDE = 512  # of the photo that is shown
@@ -181,7 +181,7 @@ def train(
         steps: training steps per scale; empty: as many as it takes
         paper: the published method instead; takes hours
     """
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # the run has its copy
+    with toasts(), scratch() as folder:  # the run has its copy
         if photo is not None:
             file, name = Path(photo), plain_name(Path(photo).stem)
         elif shelf.is_draft(pyramid):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -16,6 +15,7 @@ from singan.files import save_png
 from singan.ui.injected import progress
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
+from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, watch
 
 HINT = "Black does not change from sample to sample, white changes the most."
@@ -79,7 +79,7 @@ def variation_map(
     """
     first = pick_seed(seed, False)
     yield View(run_status("Starting", 0, []), seed=first)
-    with toasts(), TemporaryDirectory(prefix="singan-") as folder:  # gradio has its copy after the yield
+    with toasts(), scratch() as folder:  # gradio has its copy after the yield
         try:
             model = shelf.load(pyramid)
             heat = yield from watch(

@@ -1,0 +1,138 @@
+"""What visitors upload: how much at once, how much of it all together, and for how long it is kept.
+
+gradio keeps it in a folder of its own, GRADIO_TEMP_DIR, which `app.py` makes one of this app alone. What is computed is
+in a folder beside that one, which gradio does not serve.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from gradio.utils import get_upload_folder
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_FILES = 4  # of one request: config.json, model.safetensors, and what else is in a model's folder
+MAX_REQUEST_BYTES = 45_000_000  # two files of the largest size, and what is around them
+QUOTA_BYTES = 2_000_000_000  # of all that is kept; then what is oldest gives way
+KEEP_SECONDS = 3600  # a file; and it is looked for it half as often
+_sweeping: set[Path] = set()  # folders that a thread sweeps
+
+
+class Bounded:
+    """An app around another one: uploads of too many or too large files are refused (413) while they arrive."""
+
+    def __init__(self, app: ASGIApp, folder: Path) -> None:
+        self.app, self.folder = app, folder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "").rstrip("/")
+        if scope["type"] != "http" or not path.endswith(("/upload", "/component_server")):
+            await self.app(scope, receive, send)
+            return
+        make_room(self.folder)
+        received, files, tail, over = 0, 0, b"", False
+
+        async def counted() -> Message:
+            nonlocal received, files, tail, over
+            message = await receive()
+            body = message.get("body", b"")
+            received += len(body)
+            seen = tail + body
+            files += seen.count(b"filename=") - tail.count(b"filename=")
+            tail = seen[-len(b"filename=") + 1 :]
+            over = over or files > MAX_FILES or received > MAX_REQUEST_BYTES
+            return {"type": "http.disconnect"} if over else message
+
+        async def answered(message: Message) -> None:
+            if not over:
+                await send(message)
+
+        try:
+            await self.app(scope, counted, answered)
+        except Exception:
+            if not over:
+                raise
+        if over:
+            text = f"An upload has at most {MAX_FILES} files and {MAX_REQUEST_BYTES / 1e6:g} MB.".encode()
+            headers: list[Any] = [(b"content-type", b"text/plain"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 413, "headers": headers})
+            await send({"type": "http.response.body", "body": text})
+
+
+def make_room(folder: Path, quota: int | None = None) -> None:
+    """Remove the oldest files until the rest is within the quota."""
+    files = sorted(_files(folder), key=lambda one: one[1].st_mtime, reverse=True)
+    total = 0
+    for path, status in files:
+        total += status.st_size
+        if total > (QUOTA_BYTES if quota is None else quota):
+            path.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
+    """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
+    for path, status in list(_files(folder)):
+        if time.time() - status.st_mtime > seconds:
+            path.unlink(missing_ok=True)
+    for path in sorted((one for one in folder.rglob("*") if one.is_dir()), reverse=True):
+        try:
+            if time.time() - path.stat().st_mtime > seconds:
+                path.rmdir()
+        except OSError:  # there is something in it
+            continue
+
+
+def keep_swept(folder: Path) -> None:
+    """Sweep uploads and scratch folders now, and from now on, as long as this process runs."""
+    if folder in _sweeping:
+        return
+    _sweeping.add(folder)
+
+    def work() -> None:
+        while True:
+            sweep(folder)
+            sweep_scratch()
+            time.sleep(KEEP_SECONDS / 2)
+
+    threading.Thread(target=work, name="sweeping uploads", daemon=True).start()
+
+
+def folder_of_uploads() -> Path:
+    return Path(get_upload_folder())
+
+
+def scratch(kind: str = "call") -> TemporaryDirectory[str]:
+    """A folder for what one call or run makes; it is swept if the process that made it is ended."""
+    base = _scratch_base()
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return TemporaryDirectory(prefix=f"{kind}-", dir=base, ignore_cleanup_errors=True)
+
+
+def sweep_scratch(seconds: float = 2 * KEEP_SECONDS) -> None:
+    """Remove scratch folders in which nothing was written for so long: a run writes its state every half minute."""
+    for path in _scratch_base().glob("*-*"):
+        newest = max((status.st_mtime for _, status in _files(path)), default=path.stat().st_mtime)
+        if time.time() - newest > seconds:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _scratch_base() -> Path:
+    uploads = folder_of_uploads()
+    return uploads.with_name(f"{uploads.name}-scratch")
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            try:
+                yield path, path.lstat()
+            except OSError:  # it has just gone
+                continue

@@ -1,0 +1,70 @@
+"""What visitors upload is bounded, and gone in time."""
+
+import os
+import time
+
+import httpx
+import pytest
+
+from singan.ui import uploads
+
+
+def aged(path, hours, size=10):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    past = time.time() - 3600 * hours
+    os.utime(path, (past, past))
+    os.utime(path.parent, (past, past))
+    return path
+
+
+def post(url, files):
+    return httpx.post(f"{url}gradio_api/upload", files=[("files", one) for one in files], timeout=60)
+
+
+def test_a_few_files_are_taken(app_url):
+    answer = post(app_url, [(f"{k}.png", bytes(100)) for k in range(uploads.MAX_FILES)])
+    assert answer.status_code == 200 and len(answer.json()) == uploads.MAX_FILES
+
+
+@pytest.mark.parametrize("sizes", [[10] * (uploads.MAX_FILES + 1), [1] * 900, [19_000_000] * 3])
+def test_uploads_of_many_or_large_files_are_refused(app_url, sizes):
+    try:
+        answer = post(app_url, [(f"{k}.png", bytes(size)) for k, size in enumerate(sizes)])
+    except (httpx.WriteError, httpx.ReadError):  # cut off while it was still being sent
+        return
+    assert answer.status_code == 413 and "An upload has at most 4 files and 45 MB" in answer.text
+
+
+def test_the_rest_of_the_app_is_not_in_the_way(app_url):
+    assert httpx.get(f"{app_url}config").status_code == 200
+
+
+def test_oldest_uploads_give_way_to_new_ones(tmp_path):
+    old, middle, new = (aged(tmp_path / f"{k}" / "photo.png", hours, 400) for k, hours in enumerate((3, 2, 1)))
+    uploads.make_room(tmp_path, quota=900)
+    assert [path.exists() for path in (old, middle, new)] == [False, True, True]
+
+
+def test_files_are_swept_after_their_time_and_folders_with_them(tmp_path):
+    old, new = aged(tmp_path / "a" / "photo.png", 1.1), aged(tmp_path / "b" / "photo.png", 0.9)
+    uploads.sweep(tmp_path)
+    assert not old.exists() and new.exists()
+    aged(tmp_path / "c" / "x", 2).unlink()
+    os.utime(tmp_path / "c", (1, 1))
+    uploads.sweep(tmp_path)
+    assert not (tmp_path / "c").exists()
+
+
+def test_what_an_ended_process_left_is_swept_and_what_a_run_writes_is_not(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
+    with uploads.scratch("run") as live, uploads.scratch() as empty:
+        base = uploads.folder_of_uploads().with_name("app-scratch")
+        left = aged(base / "run-left" / "photo" / "me.png", 2.1)
+        aged(base / "run-live2" / "photo" / "me.png", 9)
+        state = base / "run-live2" / "state.safetensors"
+        state.write_bytes(b"now")
+        uploads.sweep_scratch()
+        assert not left.parent.parent.exists() and state.exists()
+        assert os.path.isdir(live) and os.path.isdir(empty)
+    assert not os.path.exists(live)
