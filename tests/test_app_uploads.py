@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from singan.ui import uploads
+from singan.ui import build_app, uploads
 
 
 def aged(path, hours, size=10):
@@ -68,3 +68,11 @@ def test_what_an_ended_process_left_is_swept_and_what_a_run_writes_is_not(tmp_pa
         assert not left.parent.parent.exists() and state.exists()
         assert os.path.isdir(live) and os.path.isdir(empty)
     assert not os.path.exists(live)
+
+
+def test_one_thing_is_computed_at_a_time_and_one_short_one_beside_it(pretrained):
+    """Each call waits in a lane; what is in none but computes nothing is the call that stops a run."""
+    calls = [fn for fn in build_app(pretrained).fns.values() if fn.api_name and fn.api_visibility == "public"]
+    lanes = {(fn.concurrency_id, fn.concurrency_limit) for fn in calls if fn.queue}
+    assert lanes == {("compute", 1), ("quick", 1), ("network", 2)}
+    assert [fn.api_name for fn in calls if not fn.queue] == ["stop"]

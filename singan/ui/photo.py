@@ -15,7 +15,7 @@ from singan.trainer import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
 from singan.ui.look import note
-from singan.ui.shelf import Shelf, Top, plain_name, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, plain_name, toasts
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
@@ -37,8 +37,7 @@ def build(top: Top) -> None:
 
 def take(top: Top, upload: gr.File, **options: Any) -> Any:
     """Make a draft of what is uploaded there, and choose it. Returns the event."""
-    queue: dict[str, Any] = {"concurrency_id": "drafts", "concurrency_limit": 1}  # not behind anybody's training
-    event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **queue, **options)
+    event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **QUICK, **options)
     event.success(row, [top.shelf, top.name], top.pictures, show_progress="hidden", api_visibility="private")
     return event
 

@@ -31,7 +31,7 @@ PATCH_BYTES = 400_000_000  # and of these as many as these bytes hold: 100 MB ea
 OWN_BYTES = 400_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 60_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a fifth
 PICTURE_SIDE = 256  # of the pictures to click
-QUICK: dict[str, Any] = {"concurrency_id": "first samples", "concurrency_limit": 1}  # not behind anybody's training
+QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 1}  # short jobs, not behind anybody's training
 
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()
