@@ -23,7 +23,7 @@ from singan.errors import ConfigError
 from singan.files import files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, PublishedNet, half_precision
-from singan.patches.composition import composition_distance
+from singan.patches.composition import Composition, composition_distance
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
@@ -129,6 +129,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     memory: list[torch.Tensor] = field(default_factory=list)
     factor: float = 1.0
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
+    _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
 
     @property
     def device(self) -> torch.device:
@@ -224,7 +225,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         drawn = [self.apply_scale(0, one[None], None) for one in entered]
         if len(drawn) == 1 or min(x.shape[2:]) < PATCH:
             return drawn[0]
-        distances = composition_distance([image for image, _ in drawn], self.patches_at(0).image)
+        if self._composition is None:
+            self._composition = Composition(self.patches_at(0).image)
+        distances = composition_distance([image for image, _ in drawn], self._composition)
         return drawn[distances.index(min(distances))]
 
     def generate(
@@ -416,6 +419,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self.photo = self.photo.to(chosen)
         self.memory = [real.to(chosen) for real in self.memory]
         self._patches.clear()
+        self._composition = None
         return self
 
     def save_pretrained(self, directory: str | os.PathLike[str]) -> Path:  # type: ignore[override]

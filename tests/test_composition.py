@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from singan.patches.composition import DIRECTIONS, OCTAVES, composition_distance
+from singan.patches.composition import DIRECTIONS, OCTAVES, Composition, composition_distance
 from singan.patches.search import PATCH
 from singan.pyramid import resize
 
@@ -24,21 +24,21 @@ def test_it_is_the_mean_difference_of_sorted_projections():
             for x in (image, REAL)
         )
         wanted += np.abs(a - b).mean() / OCTAVES
-    assert composition_distance([image], REAL) == [pytest.approx(wanted, rel=1e-4)]
+    assert composition_distance([image], Composition(REAL)) == [pytest.approx(wanted, rel=1e-4)]
 
 
 def test_the_same_things_elsewhere_are_nearer_than_other_things():
     moved, flat = REAL.roll(9, 3), REAL.mean((2, 3), keepdim=True).expand_as(REAL)
-    same, near, far = composition_distance([REAL, moved, flat], REAL)
+    same, near, far = composition_distance([REAL, moved, flat], Composition(REAL))
     assert same == 0 and near < 0.4 * far
 
 
 def test_images_of_another_size_are_compared_by_shares():
     wide = torch.cat([REAL, REAL], 3)
-    near, far = composition_distance([wide, -wide], REAL)
+    near, far = composition_distance([wide, -wide], Composition(REAL))
     assert 0 < near < 0.3 * far
 
 
 def test_an_image_that_is_hardly_larger_than_a_patch_is_compared_too():
     small = REAL[:, :, :9, :8].contiguous()
-    assert composition_distance([small], small) == [0]
+    assert composition_distance([small], Composition(small)) == [0]

@@ -13,7 +13,7 @@ from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
 from singan.model import SinGAN, diversity, draw_noise, pick_device, refine
 from singan.networks import PatchNet
-from singan.patches.composition import composition_distance
+from singan.patches.composition import Composition, composition_distance
 from singan.patches.vote import voters
 from singan.pyramid import displace, resize
 from singan.trainer import train
@@ -92,7 +92,7 @@ def test_the_candidate_that_is_composed_most_like_the_photograph_is_taken(made, 
     real = model.real_at(0)
     first = replace(model, config=replace(model.config, candidates=1))
     far, near = (
-        composition_distance([m.sample_tensor(s, m.image_size, 0, 1.0, until=1) for s in range(8)], real)
+        composition_distance([m.sample_tensor(s, m.image_size, 0, 1.0, until=1) for s in range(8)], Composition(real))
         for m in (first, model)
     )
     assert sum(near) < 0.9 * sum(far) and all(b <= a for a, b in zip(far, near, strict=True))

@@ -9,7 +9,18 @@ import torch.nn.functional as F
 
 from singan.patches import search as searching
 from singan.patches.field import identity, search, voting
-from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILE, Patches, basis, distances_to, nearest, project
+from singan.patches.search import (
+    COMPLETENESS,
+    PATCH,
+    SIDEWAYS,
+    TILES,
+    Patches,
+    basis,
+    distances_to,
+    nearest,
+    prepare,
+    project,
+)
 from singan.patches.vote import SIGMA, STRIDE, Field, positions, vote, voters
 
 ALL = 3 * PATCH**2  # directions: none is left out
@@ -74,11 +85,11 @@ def test_projected_are_the_patches_that_vote_one_by_one(size):
             torch.testing.assert_close(found[i, j], F.conv2d(patch, filters)[0, :, 0, 0], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("tile", [1, 3, TILE])
+@pytest.mark.parametrize("tiles", [(1,), (3,), (2, 5), TILES])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("size", [(7, 7), (8, 9), (20, 31), (38, 39), (70, 75)])
-def test_projecting_in_tiles_is_one_convolution(monkeypatch, size, stride, tile):
-    monkeypatch.setattr(searching, "TILE", tile)
+def test_projecting_in_tiles_is_one_convolution(monkeypatch, size, stride, tiles):
+    monkeypatch.setattr(searching, "TILES", tiles)
     image, filters = picture(0, *size), basis(picture(1, 20, 20), 10)
     whole = F.conv2d(image, filters, stride=stride)[0].permute(1, 2, 0)
     torch.testing.assert_close(project(image, filters, stride), whole, rtol=1e-4, atol=1e-5)
@@ -97,7 +108,7 @@ def test_nearest_patches_are_those_of_a_plain_search_whatever_the_memory(monkeyp
     monkeypatch.setattr(searching, "CHUNK", chunk)
     rng = np.random.default_rng(0)
     queries, keys = rng.normal(size=(60, 26)).astype("f"), rng.normal(size=(41, 26)).astype("f")
-    ours = nearest(torch.from_numpy(queries), torch.from_numpy(keys), COMPLETENESS)
+    ours = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), COMPLETENESS)
     assert ours.tolist() == nearest_by_hand(queries, keys).tolist()
 
 
@@ -133,9 +144,9 @@ def test_infinite_completeness_takes_the_nearest_patch_and_a_low_one_spreads_the
     queries, keys = rng.normal(size=(60, 147)).astype("f"), rng.normal(size=(41, 147)).astype("f")
     keys[0] = 0  # near to everything
     plain = ((queries[:, None] - keys[None]) ** 2).mean(2).argmin(1)
-    chosen = nearest(torch.from_numpy(queries), torch.from_numpy(keys), math.inf)
+    chosen = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), math.inf)
     assert chosen.tolist() == plain.tolist()
-    spread = nearest(torch.from_numpy(queries), torch.from_numpy(keys), 147 * 1e-4)
+    spread = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), 147 * 1e-4)
     assert len(set(spread.tolist())) > 5 * len(set(plain.tolist()))
 
 

@@ -12,19 +12,25 @@ OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
 
 
-def composition_distance(images: list[torch.Tensor], real: torch.Tensor) -> list[float]:
+class Composition:
+    """What an image, (1, 3, H, W), is composed of: the projections of its patches, sorted."""
+
+    def __init__(self, image: torch.Tensor) -> None:
+        directions = torch.randn(DIRECTIONS, 3, PATCH, PATCH, generator=torch.Generator().manual_seed(0))
+        self.filters = F.normalize(directions.flatten(1), dim=1).view_as(directions).to(image.device)
+        self.octaves = [_sorted(image, octave, self.filters) for octave in range(OCTAVES)]
+
+
+def composition_distance(images: list[torch.Tensor], real: Composition) -> list[float]:
     """The sliced Wasserstein distance of the patches of each image, (1, 3, any, any), to those of `real`.
 
     On random directions, the same in every call, the mean difference of sorted projections (Rabin et al., SSVM 2011):
     0 where every kind of patch is there as often as in `real`, wherever it is.
     """
-    directions = torch.randn(DIRECTIONS, 3, PATCH, PATCH, generator=torch.Generator().manual_seed(0))
-    filters = F.normalize(directions.flatten(1), dim=1).view_as(directions).to(real.device)
     distances = [0.0] * len(images)
-    for octave in range(OCTAVES):
-        wanted = _sorted(real, octave, filters)
+    for octave, wanted in enumerate(real.octaves):
         for i, image in enumerate(images):
-            found = _sorted(image, octave, filters)
+            found = _sorted(image, octave, real.filters)
             if found.shape != wanted.shape:
                 found = F.interpolate(found[None], size=wanted.shape[1], mode="linear")[0]
             distances[i] += float((found - wanted).abs().mean()) / OCTAVES

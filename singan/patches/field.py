@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILE, Patches, nearest, place, project
+from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILES, Patches, nearest, place, project
 from singan.patches.vote import STRIDE, Field, positions, voters
 
 HOPS = (1, 2)  # how far away, in voters, the neighbours are whose offsets a patch may take
@@ -51,7 +51,6 @@ def search(
         [voting(image, patches.filters).flatten(0, 1), place(rows, columns, size, place_prior)], 1
     )  # (voters, directions + 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
-    keys = keys if patches.valid is None else keys[patches.valid]
 
     def source(queries: torch.Tensor) -> torch.Tensor:
         found = nearest(queries, keys, completeness)
@@ -102,8 +101,8 @@ def refine_field(
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, row, min(row + TILE, bottom))
-            for row in range(top, bottom, TILE)
+            _refine_rows(field, image, patches, place_prior, row, min(row + TILES[-1], bottom))
+            for row in range(top, bottom, TILES[-1])
         ]
         return torch.cat([y for y, _ in strips]), torch.cat([x for _, x in strips])
 

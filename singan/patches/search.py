@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +23,7 @@ COMPLETENESS = 0.003  # lower: more weight on showing all of the training image
 MAX_PIXELS = 5000  # of a training image that is searched; the cost grows with the square
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
 FAR = 100.0  # a coordinate that no patch is near to
-TILE = 32  # patches down and across that are projected at once
+TILES = (1, 8, 16, 32)  # patches down or across that are projected at once
 CHUNK = 16_000_000  # distances held in memory at once, 64 MB
 
 
@@ -43,23 +44,22 @@ def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torc
     """The patches of `image`, (1, 3, H, W), on the directions of `filters`, every `stride`-th: (rows, columns,
     directions).
 
-    In tiles of one shape: for every new shape of a convolution the library keeps a compiled kernel, and images come
+    In tiles of few shapes: for every new shape of a convolution the library keeps a compiled kernel, and images come
     in hundreds of sizes.
     """
-    rows, columns = ((side - PATCH) // stride + 1 for side in image.shape[2:])
-    down, across = -(-rows // TILE), -(-columns // TILE)
-    span = stride * (TILE - 1) + PATCH  # pixels that a tile takes
-    missing = [
-        stride * TILE * (count - 1) + span - side for count, side in zip((down, across), image.shape[2:], strict=True)
-    ]
-    padded = F.pad(image, (0, max(0, missing[1]), 0, max(0, missing[0])))
-    features = image.new_empty(down * TILE, across * TILE, len(filters))
-    for top in range(0, down * TILE, TILE):
-        for left in range(0, across * TILE, TILE):
+    counts = [(side - PATCH) // stride + 1 for side in image.shape[2:]]  # rows and columns
+    high, wide = tile = [next((side for side in TILES if count <= side), TILES[-1]) for count in counts]
+    rows, columns = whole = [-(-count // side) * side for count, side in zip(counts, tile, strict=True)]
+    span, needed = ([stride * (side - 1) + PATCH for side in sides] for sides in (tile, whole))  # pixels
+    missing = [max(0, most - side) for most, side in zip(needed, image.shape[2:], strict=True)]
+    padded = F.pad(image, (0, missing[1], 0, missing[0]))
+    features = image.new_empty(rows, columns, len(filters))
+    for top in range(0, rows, high):
+        for left in range(0, columns, wide):
             y, x = stride * top, stride * left
-            tile = F.conv2d(padded[:, :, y : y + span, x : x + span].contiguous(), filters, stride=stride)
-            features[top : top + TILE, left : left + TILE] = tile[0].permute(1, 2, 0)
-    return features[:rows, :columns]
+            part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]].contiguous(), filters, stride=stride)
+            features[top : top + high, left : left + wide] = part[0].permute(1, 2, 0)
+    return features[: counts[0], : counts[1]]
 
 
 class Patches:
@@ -71,6 +71,7 @@ class Patches:
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
         self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
         self.valid: torch.Tensor | None = None  # which of them may be found; None: all
+        self._prepared: dict[float, Keys] = {}
 
     @property
     def nbytes(self) -> int:
@@ -80,12 +81,16 @@ class Patches:
         """From now on no patch that touches what is over 0 in `hole`, (1, 1, h, w), is found."""
         touching = F.max_pool2d(hole.float(), PATCH, 1).flatten() > 0
         self.keys = self.keys.masked_fill(touching[:, None], FAR)
+        self._prepared.clear()
         self.valid = (~touching).nonzero().view(-1)
 
-    def placed(self, g: float) -> torch.Tensor:
-        """The projected patches with the coordinates of their place: (rows * columns, directions + 2)."""
-        rows, columns = (torch.arange(side, device=self.keys.device) for side in self.shape)
-        return torch.cat([self.keys.float(), place(rows, columns, self.size, g)], 1)
+    def placed(self, g: float) -> Keys:
+        """Those projected patches that may be found, with the coordinates of their place: (n, directions + 2)."""
+        if g not in self._prepared:
+            rows, columns = (torch.arange(side, device=self.keys.device) for side in self.shape)
+            keys = torch.cat([self.keys.float(), place(rows, columns, self.size, g)], 1)
+            self._prepared[g] = prepare(keys if self.valid is None else keys[self.valid])
+        return self._prepared[g]
 
 
 def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: float) -> torch.Tensor:
@@ -94,7 +99,20 @@ def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: f
     return torch.stack([y.flatten(), x.flatten()], 1)
 
 
-def nearest(queries: torch.Tensor, keys: torch.Tensor, completeness: float) -> torch.Tensor:
+class Keys(NamedTuple):
+    """What many queries are compared with: (m, d)."""
+
+    centre: torch.Tensor  # (d,)
+    values: torch.Tensor  # less the centre: smaller numbers lose less in products
+    squares: torch.Tensor  # (m,)
+
+
+def prepare(keys: torch.Tensor) -> Keys:
+    centre = keys.mean(0)
+    return Keys(centre, keys - centre, (keys - centre).square().sum(1))
+
+
+def nearest(queries: torch.Tensor, keys: Keys, completeness: float) -> torch.Tensor:
     """(n, d), (m, d) -> (n,): the key with the least distance to each query, weighted by completeness.
 
     A distance is divided by that of the key to the query nearest to it, plus `completeness`; infinity: it is not.
@@ -128,21 +146,18 @@ def distances_to(
         queries = queries[F.max_pool2d(region.float(), PATCH, 1).flatten() > 0]
     if at_most is not None and len(queries) > at_most:
         queries = queries[torch.linspace(0, len(queries) - 1, at_most).long()]
-    measure, parts = _measure(queries, keys)
+    measure, parts = _measure(queries, prepare(keys))
     return torch.cat([measure(part).amin(1) for part in parts]) if len(queries) else queries.new_zeros(1)
 
 
 def _measure(
-    queries: torch.Tensor, keys: torch.Tensor
+    queries: torch.Tensor, keys: Keys
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]:
     """A function from some queries to their squared distances to all keys, (rows, m), and the parts of the queries
     to give it one by one, so that CHUNK holds."""
-    centre = keys.mean(0)  # smaller numbers lose less in the products
-    queries, keys = queries - centre, keys - centre
-    squares = keys.square().sum(1)
 
     def measure(part: torch.Tensor) -> torch.Tensor:
-        matrix = torch.addmm(squares, part, keys.T, alpha=-2)
+        matrix = torch.addmm(keys.squares, part, keys.values.T, alpha=-2)
         return matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
 
-    return measure, queries.split(max(1, CHUNK // len(keys)))
+    return measure, (queries - keys.centre).split(max(1, CHUNK // len(keys.values)))
