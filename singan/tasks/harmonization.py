@@ -1,7 +1,7 @@
 """Harmonisation: a pasted object takes on the training image's colours and texture (SinGAN sec. 4.4).
 
-Its shape and its edges stay. Its colours move towards those of the picture, and its fine texture gives way to the
-picture's: grain, brush strokes, hatching.
+Its shape, its edges and what is drawn on it stay. Its colours move towards those of the picture, and the picture's
+grain, brush strokes or hatching come over it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
 NEAR = 4  # pixels around the object whose patches look for sources too
-EDGE = 0.6  # deviation of the object's own soft edge, pixels at 250 px
+EDGE = 0.3  # deviation of the object's own soft edge, pixels at 250 px
 ROUNDS = (2, 2, 1)
-COLORS = 0.85  # how far colours move to the picture's nearest ones
+COLORS = 0.8  # how far colours move to the picture's nearest ones
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
-TEXTURE, CONTRAST = 3.0, 0.3  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
-DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture
-MAX_GAIN = 2.0  # of that, until it is as strong as in the picture: votes are averages, and smooth
+TEXTURE, CONTRAST = 3.0, 0.08  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
+DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
+STRONGEST = 3.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 LIMIT = 0.25  # of the object's structure that may be lost
 VISIBLE = 0.15  # of the range [-1, 1]: 19 of 255 levels
 
@@ -64,13 +64,16 @@ def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> 
     recolored = torch.where(mask > 0, towards_colors(pasted, real, COLORS), pasted)
     around, edge = feather(mask, NEAR), feather(mask, 0, EDGE)
     shape = without_texture(recolored, TEXTURE, CONTRAST)
-    wanted = (real - blur(real, DETAIL)).abs().mean()
+
+    def grain(x: torch.Tensor) -> torch.Tensor:
+        return (x - blur(x, DETAIL)).mean(1, keepdim=True)
+
+    usual = grain(real).abs().median()  # not the mean, which the windows of a city make large
 
     def finish(x: torch.Tensor) -> torch.Tensor:
-        detail = x - blur(x, DETAIL)
-        there = (detail.abs().mean(1, keepdim=True) * mask).sum() / mask.sum()
-        gain = (wanted / there.clamp_min(1e-6)).clamp(1, MAX_GAIN)
-        return blend(real, shape + gain * detail, edge)
+        found = grain(x).clamp(-STRONGEST * usual, STRONGEST * usual)
+        there = (found.abs() * mask).sum() / mask.sum()
+        return blend(real, shape + (usual / there.clamp_min(1e-6)).clamp(max=1) * found, edge)
 
     return Injection(
         recolored,
