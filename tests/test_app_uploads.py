@@ -76,3 +76,12 @@ def test_one_thing_is_computed_at_a_time_and_one_short_one_beside_it(pretrained)
     lanes = {(fn.concurrency_id, fn.concurrency_limit) for fn in calls if fn.queue}
     assert lanes == {("compute", 1), ("quick", 1), ("network", 2)}
     assert [fn.api_name for fn in calls if not fn.queue] == ["stop"]
+
+
+def test_room_is_made_after_a_tenth_of_the_quota(app_url, monkeypatch):
+    made = []
+    monkeypatch.setattr(uploads, "make_room", made.append)
+    monkeypatch.setattr(uploads, "QUOTA_BYTES", 50_000)
+    for _ in range(3):
+        assert post(app_url, [("a.png", bytes(1_000))]).status_code == 200
+    assert 1 <= len(made) <= 2 and made[0] == uploads.folder_of_uploads()

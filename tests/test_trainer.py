@@ -400,8 +400,8 @@ def test_extreme_shapes_train(size):
 
 
 def test_coarsest_scale_that_would_take_forever_to_search_is_refused():
-    picture = Image.effect_noise((6000, 50), 80).convert("RGB")
-    message = "The coarsest scale has 25x3000 px, of which patches .*; 20000 px can be: lower min_size"
+    picture = Image.effect_noise((4000, 50), 80).convert("RGB")
+    message = "The coarsest scale has 25x2000 px, of which patches .*; 20000 px can be: lower min_size"
     with pytest.raises(ConfigError, match=message):
         train(picture, singan.TrainConfig(photo_size=4096))
 

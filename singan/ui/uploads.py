@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from anyio import to_thread
 from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,13 +31,13 @@ class Bounded:
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
         self.app, self.folder = app, folder
+        self.fresh = 0  # bytes that came since it was last seen to that there is room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "").rstrip("/")
         if scope["type"] != "http" or not path.endswith(("/upload", "/component_server")):
             await self.app(scope, receive, send)
             return
-        make_room(self.folder)
         received, files, tail, over = 0, 0, b"", False
 
         async def counted() -> Message:
@@ -59,6 +60,10 @@ class Bounded:
         except Exception:
             if not over:
                 raise
+        self.fresh += received
+        if self.fresh > QUOTA_BYTES / 10:  # not for each upload: looking through a folder takes a while
+            self.fresh = 0
+            await to_thread.run_sync(make_room, self.folder)
         if over:
             text = f"An upload has at most {MAX_FILES} files and {MAX_REQUEST_BYTES / 1e6:g} MB.".encode()
             headers: list[Any] = [(b"content-type", b"text/plain"), (b"connection", b"close")]
@@ -98,6 +103,7 @@ def keep_swept(folder: Path) -> None:
     def work() -> None:
         while True:
             sweep(folder)
+            make_room(folder)
             sweep_scratch()
             time.sleep(KEEP_SECONDS / 2)
 
