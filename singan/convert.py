@@ -17,6 +17,7 @@ from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError
 from singan.image import tensor_to_image
 from singan.model import SinGAN, fill, make_generator
+from singan.pyramid import rounded_up
 from singan.torchfile import Record, read
 from singan.variation import variation_curve
 
@@ -156,8 +157,7 @@ def _pyramid(sizes: list[tuple[int, int]], path: Path) -> tuple[int, float]:
         return short, 1.0
     for min_size in range(min(sizes[0]), 0, -1):
         factor = math.pow(min_size / short, 1 / steps)
-        ratios = [math.pow(factor, steps - k) for k in range(steps + 1)]
-        if sizes == [tuple(math.ceil(side * ratio) for side in sizes[-1]) for ratio in ratios]:
+        if sizes == rounded_up(*sizes[-1], factor, steps):
             return min_size, factor
     shown = ", ".join(f"{w}x{h}" for h, w in sizes[:4])
     raise CheckpointError(f"{path}: no factor gives the sizes {shown}, ..., so that this is no published pyramid.")

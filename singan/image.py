@@ -86,8 +86,7 @@ def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, fo
     """Raise `ImageError` if a file, or the bytes of one, is no image or too large, by its header alone."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
-        Image.init()
-        with Image.open(file, formats=[known for known in formats if known in Image.OPEN]) as image:
+        with _opened(file, formats) as image:
             _check_size(*image.size, name, max_pixels)
     except ImageError:
         raise
@@ -125,8 +124,7 @@ def _from_file(
             raise ImageError(f"{name} is not a regular file; give the path of one image file.")
         if path.stat().st_size == 0:
             raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
-        Image.init()
-        with Image.open(path, formats=[known for known in formats if known in Image.OPEN]) as image:
+        with _opened(path, formats) as image:
             return _from_pil(image, name, notes, background, max_pixels)
     except ImageError:
         raise
@@ -141,6 +139,12 @@ def _from_file(
         raise ImageError(f"{name} cannot be read ({error.strerror or _one_line(error)}); check the file.") from error
     except Exception as error:  # on damaged headers Pillow raises almost anything
         raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
+
+
+def _opened(file: Path | io.BytesIO, formats: Sequence[str]) -> Image.Image:
+    """The image of a file, of which no more than the header is read yet."""
+    Image.init()
+    return Image.open(file, formats=[known for known in formats if known in Image.OPEN])
 
 
 def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, max_pixels: int) -> Image.Image:

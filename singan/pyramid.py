@@ -111,8 +111,13 @@ def published_sizes(height: int, width: int, config: TrainConfig) -> tuple[list[
     if steps == 0 or min(height, width) < config.min_size:
         return [(height, width)], 1.0, whole
     factor = math.pow(config.min_size / min(height, width), 1 / steps)
+    return rounded_up(height, width, factor, steps), factor, whole
+
+
+def rounded_up(height: int, width: int, factor: float, steps: int) -> list[tuple[int, int]]:
+    """The published sizes, coarsest first, of an image of this size and of `steps` ever coarser ones."""
     factors = [math.pow(factor, steps - k) for k in range(steps + 1)]
-    return [(math.ceil(height * f), math.ceil(width * f)) for f in factors], factor, whole
+    return [(math.ceil(height * f), math.ceil(width * f)) for f in factors]
 
 
 def to_bytes(x: torch.Tensor) -> torch.Tensor:
