@@ -25,7 +25,6 @@ import singan
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.pyramid import resize
 from singan.tasks.blending import load_mask
-from singan.tasks.filling import fill_in
 from singan.tasks.filters import blur, grow
 
 DATA = SHARED / "data"
@@ -179,6 +178,21 @@ HOLES = {  # left, top, right, bottom as shares, and whether it is an ellipse
     "trees3": (0.1, 0.1, 0.25, 0.8, False),
     "volacano": (0.5, 0.5, 0.9, 0.85, True),
 }
+
+
+def fill_in(image: torch.Tensor, hole: torch.Tensor, finest: float = 0.5) -> torch.Tensor:
+    """`image`, (1, C, H, W), with smooth colours from around it in `hole`, (1, 1, H, W) of 0 and 1; they are averages
+    over `finest` pixels at 250 px or more."""
+    result, known = image * (1 - hole), 1 - hole
+    filled, sure = torch.zeros_like(image), torch.zeros_like(known)
+    sigma = finest
+    while sigma < 500 and not sure.all():  # the nearest known colours first, then those from further away
+        weight = blur(known, sigma)
+        here = ((weight > 0.02) & (sure == 0)).float()
+        filled = filled + here * blur(result, sigma) / weight.clamp_min(0.02)
+        sure = sure + here
+        sigma *= 2
+    return torch.where(hole > 0, filled, image)
 
 
 def fill(out, score):

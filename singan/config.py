@@ -68,7 +68,7 @@ class TrainConfig:
     pool_size: int = 48  # images carried from scale to scale; 0: redraw through all scales at each step
     min_variation: float = 0.25  # the pool holds images of all variations from this one to 1
     displacement: float = 1.0  # how far the content of scale 0 moves at variation 1 (`pyramid.displace`)
-    candidates: int = 5  # layouts that are drawn for a sample; the one composed most like the training image is taken
+    candidates: int = 12  # layouts that are drawn for a sample; the one composed most like the training image is taken
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 
     # The published program's networks, resizing and steps (docs/paper.md); what it does not know stays as PUBLISHED

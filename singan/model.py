@@ -23,7 +23,7 @@ from singan.errors import ConfigError
 from singan.files import files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet, PublishedNet, half_precision
-from singan.patches.composition import Composition, composition_distance
+from singan.patches.composition import Composition, column_distance, composition_distance
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
@@ -33,6 +33,8 @@ PREVIEW_SIDE = 512  # of preview.png
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 SHAPE_STEP = 16  # pixels between the sizes of what a generator is given
+COLUMNS = 8.0  # weight of the columns against the patches in the choice of a layout, at no variation
+COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
 
 
@@ -217,18 +219,22 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
 
         Of `config.candidates` it is the one composed most like the training image: the others lack some of its
-        parts, or repeat them.
+        parts, repeat them, or have something under them that does not belong there, which counts less the more
+        `variation` is asked for. What is nearly the training image itself is not chosen.
         """
         share, size = self.fresh_share(variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), self.mix_noise(z, share))
-        drawn = [self.apply_scale(0, one[None], None) for one in entered]
-        if len(drawn) == 1 or min(x.shape[2:]) < PATCH:
-            return drawn[0]
+        drawn, found = self.apply_scale(0, entered, None)
+        if len(drawn) == 1 or found is None:
+            return drawn[:1], found
         if self._composition is None:
             self._composition = Composition(self.patches_at(0).image)
-        distances = composition_distance([image for image, _ in drawn], self._composition)
-        return drawn[distances.index(min(distances))]
+        real, columns = self._composition, COLUMNS * (1 - variation) ** 2
+        distance = composition_distance(drawn, real) + columns * column_distance(drawn, real)
+        away = (drawn - resize(self.patches_at(0).image, (drawn.shape[2], drawn.shape[3]))).abs().mean((1, 2, 3))
+        best = int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())
+        return drawn[best : best + 1], found.one(best)
 
     def generate(
         self,

@@ -5,7 +5,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from singan.patches.composition import DIRECTIONS, OCTAVES, Composition, composition_distance
+from singan.patches.composition import (
+    DIRECTIONS,
+    LOWER,
+    OCTAVES,
+    STRIP,
+    Composition,
+    column_distance,
+    composition_distance,
+)
 from singan.patches.search import PATCH
 from singan.pyramid import resize
 
@@ -24,21 +32,40 @@ def test_it_is_the_mean_difference_of_sorted_projections():
             for x in (image, REAL)
         )
         wanted += np.abs(a - b).mean() / OCTAVES
-    assert composition_distance([image], Composition(REAL)) == [pytest.approx(wanted, rel=1e-4)]
+    assert composition_distance(image, Composition(REAL)).tolist() == [pytest.approx(wanted, rel=1e-4)]
 
 
 def test_the_same_things_elsewhere_are_nearer_than_other_things():
     moved, flat = REAL.roll(9, 3), REAL.mean((2, 3), keepdim=True).expand_as(REAL)
-    same, near, far = composition_distance([REAL, moved, flat], Composition(REAL))
+    same, near, far = composition_distance(torch.cat([REAL, moved, flat]), Composition(REAL))
     assert same == 0 and near < 0.4 * far
 
 
 def test_images_of_another_size_are_compared_by_shares():
     wide = torch.cat([REAL, REAL], 3)
-    near, far = composition_distance([wide, -wide], Composition(REAL))
+    near, far = composition_distance(torch.cat([wide, -wide]), Composition(REAL))
     assert 0 < near < 0.3 * far
 
 
 def test_an_image_that_is_hardly_larger_than_a_patch_is_compared_too():
     small = REAL[:, :, :9, :8].contiguous()
-    assert composition_distance([small], Composition(small)) == [0]
+    assert composition_distance(small, Composition(small)).tolist() == [0]
+    assert column_distance(small, Composition(small)) < 1e-3
+
+
+def test_columns_may_move_but_must_stand_on_what_they_stand_on():
+    moved, other = REAL.roll(9, 3), torch.cat([REAL[:, :, :12], REAL[:, :, 12:].roll(16, 3)], 2)
+    same, near, far = column_distance(torch.cat([REAL, moved, other]), Composition(REAL))
+    assert same < 1e-3 and near < 0.4 * far
+
+
+def test_columns_are_those_of_a_plain_search():
+    image = (REAL.flip(3) * 0.9).contiguous()
+    taller = F.pad(REAL, (0, 0, LOWER, LOWER), mode="replicate")[0]
+    strips = [taller[:, y : y + 24, x : x + STRIP] for y in range(2 * LOWER + 1) for x in range(32 - STRIP + 1)]
+    wanted = [
+        min(float((image[0, :, :, x : x + STRIP] - strip).square().mean()) for strip in strips) ** 0.5
+        for x in range(32 - STRIP + 1)
+    ]
+    found = column_distance(torch.cat([image, image]), Composition(REAL))
+    assert found.tolist() == [pytest.approx(np.mean(wanted), rel=1e-3)] * 2

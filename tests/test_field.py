@@ -14,7 +14,7 @@ from singan.patches.vote import Field, positions, voters
 
 def random_field(seed, size, source) -> Field:
     rng, shape = np.random.default_rng(seed), tuple(voters(side) for side in size)
-    y, x = (torch.from_numpy(rng.integers(0, side - PATCH + 1, shape)) for side in source)
+    y, x = (torch.from_numpy(rng.integers(0, side - PATCH + 1, (1, *shape))) for side in source)
     return Field(size, source, y, x)
 
 
@@ -26,7 +26,7 @@ def test_identity_is_each_patch_at_its_own_place(size):
     field = identity(size, size, CPU)
     for i, top in enumerate(corners(size[0])):
         for j, left in enumerate(corners(size[1])):
-            assert (field.y[i, j], field.x[i, j]) == (top, left)
+            assert (field.y[0, i, j], field.x[0, i, j]) == (top, left)
 
 
 def test_field_at_its_own_size_stays_as_it_is():
@@ -50,7 +50,7 @@ def test_offsets_grow_with_the_training_image(factor):
     y, x = torch.meshgrid(rows + down, columns + 10 + left, indexing="ij")
     source = 40, 50
     size, larger = ((round(h * factor), round(w * factor)) for h, w in ((20, 24), source))
-    field = enlarge(Field((20, 24), source, y, x), size, larger)
+    field = enlarge(Field((20, 24), source, y[None], x[None]), size, larger)
     ys, xs = (positions(side, CPU) for side in size)
     assert (field.y - (ys[:, None] + down * factor)).abs().max() <= 1.5
     assert (field.x - (xs + (10 + left) * factor)).abs().max() <= 1.5
@@ -61,11 +61,11 @@ def test_each_patch_takes_the_offset_of_the_nearest_smaller_one():
     size, source = (20, 40), (20, 80)
     rows, columns = (positions(side, CPU) for side in size)
     right = columns >= 20
-    x = (columns + torch.where(right, 30, 2)).expand(len(rows), -1).clone()
-    field = enlarge(Field(size, source, rows[:, None].expand_as(x).clone(), x), (40, 80), (40, 160))
+    x = (columns + torch.where(right, 30, 2)).expand(1, len(rows), -1).clone()
+    field = enlarge(Field(size, source, rows[None, :, None].expand_as(x).clone(), x), (40, 80), (40, 160))
     at = positions(80, CPU)
     offsets = field.x - at
-    assert (offsets[:, at < 36] - 4).abs().max() <= 1 and (offsets[:, at > 44] - 60).abs().max() <= 1
+    assert (offsets[..., at < 36] - 4).abs().max() <= 1 and (offsets[..., at > 44] - 60).abs().max() <= 1
 
 
 @pytest.mark.parametrize("size", [(7, 7), (9, 60), (41, 33), (100, 80)])
@@ -91,11 +91,11 @@ def cost_by_hand(image, real, top, left, y, x, prior) -> float:
 def candidates_by_hand(field, i, j) -> list[tuple[int, int]]:
     """Own source, those of the neighbours shifted back, and one pixel beside the own; inside the training image."""
     rows, columns = (corners(side) for side in field.size)
-    found = [(int(field.y[i, j]), int(field.x[i, j]))]
+    found = [(int(field.y[0, i, j]), int(field.x[0, i, j]))]
     for hop in HOPS:
         for down, across in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
             a, b = min(max(i + down, 0), len(rows) - 1), min(max(j + across, 0), len(columns) - 1)
-            found.append((int(field.y[a, b]) + rows[i] - rows[a], int(field.x[a, b]) + columns[j] - columns[b]))
+            found.append((int(field.y[0, a, b]) + rows[i] - rows[a], int(field.x[0, a, b]) + columns[j] - columns[b]))
     found += [(found[0][0] + down, found[0][1] + across) for down, across in ((1, 0), (-1, 0), (0, 1), (0, -1))]
     (h, w) = field.source
     return [(min(max(y, 0), h - PATCH), min(max(x, 0), w - PATCH)) for y, x in found]
@@ -113,7 +113,7 @@ def test_refined_field_takes_the_best_of_its_candidates_whatever_the_tile(monkey
         for j, left in enumerate(corners(size[1])):
             options = candidates_by_hand(field, i, j)
             costs = [cost_by_hand(*pictures, top, left, y, x, prior) for y, x in options]
-            chosen = int(refined.y[i, j]), int(refined.x[i, j])
+            chosen = int(refined.y[0, i, j]), int(refined.x[0, i, j])
             assert chosen in options
             assert cost_by_hand(*pictures, top, left, *chosen, prior) == pytest.approx(min(costs), abs=1e-6)
             moved += chosen != options[0]
@@ -143,6 +143,18 @@ def test_patches_kept_in_half_the_bytes_choose_nearly_the_same():
     filters = basis(real)
     full, half = (refine_field(field, image, Patches(real, filters, d), 1.0) for d in (torch.float32, torch.float16))
     assert ((full.y == half.y) & (full.x == half.x)).float().mean() > 0.95
+
+
+def test_several_images_are_each_refined_as_alone():
+    images, patches = torch.cat([smooth(k, 40, 41) for k in range(3)]), exact(smooth(5, 30, 35))
+    fields = [random_field(k, (40, 41), (30, 35)) for k in range(3)]
+    y, x = (torch.cat([getattr(field, name) for field in fields]) for name in "yx")
+    together = refine_field(Field((40, 41), (30, 35), y, x), images, patches, 1.0)
+    larger = enlarge(together, (60, 62), (45, 52))
+    for k, field in enumerate(fields):
+        alone = refine_field(field, images[k : k + 1], patches, 1.0)
+        assert torch.equal(together.one(k).y, alone.y) and torch.equal(together.one(k).x, alone.x)
+        assert torch.equal(larger.one(k).y, enlarge(alone, (60, 62), (45, 52)).y)
 
 
 # --- a region -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ RANK = {
     "singan.files": 2,
     "singan.image": 2,
     "singan.patches": 2,
+    "singan.patches.stitch": 3.1,
     "singan.patches.composition": 3.1,
     "singan.patches.search": 2.1,
     "singan.patches.vote": 2.2,

@@ -78,11 +78,11 @@ def test_projected_are_the_patches_that_vote_one_by_one(size):
     assert [voters(side) for side in size] == [len(rows), len(columns)]
     assert [positions(side, CPU).tolist() for side in size] == [rows, columns]
     found = voting(image, filters)
-    assert found.shape == (len(rows), len(columns), 10)
+    assert found.shape == (1, len(rows), len(columns), 10)
     for i, top in enumerate(rows):
         for j, left in enumerate(columns):
             patch = image[:, :, top : top + PATCH, left : left + PATCH]
-            torch.testing.assert_close(found[i, j], F.conv2d(patch, filters)[0, :, 0, 0], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(found[0, i, j], F.conv2d(patch, filters)[0, :, 0, 0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("tiles", [(1,), (3,), (2, 5), TILES])
@@ -90,8 +90,8 @@ def test_projected_are_the_patches_that_vote_one_by_one(size):
 @pytest.mark.parametrize("size", [(7, 7), (8, 9), (20, 31), (38, 39), (70, 75)])
 def test_projecting_in_tiles_is_one_convolution(monkeypatch, size, stride, tiles):
     monkeypatch.setattr(searching, "TILES", tiles)
-    image, filters = picture(0, *size), basis(picture(1, 20, 20), 10)
-    whole = F.conv2d(image, filters, stride=stride)[0].permute(1, 2, 0)
+    image, filters = torch.cat([picture(0, *size), picture(2, *size)]), basis(picture(1, 20, 20), 10)
+    whole = F.conv2d(image, filters, stride=stride).movedim(1, 3)
     torch.testing.assert_close(project(image, filters, stride), whole, rtol=1e-4, atol=1e-5)
 
 
@@ -108,8 +108,8 @@ def test_nearest_patches_are_those_of_a_plain_search_whatever_the_memory(monkeyp
     monkeypatch.setattr(searching, "CHUNK", chunk)
     rng = np.random.default_rng(0)
     queries, keys = rng.normal(size=(60, 26)).astype("f"), rng.normal(size=(41, 26)).astype("f")
-    ours = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), COMPLETENESS)
-    assert ours.tolist() == nearest_by_hand(queries, keys).tolist()
+    ours = nearest(torch.from_numpy(queries).view(3, 20, 26), prepare(torch.from_numpy(keys)), COMPLETENESS)
+    assert ours.tolist() == [nearest_by_hand(part, keys).tolist() for part in queries.reshape(3, 20, 26)]
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 10**7])
@@ -136,7 +136,7 @@ def test_search_is_a_plain_search_with_place_and_completeness(monkeypatch, prior
         expected_y[i, j], expected_x[i, j] = np.unravel_index(distances[i, j].argmin(), distances.shape[2:])
     field = search(x, exact(real), prior, completeness=completeness)
     assert (field.size, field.source) == ((18, 15), (16, 21))
-    assert field.y.tolist() == expected_y.tolist() and field.x.tolist() == expected_x.tolist()
+    assert field.y.tolist() == [expected_y.tolist()] and field.x.tolist() == [expected_x.tolist()]
 
 
 def test_infinite_completeness_takes_the_nearest_patch_and_a_low_one_spreads_the_choice():
@@ -144,10 +144,10 @@ def test_infinite_completeness_takes_the_nearest_patch_and_a_low_one_spreads_the
     queries, keys = rng.normal(size=(60, 147)).astype("f"), rng.normal(size=(41, 147)).astype("f")
     keys[0] = 0  # near to everything
     plain = ((queries[:, None] - keys[None]) ** 2).mean(2).argmin(1)
-    chosen = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), math.inf)
-    assert chosen.tolist() == plain.tolist()
-    spread = nearest(torch.from_numpy(queries), prepare(torch.from_numpy(keys)), 147 * 1e-4)
-    assert len(set(spread.tolist())) > 5 * len(set(plain.tolist()))
+    chosen = nearest(torch.from_numpy(queries)[None], prepare(torch.from_numpy(keys)), math.inf)
+    assert chosen.tolist() == [plain.tolist()]
+    spread = nearest(torch.from_numpy(queries)[None], prepare(torch.from_numpy(keys)), 147 * 1e-4)
+    assert len(set(spread[0].tolist())) > 5 * len(set(plain.tolist()))
 
 
 def test_training_image_finds_itself():
@@ -184,7 +184,7 @@ def test_only_patches_that_touch_the_region_are_searched_for_and_others_stay_at_
         for j, left in enumerate(corners(40)):
             touches = top + PATCH > 16 and top < 24 and left + PATCH > 16 and left < 24
             expected = whole if touches else own
-            assert (found.y[i, j], found.x[i, j]) == (expected.y[i, j], expected.x[i, j])
+            assert (found.y[0, i, j], found.x[0, i, j]) == (expected.y[0, i, j], expected.x[0, i, j])
 
 
 def test_empty_region_leaves_all_at_their_own_place():
@@ -207,18 +207,19 @@ def test_vote_from_the_identity_field_is_the_training_image(size):
 def test_vote_is_a_plain_loop_over_patches(size):
     height, width = size
     rng, real = np.random.default_rng(0), picture(0, 17, 15)
-    shape = voters(height), voters(width)
+    shape = 2, voters(height), voters(width)
     y, x = rng.integers(0, 17 - PATCH + 1, shape), rng.integers(0, 15 - PATCH + 1, shape)
     out = vote(Field(size, (17, 15), torch.from_numpy(y), torch.from_numpy(x)), Patches(real, basis(real, 10)))
     window = np.exp(-((np.arange(PATCH) - PATCH // 2) ** 2) / (2 * SIGMA**2))
     weight, pixels = np.outer(window, window), real[0].numpy()
-    total, votes = np.zeros(size), np.zeros((3, *size))
-    for i, top in enumerate(corners(height)):
-        for j, left in enumerate(corners(width)):
-            at = slice(top, top + PATCH), slice(left, left + PATCH)
-            total[at] += weight
-            votes[:, at[0], at[1]] += weight * pixels[:, y[i, j] : y[i, j] + PATCH, x[i, j] : x[i, j] + PATCH]
-    np.testing.assert_allclose(out[0].numpy(), votes / total, rtol=0, atol=1e-5)
+    for k in range(2):
+        total, votes = np.zeros(size), np.zeros((3, *size))
+        for i, top in enumerate(corners(height)):
+            for j, left in enumerate(corners(width)):
+                at, a, b = (slice(top, top + PATCH), slice(left, left + PATCH)), y[k, i, j], x[k, i, j]
+                total[at] += weight
+                votes[:, at[0], at[1]] += weight * pixels[:, a : a + PATCH, b : b + PATCH]
+        np.testing.assert_allclose(out[k].numpy(), votes / total, rtol=0, atol=1e-5)
 
 
 def test_image_made_of_the_training_image_is_left_as_it_is():

@@ -282,12 +282,21 @@ def test_same_seed_gives_same_image_and_info_says_how_it_was_made(tiny_model, co
     assert first.info["misfit"] > 0 and 0 <= first.info["lost"] <= 1
 
 
-@pytest.mark.parametrize("task", [harmonize, edit])
-def test_auto_and_events_are_those_of_the_injection(tiny_model, composite, white, task):
+def test_auto_and_events_are_those_of_the_injection(tiny_model, composite, white):
     events = []
-    (image,) = task(tiny_model, composite, white, on_event=events.append)
+    (image,) = harmonize(tiny_model, composite, white, on_event=events.append)
     assert [(e.done, e.total, e.unit) for e in events] == [(k, 5, "scale") for k in range(1, 6)]
     assert image.tobytes() == events[image.info["scale"] - 1].image.tobytes()
+
+
+def test_edits_are_stitched_from_the_last_small_scale_on(tiny_picture):
+    model, edited, mask = large(tiny_picture)
+    events = []
+    (image,) = edit(model, edited, mask, on_event=events.append)
+    assert [(e.done, e.total, e.unit) for e in events] == [(1, 1, "scale")]
+    small = [k for k, (height, width) in enumerate(model.scale_sizes) if height * width <= 5000]
+    assert image.info["scale"] == 1 + small[-1] and events[0].image is image
+    assert image.tobytes() == edit(model, edited, mask, scale=1 + small[-1])[0].tobytes()
 
 
 @pytest.mark.parametrize("task", [harmonize, edit])

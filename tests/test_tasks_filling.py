@@ -2,16 +2,12 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import singan
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
-from singan.patches.field import search
-from singan.patches.search import PATCH
 from singan.tasks import extend, fill
-from singan.tasks.filling import fill_in, light, without
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +42,7 @@ def test_what_is_filled_is_of_what_lies_around_it(model, photo, hole):
 def test_the_rest_is_the_photograph_to_the_last_bit(model, photo, hole):
     for image in fill(model, hole, n=2):
         same = np.asarray(image) == np.asarray(photo)
-        assert same[:36].all() and same[:, :46].all() and same[:, 94:].all()
+        assert same[:40].all() and same[96:].all() and same[:, :50].all() and same[:, 91:].all()
         assert not same[45:90, 55:85].all(2).any(1).all()
 
 
@@ -56,50 +52,12 @@ def test_each_result_goes_by_its_own_seed(model, hole):
     assert (first.info["seed"], second.info["seed"], first.info["task"]) == (4, 5, "fill")
 
 
-def test_patches_that_touch_the_hole_are_never_found(model, hole):
-    mask = torch.from_numpy(np.asarray(hole) / 255.0)[None, None].float()
-    other = without(model, mask, fill_in(model.real_at(-1), mask))
-    for level in range(other.voting_scales):
-        patches = other.patches_at(level)
-        field = search(model.real_at(level), patches, 1.0)  # whose every patch would find itself
-        small = torch.nn.functional.adaptive_max_pool2d(mask, patches.size)[0, 0]
-        for y, x in zip(field.y.flatten().tolist(), field.x.flatten().tolist(), strict=True):
-            assert not small[y : y + PATCH, x : x + PATCH].any()
-    assert not any(p.valid is not None for p in model._patches.values())
-
-
 def test_extended_picture_holds_the_photograph_and_goes_on_as_it_does(model, photo):
     (image,) = extend(model, left=0.5, top=0.2)
     assert image.size == (210, 132) and image.info["left"] == 0.5 and "right" not in image.info
     out = np.asarray(image, int)
-    assert np.array_equal(out[22 + 4 :, 70 + 4 :], np.asarray(photo)[4:, 4:])
+    assert np.array_equal(out[22:, 70:], np.asarray(photo))
     assert out[30:80, :60].min() > 130 and out[102:, :60].max() < 100
-
-
-def test_smooth_colours_fill_a_hole_from_its_border():
-    ramp = torch.linspace(-1, 1, 60).expand(1, 3, 40, 60).contiguous()
-    hole = torch.zeros(1, 1, 40, 60)
-    hole[..., 10:30, 20:40] = 1
-    filled = fill_in(torch.where(hole > 0, torch.full_like(ramp, 9.0), ramp), hole)
-    assert torch.equal(filled[..., :20], ramp[..., :20]) and (filled - ramp).abs().max() < 0.35
-
-
-def test_light_brings_the_colours_of_both_sides_of_the_edge_together():
-    image, x = torch.full((1, 3, 100, 100), 0.5), torch.full((1, 3, 100, 100), 0.45)
-    hole = torch.zeros(1, 1, 100, 100)
-    hole[..., 30:70, 30:70] = 1
-    torch.testing.assert_close(
-        (light(image, x, hole) + x)[..., 32:68, 32:68], image[..., 32:68, 32:68], atol=0.01, rtol=0
-    )
-    assert light(image, -x, hole).max() < 0.1  # another thing, not another light
-
-
-def test_models_without_a_field_cannot_fill(tiny_model, tiny_picture):
-    plain = tiny_model.bare() if tiny_model.config.field else tiny_model
-    mask = Image.new("L", tiny_picture.size)
-    mask.paste(255, (20, 20, 30, 30))
-    with pytest.raises(ConfigError, match="no field of patches to fill from: make a draft"):
-        fill(plain, mask)
 
 
 def test_masks_that_leave_too_little_are_refused(model, photo):

@@ -52,20 +52,19 @@ def strip() -> Image.Image:
 
 
 def tasks() -> Image.Image:
-    """What goes in, above what comes out: a copied tower, a pasted boat, a hole, a border."""
-    city, lake, gardens, spices = (
-        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
-        for name in ("skyline", "mountain-lake", "tea-gardens", "spices")
+    """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border."""
+    city, gardens, spices = (
+        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name) for name in ("skyline", "tea-gardens", "spices")
     )
     examples = ROOT / "examples"
-    tower, boat = examples / "edit" / "skyline.webp", examples / "harmonize" / "mountain-lake.webp"
+    tower, mountains = examples / "edit" / "skyline.webp", examples / "harmonize" / "tea-gardens.webp"
     hole = Image.new("L", spices.image_size[::-1])
     ImageDraw.Draw(hole).ellipse((640, 240, 900, 500), fill=255)
     empty = Image.composite(Image.new("RGB", hole.size, "white"), spices.training_image, hole)
-    before = [singan.load_image(tower), singan.load_image(boat), empty, gardens.training_image]
+    before = [singan.load_image(tower), singan.load_image(mountains), empty, gardens.training_image]
     after = [
         singan.edit(city, tower, tower.with_suffix(".mask.png"))[0],
-        singan.harmonize(lake, boat, boat.with_suffix(".mask.png"))[0],
+        singan.harmonize(gardens, mountains, mountains.with_suffix(".mask.png"))[0],
         singan.fill(spices, hole)[0],
         singan.extend(gardens, left=0.25, right=0.25)[0],
     ]

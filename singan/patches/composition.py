@@ -1,43 +1,64 @@
-"""How differently two images are composed: what patches they have, and how many of each."""
+"""How unlike two images are in what they are composed of, and in how that stands one above the other."""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import PATCH, project
+from singan.patches.search import PATCH, Keys, distances, prepare, project
 from singan.pyramid import resize
 
 OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
+STRIP = 5  # pixels: the width of the columns that are compared
+LOWER = 2  # pixels: as far up or down they may stand
 
 
 class Composition:
-    """What an image, (1, 3, H, W), is composed of: the projections of its patches, sorted."""
+    """What an image, (1, 3, H, W), is composed of: the projections of its patches, sorted, and its columns."""
 
     def __init__(self, image: torch.Tensor) -> None:
         directions = torch.randn(DIRECTIONS, 3, PATCH, PATCH, generator=torch.Generator().manual_seed(0))
         self.filters = F.normalize(directions.flatten(1), dim=1).view_as(directions).to(image.device)
-        self.octaves = [_sorted(image, octave, self.filters) for octave in range(OCTAVES)]
+        self.octaves = [_sorted(image, octave, self.filters)[0] for octave in range(OCTAVES)]
+        self.height = image.shape[2]
+        taller = F.pad(image, (0, 0, LOWER, LOWER), mode="replicate")
+        self.columns: Keys = prepare(_columns(taller, self.height).flatten(0, 1))
 
 
-def composition_distance(images: list[torch.Tensor], real: Composition) -> list[float]:
-    """The sliced Wasserstein distance of the patches of each image, (1, 3, any, any), to those of `real`.
+def composition_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:
+    """The sliced Wasserstein distance of the patches of each image, (N, 3, any, any), to those of `real`: (N,).
 
     On random directions, the same in every call, the mean difference of sorted projections (Rabin et al., SSVM 2011):
     0 where every kind of patch is there as often as in `real`, wherever it is.
     """
-    distances = [0.0] * len(images)
+    distance = images.new_zeros(len(images))
     for octave, wanted in enumerate(real.octaves):
-        for i, image in enumerate(images):
-            found = _sorted(image, octave, real.filters)
-            if found.shape != wanted.shape:
-                found = F.interpolate(found[None], size=wanted.shape[1], mode="linear")[0]
-            distances[i] += float((found - wanted).abs().mean()) / OCTAVES
-    return distances
+        found = _sorted(images, octave, real.filters)
+        if found.shape[1:] != wanted.shape:
+            found = F.interpolate(found, size=wanted.shape[1], mode="linear")
+        distance += (found - wanted).abs().mean((1, 2)) / OCTAVES
+    return distance
 
 
-def _sorted(image: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.Tensor:
-    """The projections of the patches, from the least to the greatest: (directions, patches)."""
-    size = [max(PATCH, side >> octave) for side in image.shape[2:]]
-    return project(resize(image, (size[0], size[1])), filters).flatten(0, 1).T.sort(1).values
+def column_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:
+    """How far each image, (N, 3, any, any), is from standing as `real` does, from top to bottom: (N,).
+
+    Of its columns, STRIP pixels wide and as high as the image, the root mean square difference to the nearest column of
+    `real`, anywhere across, up to LOWER pixels up or down; the mean of them. 0 where everything has beneath it what it
+    has in `real`: a mountain its reflection, a trunk its root.
+    """
+    columns = _columns(resize(images, (real.height, images.shape[3])), real.height)  # (N, columns, values)
+    nearest = distances(columns.flatten(0, 1), real.columns)
+    return (nearest / columns.shape[2]).sqrt().view(len(images), -1).mean(1)
+
+
+def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.Tensor:
+    """The projections of the patches, from the least to the greatest: (N, directions, patches)."""
+    size = [max(PATCH, side >> octave) for side in images.shape[2:]]
+    return project(resize(images, (size[0], size[1])), filters).flatten(1, 2).mT.sort(2).values
+
+
+def _columns(images: torch.Tensor, height: int) -> torch.Tensor:
+    """All that is STRIP pixels wide and `height` high of (N, 3, H, W), as (N, columns, 3 * height * STRIP)."""
+    return F.unfold(images.float(), (height, STRIP)).mT

@@ -22,14 +22,14 @@ HOPS = (1, 2)  # how far away, in voters, the neighbours are whose offsets a pat
 
 
 def voting(image: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
-    """The patches of `image`, (1, 3, H, W), that vote, projected: (voters down, voters across, directions)."""
+    """The patches of `image`, (N, 3, H, W), that vote, projected: (N, voters down, voters across, directions)."""
     odd = [(side - PATCH) % STRIDE > 0 for side in image.shape[2:]]  # the last voter stands off the beat
 
     def down(strip: torch.Tensor) -> torch.Tensor:
         column = project(strip, filters, STRIDE)
-        return torch.cat([column, project(strip[:, :, -PATCH:], filters, STRIDE)]) if odd[0] else column
+        return torch.cat([column, project(strip[:, :, -PATCH:], filters, STRIDE)], 1) if odd[0] else column
 
-    return torch.cat([down(image), down(image[..., -PATCH:])], 1) if odd[1] else down(image)
+    return torch.cat([down(image), down(image[..., -PATCH:])], 2) if odd[1] else down(image)
 
 
 def search(
@@ -40,35 +40,30 @@ def search(
     completeness: float = COMPLETENESS,
     region: torch.Tensor | None = None,
 ) -> Field:
-    """The field of `image`, (1, 3, H, W), by comparing all patches with all.
+    """The field of `image`, (N, 3, H, W), by comparing all patches with all.
 
-    `region`, (1, 1, H, W) of 0 and more: only patches that touch what is over 0 are searched for; the others stay at
-    their own place.
+    `region`, (1, 1, H, W) of 0 and more, for one image: only patches that touch what is over 0 are searched for; the
+    others stay at their own place.
     """
     size, device = (image.shape[2], image.shape[3]), image.device
     rows, columns = (positions(side, device) for side in size)
-    queries = torch.cat(
-        [voting(image, patches.filters).flatten(0, 1), place(rows, columns, size, place_prior)], 1
-    )  # (voters, directions + 2)
+    projected, places = voting(image, patches.filters).flatten(1, 2), place(rows, columns, size, place_prior)
+    queries = torch.cat([projected, places.expand(len(image), -1, -1)], 2)  # (N, voters, directions + 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
 
-    def source(queries: torch.Tensor) -> torch.Tensor:
-        found = nearest(queries, keys, completeness)
-        return found if patches.valid is None else patches.valid[found]
-
     if region is None:
-        found = source(queries).view(len(rows), len(columns))
+        found = nearest(queries, keys, completeness).view(-1, len(rows), len(columns))
         return Field(size, patches.size, found // across, found % across)
     field, chosen = identity(size, patches.size, device), touched(region).flatten()
     if chosen.any():
-        found = source(queries[chosen])
+        found = nearest(queries[:, chosen], keys, completeness)[0]
         field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // across, found % across
     return field
 
 
 def identity(size: tuple[int, int], source: tuple[int, int], device: torch.device) -> Field:
     """The field of the training image itself."""
-    blank = torch.zeros(1, 1, dtype=torch.long, device=device)
+    blank = torch.zeros(1, 1, 1, dtype=torch.long, device=device)
     return enlarge(Field((PATCH, PATCH), (PATCH, PATCH), blank, blank), size, source)
 
 
@@ -84,7 +79,7 @@ def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Fie
     (y, i), (x, j) = (
         _carried(new, old, field.y.device) for new, old in zip(size, field.size, strict=True)
     )  # which old voter, and how far from it, in old pixels
-    y, x = field.y[i][:, j] + y[:, None], field.x[i][:, j] + x
+    y, x = field.y[:, i][..., j] + y[:, None], field.x[:, i][..., j] + x
     y, x = (
         ((at + PATCH / 2) * (long / short) - PATCH / 2).round().long().clamp_(0, long - PATCH)
         for at, long, short in zip((y, x), source, field.source, strict=True)
@@ -95,16 +90,16 @@ def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Fie
 def refine_field(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, *, region: torch.Tensor | None = None
 ) -> Field:
-    """Each patch of `image`, (1, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
-    shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), only those that touch what is
-    over 0 do; the others go to their own place."""
+    """Each patch of `image`, (N, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
+    shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image, only those that
+    touch what is over 0 do; the others go to their own place."""
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
             _refine_rows(field, image, patches, place_prior, row, min(row + TILES[-1], bottom))
             for row in range(top, bottom, TILES[-1])
         ]
-        return torch.cat([y for y, _ in strips]), torch.cat([x for _, x in strips])
+        return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
 
     if region is None:
         y, x = refined(0, field.shape[0])
@@ -114,8 +109,8 @@ def refine_field(
     if rows:
         part = slice(rows[0], rows[-1] + 1)
         y, x = refined(part.start, part.stop)
-        own.y[part] = torch.where(inside[part], y, own.y[part])
-        own.x[part] = torch.where(inside[part], x, own.x[part])
+        own.y[:, part] = torch.where(inside[part], y, own.y[:, part])
+        own.x[:, part] = torch.where(inside[part], x, own.x[:, part])
     return own
 
 
@@ -125,7 +120,7 @@ def _refine_rows(
     """`refine_field` for the voters of rows `top` to `bottom`."""
     (height, width), (h, w) = field.size, field.source
     row, column = positions(height, image.device)[top:bottom, None], positions(width, image.device)
-    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters).flatten(0, 1)
+    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters).flatten(0, 2)
 
     def cost(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten())
@@ -133,7 +128,7 @@ def _refine_rows(
         moved = (y / h - row / height).square_() + SIDEWAYS**2 * (x / w - column / width).square_()
         return distance.add_(moved, alpha=place_prior**2)
 
-    own_y, own_x = field.y[top:bottom], field.x[top:bottom]
+    own_y, own_x = field.y[:, top:bottom], field.x[:, top:bottom]
     best_y, best_x, best = own_y, own_x, cost(own_y, own_x)
     for y, x in _candidates(field, top, bottom):
         y, x = y.clamp_(0, h - PATCH), x.clamp_(0, w - PATCH)
@@ -152,9 +147,9 @@ def _candidates(field: Field, top: int, bottom: int) -> Iterator[tuple[torch.Ten
         for i, j in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
             beside, over = (down[top:bottom] + i).clamp(0, len(down) - 1), (across + j).clamp(0, len(across) - 1)
             back_y, back_x = (rows[top:bottom] - rows[beside])[:, None], columns - columns[over]
-            yield field.y[beside][:, over] + back_y, field.x[beside][:, over] + back_x
+            yield field.y[:, beside][..., over] + back_y, field.x[:, beside][..., over] + back_x
     for i, j in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        yield field.y[top:bottom] + i, field.x[top:bottom] + j
+        yield field.y[:, top:bottom] + i, field.x[:, top:bottom] + j
 
 
 def _carried(new: int, old: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

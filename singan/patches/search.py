@@ -22,7 +22,6 @@ SIDEWAYS = 0.3
 COMPLETENESS = 0.003  # lower: more weight on showing all of the training image
 MAX_PIXELS = 5000  # of a training image that is searched; the cost grows with the square
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
-FAR = 100.0  # a coordinate that no patch is near to
 TILES = (1, 8, 16, 32)  # patches down or across that are projected at once
 CHUNK = 16_000_000  # distances held in memory at once, 64 MB
 
@@ -41,7 +40,7 @@ def basis(image: torch.Tensor, directions: int = DIRECTIONS) -> torch.Tensor:
 
 
 def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torch.Tensor:
-    """The patches of `image`, (1, 3, H, W), on the directions of `filters`, every `stride`-th: (rows, columns,
+    """The patches of `image`, (N, 3, H, W), on the directions of `filters`, every `stride`-th: (N, rows, columns,
     directions).
 
     In tiles of few shapes: for every new shape of a convolution the library keeps a compiled kernel, and images come
@@ -53,13 +52,13 @@ def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torc
     span, needed = ([stride * (side - 1) + PATCH for side in sides] for sides in (tile, whole))  # pixels
     missing = [max(0, most - side) for most, side in zip(needed, image.shape[2:], strict=True)]
     padded = F.pad(image, (0, missing[1], 0, missing[0]))
-    features = image.new_empty(rows, columns, len(filters))
+    features = image.new_empty(len(image), rows, columns, len(filters))
     for top in range(0, rows, high):
         for left in range(0, columns, wide):
             y, x = stride * top, stride * left
             part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]].contiguous(), filters, stride=stride)
-            features[top : top + high, left : left + wide] = part[0].permute(1, 2, 0)
-    return features[: counts[0], : counts[1]]
+            features[:, top : top + high, left : left + wide] = part.movedim(1, 3)
+    return features[:, : counts[0], : counts[1]]
 
 
 class Patches:
@@ -69,27 +68,19 @@ class Patches:
         self.image, self.filters = image, filters
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
-        self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
-        self.valid: torch.Tensor | None = None  # which of them may be found; None: all
+        self.keys = project(image, filters).to(dtype).flatten(0, 2)  # (rows * columns, directions)
         self._prepared: dict[float, Keys] = {}
 
     @property
     def nbytes(self) -> int:
         return self.image.nbytes + self.keys.nbytes
 
-    def leave_out(self, hole: torch.Tensor) -> None:
-        """From now on no patch that touches what is over 0 in `hole`, (1, 1, h, w), is found."""
-        touching = F.max_pool2d(hole.float(), PATCH, 1).flatten() > 0
-        self.keys = self.keys.masked_fill(touching[:, None], FAR)
-        self._prepared.clear()
-        self.valid = (~touching).nonzero().view(-1)
-
     def placed(self, g: float) -> Keys:
-        """Those projected patches that may be found, with the coordinates of their place: (n, directions + 2)."""
+        """The projected patches, with the coordinates of their place: (n, directions + 2)."""
         if g not in self._prepared:
             rows, columns = (torch.arange(side, device=self.keys.device) for side in self.shape)
             keys = torch.cat([self.keys.float(), place(rows, columns, self.size, g)], 1)
-            self._prepared[g] = prepare(keys if self.valid is None else keys[self.valid])
+            self._prepared[g] = prepare(keys)
         return self._prepared[g]
 
 
@@ -113,22 +104,25 @@ def prepare(keys: torch.Tensor) -> Keys:
 
 
 def nearest(queries: torch.Tensor, keys: Keys, completeness: float) -> torch.Tensor:
-    """(n, d), (m, d) -> (n,): the key with the least distance to each query, weighted by completeness.
+    """(N, n, d), (m, d) -> (N, n): the key with the least distance to each query, weighted by completeness.
 
-    A distance is divided by that of the key to the query nearest to it, plus `completeness`; infinity: it is not.
+    A distance is divided by that of the key to the nearest of the n queries, plus `completeness`; infinity: it is not.
     """
-    measure, parts = _measure(queries, keys)
+    count, each, _ = queries.shape
+    if count > 1 and count * each * len(keys.values) > CHUNK:
+        return torch.cat([nearest(part, keys, completeness) for part in queries.split(1)])
+    measure, parts = _measure(queries.flatten(0, 1), keys)
     if completeness == math.inf:
-        return torch.cat([measure(part).argmin(1) for part in parts])
+        return torch.cat([measure(part).argmin(1) for part in parts]).view(count, each)
 
     def weight(closest: torch.Tensor) -> torch.Tensor:
         return 1 / (closest + completeness)
 
     if len(parts) == 1:
-        matrix = measure(parts[0])
-        return matrix.mul_(weight(matrix.amin(0))).argmin(1)
+        matrix = measure(parts[0]).view(count, each, -1)
+        return matrix.mul_(weight(matrix.amin(1, keepdim=True))).argmin(2)
     weights = weight(torch.stack([measure(part).amin(0) for part in parts]).amin(0))
-    return torch.cat([measure(part).mul_(weights).argmin(1) for part in parts])
+    return torch.cat([measure(part).mul_(weights).argmin(1) for part in parts])[None]
 
 
 def distances_to(
@@ -146,8 +140,13 @@ def distances_to(
         queries = queries[F.max_pool2d(region.float(), PATCH, 1).flatten() > 0]
     if at_most is not None and len(queries) > at_most:
         queries = queries[torch.linspace(0, len(queries) - 1, at_most).long()]
-    measure, parts = _measure(queries, prepare(keys))
-    return torch.cat([measure(part).amin(1) for part in parts]) if len(queries) else queries.new_zeros(1)
+    return distances(queries, prepare(keys)) if len(queries) else queries.new_zeros(1)
+
+
+def distances(queries: torch.Tensor, keys: Keys) -> torch.Tensor:
+    """(n, d), (m, d) -> (n,): the squared distance of each query to the key that is nearest to it."""
+    measure, parts = _measure(queries, keys)
+    return torch.cat([measure(part).amin(1) for part in parts])
 
 
 def _measure(

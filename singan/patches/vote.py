@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -17,8 +17,8 @@ SIGMA = 2.0  # pixels: a vote counts most at the centre of its patch, which keep
 class Field:
     """For each patch that votes, the place of its source in the training image.
 
-    Voters stand on every STRIDE-th row and column of an image of `size`, and on the last. `y` and `x`, (voters down,
-    voters across), are top left corners of patches in a training image of size `source`.
+    Voters stand on every STRIDE-th row and column of N images of `size`, and on the last. `y` and `x`, (N, voters
+    down, voters across), are top left corners of patches in a training image of size `source`.
     """
 
     size: tuple[int, int]
@@ -28,7 +28,11 @@ class Field:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.y.shape[0], self.y.shape[1]
+        return self.y.shape[1], self.y.shape[2]
+
+    def one(self, k: int) -> Field:
+        """That of image `k` alone."""
+        return replace(self, y=self.y[k : k + 1], x=self.x[k : k + 1])
 
 
 def voters(side: int) -> int:
@@ -42,29 +46,30 @@ def positions(side: int, device: torch.device) -> torch.Tensor:
 
 
 def vote(field: Field, patches: Patches) -> torch.Tensor:
-    """The image that the field makes of the training image: (1, 3, *field.size)."""
-    (height, width), (down, across), (_, w) = field.size, field.shape, field.source
+    """The images that the field makes of the training image: (N, 3, *field.size)."""
+    (height, width), (count, down, across), (_, w) = field.size, field.y.shape, field.source
     pixels = patches.image[0].flatten(1)  # (3, h * w)
     index, window = field.y * w + field.x, _window(pixels.device)
     edges = [positions(side, pixels.device) for side in field.size]
     # One plane for each place within STRIDE x STRIDE pixels, so that the votes of one offset are added in one piece.
     reach = PATCH // STRIDE
-    planes = pixels.new_zeros(STRIDE, STRIDE, 3, down + reach, across + reach)
-    rows, columns = (count - (side - PATCH) % STRIDE for count, side in zip((down, across), field.size, strict=True))
-    if down * across <= FEW:
+    planes = pixels.new_zeros(STRIDE, STRIDE, 3, count, down + reach, across + reach)
+    rows, columns = (many - (side - PATCH) % STRIDE for many, side in zip((down, across), field.size, strict=True))
+    if index.numel() <= FEW:
         rows = columns = 0
-    regular = index[:rows, :columns]  # without a last row or column off the beat
+    regular = index[:, :rows, :columns]  # without a last row or column off the beat
     for i in range(PATCH if rows else 0):
         for j in range(PATCH):
             (u, p), (v, q) = divmod(i, STRIDE), divmod(j, STRIDE)
-            found = pixels.gather(1, (regular + (i * w + j)).view(1, -1).expand(3, -1)).view(3, rows, columns)
-            planes[p, q, :, u : u + rows, v : v + columns].add_(found, alpha=float(window[i] * window[j]))
-    image = planes.permute(2, 3, 0, 4, 1).reshape(3, STRIDE * (down + reach), -1)[:, :height, :width].contiguous()
+            found = pixels.gather(1, (regular + (i * w + j)).view(1, -1).expand(3, -1)).view(3, count, rows, columns)
+            planes[p, q, ..., u : u + rows, v : v + columns].add_(found, alpha=float(window[i] * window[j]))
+    image = planes.permute(2, 3, 4, 0, 5, 1).reshape(3, count, STRIDE * (down + reach), -1)
+    image = image[..., :height, :width].contiguous()
     rest = torch.ones_like(index, dtype=torch.bool)
-    rest[:rows, :columns] = False
+    rest[:, :rows, :columns] = False
     if rest.any():
-        offset = torch.arange(PATCH, device=pixels.device)
-        corner = (edges[0][:, None] * width + edges[1])[rest]
+        offset, before = (torch.arange(many, device=pixels.device) for many in (PATCH, count))
+        corner = (before[:, None, None] * (height * width) + edges[0][:, None] * width + edges[1])[rest]
         votes = pixels[:, index[rest][:, None, None] + offset[:, None] * w + offset] * torch.outer(window, window)
         into = corner[:, None, None] + offset[:, None] * width + offset
         image.view(3, -1).index_add_(1, into.flatten(), votes.flatten(1))
@@ -74,7 +79,7 @@ def vote(field: Field, patches: Patches) -> torch.Tensor:
         )
         for side, edge in zip(field.size, edges, strict=True)
     ]  # of the weights, along height and width
-    return (image / torch.outer(*total))[None]
+    return (image / torch.outer(*total)).transpose(0, 1)
 
 
 def _window(device: torch.device) -> torch.Tensor:

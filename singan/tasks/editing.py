@@ -1,7 +1,8 @@
 """Editing: parts of the training image that were moved, copied or erased become a picture again (SinGAN sec. 4.3).
 
-What was put in stays what it is. Only a band along its edge is redrawn, from the photograph's own patches, so that the
-seam goes; what was painted over with one colour is filled from its surroundings.
+What was put in stays what it is. Only a band along its edge is stitched anew, from what was put in, the photograph as
+it was, and copies of other parts of it, so that the seam goes where it shows least; what was painted over with one
+colour is filled in the same way.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask, plain, published
-from singan.tasks.filling import fill_in
+from singan.patches.stitch import stitch
+from singan.tasks.blending import Picture, fit, load_mask, plain, published
+from singan.tasks.filling import stitched_sizes
 from singan.tasks.filters import grow, highest
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
-BAND, SOFT = 5, 1.2  # pixels at 250 px: half of the band, and the deviation of its edges; it ends 10 px from the edge
+BAND = 8  # pixels at 250 px: half of the band
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
-ROUNDS = (3, 2, 2)
+LIGHT = 0.35  # of the range [-1, 1]: a larger step across a cut stays
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
 
@@ -37,9 +39,9 @@ def edit(
 
     `edited`: the training image with parts moved, copied or painted over; another size is resized, with an
     `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
-    stays as it is, unless it is of one colour: that was erased, and is filled. What is beyond the mask and the soft
-    edge of the redrawn band is the training image to the last bit. `scale`: the injection scale, from 1 (free) to the
-    model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting out, as published, and is
+    stays as it is, unless it is of one colour: that was erased, and is filled. What is as far outside it is the
+    training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest (faithful),
+    several, "all", or "auto", the last one that is small. `voting=False` leaves patch voting out, as published, and is
     what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError`
     for a scale or seed out of range.
     """
@@ -50,11 +52,15 @@ def edit(
     else:
         put_in = torch.where(white > 0, changed, real)
         erased = find_erased(put_in, white)
-        if erased.any():
-            put_in = fill_in(put_in, erased)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
-        band = feather(torch.maximum(grow(white, half) - grow(white, -half), grow(erased, BAND)), 0, SOFT * half / BAND)
-        injection = Injection(put_in, ROUNDS, region=band, finish=lambda x: blend(put_in, x, band))
+        band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
+        sources, usable = torch.cat([real, put_in]), torch.cat([1 - erased, white * (1 - erased)])
+
+        def stitched(scale: int) -> torch.Tensor:
+            return stitch(put_in, band, sources, usable, stitched_sizes(model, real, scale - 1), seed, LIGHT)
+
+        usual = 1 + len(model.levels) - len(stitched_sizes(model, real))
+        injection = Injection(put_in, (), region=band, draw=stitched, usual=min(usual, model.num_scales - 1))
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
 
 

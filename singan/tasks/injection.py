@@ -57,7 +57,8 @@ class Injection:
     against misfit (`keep`), and whether to take the `coarsest` within the limit, when the scale is chosen. `fine`:
     what has to go is fine, like noise, so that misfit is judged at the finest scale too. `palette`, (colours, 3): the
     enlarged image is reduced to these at the injection scale. `finish` makes the result of what the pyramid returns,
-    both (1, 3, H, W).
+    both (1, 3, H, W). `draw` is asked for a scale's result instead of the pyramid; `usual`: the scale that is taken
+    without comparing.
     """
 
     image: torch.Tensor
@@ -73,6 +74,8 @@ class Injection:
     fine: bool = False
     palette: torch.Tensor | None = None
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
+    draw: Callable[[int], torch.Tensor] | None = None
+    usual: int | None = None
 
 
 def run(
@@ -92,11 +95,14 @@ def run(
     """
     check_seed(seed)
     scales = resolve(model, scale)
+    if scale == "auto" and injection.usual is not None:
+        scales = [injection.usual]
     voting = any(model.config.voting_rounds) if voting is None else voting
     injection = injection if voting else replace(injection, rounds=())
     images = []
     for done, k in enumerate(scales, 1):
-        result = injection.finish(inject(model, injection, k, seed)).clamp(-1, 1)
+        drawn = injection.draw(k) if injection.draw else inject(model, injection, k, seed)
+        result = injection.finish(drawn).clamp(-1, 1)
         image = tensor_to_image(result)
         judged = {name: round(value, 4) for name, value in judge(model, injection, result).items()}
         image.info.update(settings, scale=k, seed=seed, **judged)

@@ -1,0 +1,103 @@
+"""Stitching holes from shifted copies."""
+
+import pytest
+import torch
+
+from singan.patches import stitch as stitching
+from singan.patches.stitch import _Level, _propagate, _solved, stitch
+
+SIZES = [(30, 42), (40, 56)]
+
+
+def hole(top: int, left: int, bottom: int, right: int) -> torch.Tensor:
+    mask = torch.zeros(1, 1, *SIZES[-1])
+    mask[..., top:bottom, left:right] = 1
+    return mask
+
+
+@pytest.fixture(scope="module")
+def wallpaper() -> torch.Tensor:
+    """A tile of 8x14 pixels, repeated: what is behind a hole is known."""
+    tile = torch.rand(1, 3, 8, 14, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return tile.tile(1, 1, 5, 4)
+
+
+@pytest.mark.parametrize("sizes", [SIZES, SIZES[1:]])
+def test_what_repeats_itself_is_restored(wallpaper, sizes):
+    mask = hole(12, 20, 27, 36)
+    filled = stitch(wallpaper.masked_fill(mask > 0, 0.9), mask, wallpaper, 1 - mask, sizes)
+    torch.testing.assert_close(filled, wallpaper, atol=0.02, rtol=0)
+    outside = (mask == 0).expand_as(filled)
+    assert torch.equal(filled[outside], wallpaper[outside])
+
+
+def test_what_is_not_usable_is_not_copied(wallpaper):
+    mask = hole(12, 20, 27, 36)
+    poisoned = wallpaper.masked_fill(mask > 0, 1e6)
+    assert stitch(poisoned, mask, poisoned, 1 - mask, SIZES).abs().max() <= 1
+    marked, usable = wallpaper.clone(), 1 - mask
+    marked[..., :8, :], usable[..., :8, :] = 1.0, 0.0
+    filled = stitch(marked, mask, marked, usable, SIZES[1:])
+    assert (filled[..., 12:27, 20:36] == 1).float().mean() < 0.01
+
+
+def test_seeds_differ_and_repeat(wallpaper):
+    noise = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    mask = hole(10, 15, 30, 40)
+    first, again, other = (stitch(noise, mask, noise, 1 - mask, SIZES, seed) for seed in (3, 3, 4))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+def test_a_second_source_is_taken_where_it_fits(wallpaper):
+    mask = hole(12, 20, 27, 36)
+    first, second = -wallpaper.flip(3), wallpaper
+    sources, usable = torch.cat([first, second]), torch.cat([torch.ones_like(mask), torch.ones_like(mask)])
+    filled = stitch(wallpaper, mask, sources, usable, SIZES[1:])
+    torch.testing.assert_close(filled, wallpaper, atol=0.02, rtol=0)
+
+
+def test_light_is_evened_out_but_other_things_stay():
+    """The left half a little darker than the right one, of which the hole must be filled."""
+    for step, evened in ((0.2, True), (1.4, False)):
+        image = torch.full((1, 3, 40, 56), step / 2)
+        image[..., :28] = -step / 2
+        mask = hole(15, 20, 25, 36)
+        level = _Level(image, mask, image, 1 - mask, (40, 56))
+        left = torch.tensor([0, -18, 0]).expand(len(level.nodes), 3)  # all of it is copied from the left
+        right_edge = level.evened(left, stitching.LIGHT)[0, 0, 20, 35:37].diff().abs()
+        assert (right_edge < 0.1) == evened
+
+
+@pytest.mark.parametrize("size", [(9, 11), (70, 90)])
+def test_poisson_is_solved(size, monkeypatch):
+    monkeypatch.setattr(stitching, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(stitching, "ITERATIONS", 500)
+    height, width = size
+    unknown = torch.zeros(1, 1, *size)
+    unknown[..., 2 : height - 3, : width - 4] = 1  # up to the border at one side
+    right = torch.randn(1, 1, *size, generator=torch.Generator().manual_seed(0)) * unknown
+    matrix = torch.zeros(height * width, height * width)
+    index = torch.arange(height * width).view(size)
+    for a, b in ((index[1:], index[:-1]), (index[:, 1:], index[:, :-1])):
+        for i, j in ((a.flatten(), b.flatten()), (b.flatten(), a.flatten())):
+            matrix[i, i] += 1
+            matrix[i, j] -= 1
+    at = unknown.flatten() > 0
+    if height * width > 2000:  # the residual is looked at instead
+        solved = _solved(right, unknown).flatten()
+        assert ((matrix @ solved) - right.flatten())[at].abs().max() < 1e-3
+    else:
+        wanted = torch.linalg.solve(matrix[at][:, at], right.flatten()[at])
+        torch.testing.assert_close(_solved(right, unknown).flatten()[at], wanted, atol=1e-4, rtol=1e-4)
+    assert not _solved(right, unknown).flatten()[~at].any()
+
+
+def test_propagation_finds_the_cheapest_on_a_chain():
+    rng = torch.Generator().manual_seed(0)
+    alone, cuts = torch.rand(6, 3, generator=rng), torch.rand(5, 3, 3, generator=rng)
+    edges = torch.stack([torch.arange(5), torch.arange(1, 6)], 1)
+    costs = {}
+    for choice in torch.cartesian_prod(*[torch.arange(3)] * 6):
+        paid = alone[torch.arange(6), choice].sum() + cuts[torch.arange(5), choice[:-1], choice[1:]].sum()
+        costs[tuple(choice.tolist())] = float(paid)
+    assert tuple(_propagate(alone, cuts, edges, 40).tolist()) == min(costs, key=lambda choice: costs[choice])
