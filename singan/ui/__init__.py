@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, photo, sample, train, variation
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
+from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
 
@@ -69,4 +70,4 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                 else:
                     gr.Markdown(train.NO_TRAINING)
     # Closed: a call that passes the queue would be computed beside all others.
-    return demo.queue(default_concurrency_limit=1, max_size=64, api_open=False)
+    return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))
