@@ -20,7 +20,9 @@ def share(demo: gr.Blocks) -> gr.Blocks:
     push = queue.push
 
     async def push_fairly(body: Any, request: Request, username: str | None) -> Any:
-        if body.fn_index in demo.fns:
+        if body.fn_index is not None:
+            if body.fn_index not in demo.fns:
+                raise HTTPException(404, "There is no such call: reload the page.")
             # gradio's own MCP server makes all its calls in one session
             session = None if request.headers.get("x-gradio-user") == "mcp" else body.session_hash
             waiting = [event for lane in queue.event_queue_per_concurrency_id.values() for event in lane.queue]
