@@ -209,7 +209,10 @@ async def request(server: Server, model: Files, home: str, folder: Path, rng: ra
         call = rng.choice([*PHOTOGRAPHS])
         changes = {PHOTOGRAPHS[call]: (await server.sent(files))[0]}
         if call in ("draft", "super_resolve", "train", "own"):
-            return f"photograph: {kind}, {call}", await server.ask(call, changes)
+            answer = await server.ask(call, changes)
+            if answer.kind == "result" and call in ("super_resolve", "train"):  # it has learned the photograph
+                answer.computed = answer.ended - answer.began
+            return f"photograph: {kind}, {call}", answer
         return f"photograph: {kind}, {call}", await server.ask(call, changes | tiny, home)
     call = rng.choice([*CANVASES])
     changes = tiny if CANVASES[call] else {}
