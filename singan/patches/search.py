@@ -40,9 +40,11 @@ def basis(image: torch.Tensor, directions: int = DIRECTIONS) -> torch.Tensor:
     return (vectors / math.sqrt(len(vectors.T))).float().reshape(-1, 3, PATCH, PATCH).to(image.device)
 
 
-def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torch.Tensor:
+def project(
+    image: torch.Tensor, filters: torch.Tensor, stride: int = 1, dtype: torch.dtype | None = None
+) -> torch.Tensor:
     """The patches of `image`, (1, 3, H, W), on the directions of `filters`, every `stride`-th: (rows, columns,
-    directions).
+    directions), of `dtype`, or else the image's.
 
     In tiles of few shapes: for every new shape of a convolution the library keeps a compiled kernel, and images come
     in hundreds of sizes.
@@ -53,13 +55,14 @@ def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torc
     span, needed = ([stride * (side - 1) + PATCH for side in sides] for sides in (tile, whole))  # pixels
     missing = [max(0, most - side) for most, side in zip(needed, image.shape[2:], strict=True)]
     padded = F.pad(image, (0, missing[1], 0, missing[0]))
-    features = image.new_empty(rows, columns, len(filters))
+    features = image.new_empty(*counts, len(filters), dtype=dtype)
     for top in range(0, rows, high):
         for left in range(0, columns, wide):
             y, x = stride * top, stride * left
             part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]].contiguous(), filters, stride=stride)
-            features[top : top + high, left : left + wide] = part[0].permute(1, 2, 0)
-    return features[: counts[0], : counts[1]]
+            place = features[top : top + high, left : left + wide]
+            place.copy_(part[0, :, : place.shape[0], : place.shape[1]].permute(1, 2, 0))
+    return features
 
 
 class Patches:
@@ -69,13 +72,13 @@ class Patches:
         self.image, self.filters = image, filters
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
-        self.keys = project(image, filters).to(dtype).flatten(0, 1)  # (rows * columns, directions)
+        self.keys = project(image, filters, dtype=dtype).flatten(0, 1)  # (rows * columns, directions)
         self.valid: torch.Tensor | None = None  # which of them may be found; None: all
         self._prepared: dict[float, Keys] = {}
 
     @property
     def nbytes(self) -> int:
-        return self.image.nbytes + self.keys.nbytes
+        return self.image.nbytes + self.keys.nbytes + sum(one.values.nbytes for one in self._prepared.values())
 
     def leave_out(self, hole: torch.Tensor) -> None:
         """From now on no patch that touches what is over 0 in `hole`, (1, 1, h, w), is found."""
