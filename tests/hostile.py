@@ -283,6 +283,8 @@ async def send(
             what, answer = "upload", Answer("ours" if error.response.status_code < 500 else "internal", str(error))
         except httpx.TransportError as error:
             what, answer = "a request", Answer("ours" if server.process.poll() is None else "internal", repr(error))
+        if server.process.poll() is not None:
+            raise SystemExit(f"The app has ended: {server.log.read_text()[-3000:]}")
         seconds = time.monotonic() - began - answer.computed
         if server.tracebacks() > seen:
             answer.kind = "internal"
@@ -296,8 +298,6 @@ async def send(
                 f"{part.name} {k} ({what}): {answer.kind}, {seconds:.1f} s, {grown:+.0f} MB: {answer.text[-900:]}",
                 flush=True,
             )
-        if server.process.poll() is not None:
-            raise SystemExit(f"The app has ended: {server.log.read_text()[-3000:]}")
     part.memory = server.megabytes() - idle
     return part
 
