@@ -315,7 +315,8 @@ async def crowd(server: Server, rng: random.Random, right: dict[int, bytes]) -> 
     """Visitors who ask for a sample in the same moment, of whom some go away meanwhile."""
 
     async def visit(k: int) -> tuple[str, Answer]:
-        leave = rng.uniform(0.2, 15.0) if k < LEAVING else None
+        leave = rng.uniform(0.2, 10.0) if k < LEAVING else None
+        await asyncio.sleep(0.0 if leave else 0.3)  # so that who leaves has a place in the queue
         seed = k % len(right)
         answer = await server.ask("sample", {1: "skyline", 2: 1, 7: seed, 8: False}, leave=leave)
         kind = answer.kind

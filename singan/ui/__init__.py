@@ -17,7 +17,7 @@ from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint,
 from singan.ui.calls import tell_strange
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
-from singan.ui.memory import share_heap
+from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
@@ -43,6 +43,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
     What a visitor may ask for is read from the environment; raises `ConfigError` if that is wrong.
     """
     share_heap()
+    keep_trimmed()
     keep_swept(folder_of_uploads())
     shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
