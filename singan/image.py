@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from singan.errors import ImageError, ImageWarning
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
+STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
 MAX_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
 
 # Only formats that Pillow decodes by itself: EPS, for one, would start Ghostscript on an uploaded file.
@@ -97,7 +98,7 @@ def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, fo
 def image_to_tensor(image: Image.Image) -> torch.Tensor:
     """RGB image of W x H pixels -> (1, 3, H, W), float32 in [-1, 1]."""
     pixels = torch.from_numpy(np.array(image.convert("RGB")))  # (H, W, 3) uint8
-    return pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+    return pixels.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)  # in place: it may be of a hundred megapixels
 
 
 def tensor_to_image(x: torch.Tensor) -> Image.Image:
@@ -196,7 +197,10 @@ def _to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
         if 0 < array.max() < 256:
             notes.append(f"{name} is 16-bit but no value is over {array.max()} of 65535: it will be almost black.")
-        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)  # round(x / 257); 65535 / 257 = 255
+        wide = array.astype(np.uint32)
+        wide += 128  # in place: it may be of a hundred megapixels
+        wide //= 257
+        return wide.astype(np.uint8)  # round(x / 257); 65535 / 257 = 255
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())  # NaN if any value is
         if not np.isfinite([low, high]).all():
@@ -230,11 +234,16 @@ def _upright(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
 def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")
-    rgba = image.convert("RGBA")
+    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
     if rgba.getchannel("A").getextrema() == (255, 255):
         return rgba.convert("RGB")
     notes.append(f"{name} is partly transparent: it is flattened on {background}.")
-    return Image.alpha_composite(Image.new("RGBA", rgba.size, background), rgba).convert("RGB")
+    flat = Image.new("RGB", rgba.size)
+    for top in range(0, rgba.height, STRIP):
+        strip = rgba.crop((0, top, rgba.width, min(top + STRIP, rgba.height)))
+        below = Image.new("RGBA", strip.size, background)
+        flat.paste(Image.alpha_composite(below, strip).convert("RGB"), (0, top))
+    return flat
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:

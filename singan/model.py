@@ -33,7 +33,7 @@ PREVIEW_SIDE = 512  # of preview.png
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 SHAPE_STEP = 16  # pixels between the sizes of what a generator is given
-COLUMNS = 8.0  # weight of the columns against the patches in the choice of a layout, at no variation
+COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
 COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
 
@@ -230,7 +230,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return drawn[:1], found
         if self._composition is None:
             self._composition = Composition(self.patches_at(0).image)
-        real, columns = self._composition, COLUMNS * (1 - variation) ** 2
+        real, columns = self._composition, COLUMNS * (1 - variation)
         distance = composition_distance(drawn, real) + columns * column_distance(drawn, real)
         away = (drawn - resize(self.patches_at(0).image, (drawn.shape[2], drawn.shape[3]))).abs().mean((1, 2, 3))
         best = int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())

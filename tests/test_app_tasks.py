@@ -10,7 +10,7 @@ from gradio_client import Client, handle_file
 from PIL import Image, ImageChops, ImageDraw
 
 import singan
-from singan import ConfigError
+from singan import ConfigError, tasks
 from singan.tasks import TaskEvent
 from singan.ui import animate, build_app, canvas, denoise, edit, editor, enlarge, harmonize, injected, paint, variation
 from singan.ui.limits import Limits
@@ -192,6 +192,16 @@ def test_denoised_picture_is_that_of_the_task(shipped, picture_file):
     shown, _ = last(denoise.denoise(shipped, "blue", str(picture_file), times=2, scale="2"))
     expected = singan.denoise(shipped.load("blue"), Image.open(picture_file), times=2, scale=2)[0]
     assert shown["pair"][1].tobytes() == expected.tobytes()
+
+
+def test_large_noisy_picture_is_shrunk_before_it_is_a_tensor(shipped, tmp_path, monkeypatch):
+    """A few kilobytes of 25 megapixels would take a gigabyte."""
+    Image.new("RGB", (25, 9_000), "green").save(tmp_path / "long.png")
+    given = []
+    monkeypatch.setattr(tasks, "denoise", lambda model, picture, **_: given.append(picture.size) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        last(denoise.denoise(shipped, "blue", str(tmp_path / "long.png")))
+    assert given == [(52, 40)]
 
 
 def test_picture_of_another_size_is_resized_and_that_is_said(shipped, tmp_path):

@@ -85,3 +85,14 @@ def test_room_is_made_after_a_tenth_of_the_quota(app_url, monkeypatch):
     for _ in range(3):
         assert post(app_url, [("a.png", bytes(1_000))]).status_code == 200
     assert 1 <= len(made) <= 2 and made[0] == uploads.folder_of_uploads()
+
+
+@pytest.mark.parametrize("path", ["queue/join", "call/sample", "cancel"])
+def test_calls_are_small(app_url, path):
+    """Parsed, this one would take a gigabyte."""
+    body = b'{"fn_index":8,"session_hash":"a","data":[' + b"[]," * 8_000_000 + b"0]}"
+    try:
+        answer = httpx.post(f"{app_url}gradio_api/{path}", content=body, timeout=60)
+    except (httpx.WriteError, httpx.ReadError):  # cut off while it was still being sent
+        return
+    assert answer.status_code == 413 and answer.text == "A call has at most 1 MB."

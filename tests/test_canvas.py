@@ -7,12 +7,14 @@ from pathlib import Path
 import gradio as gr
 import numpy as np
 import pytest
+from fastapi import HTTPException
 from gradio.components.image_editor import AcceptBlobs, EditorData
 from gradio.data_classes import FileData, ImageData
 from PIL import Image, ImageDraw
 
 from singan.ui import canvas, edit, editor
 from singan.ui.editor import build_editor, build_mask
+from singan.ui.limits import Limits
 
 SIZE = (40, 30)
 
@@ -154,7 +156,7 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
     assert decoded["background"].size == (40, 30) and decoded["composite"] is None
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     for background, layers in ((large, []), (sent(small), [large])):
-        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 16.7772: shrink it first"):
+        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 5: shrink it first"):
             canvas_.preprocess(EditorData(background=background, layers=layers, composite=None))
     with pytest.raises(gr.Error, match="The mask is 10001x10001 px"):
         mask.preprocess(ImageData(path=large.path))
@@ -163,6 +165,18 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
     (tmp_path / "no.png").write_bytes(b"no picture")
     with pytest.raises(gr.Error, match="The canvas is not an image that can be read"):
         canvas_.preprocess(EditorData(background=sent(tmp_path / "no.png"), layers=[], composite=None))
+
+
+def test_damaged_parts_are_told_before_they_are_used(tmp_path):
+    path = tmp_path / "part.png"
+    Image.effect_noise((80, 60), 50).save(path)
+    path.write_bytes(path.read_bytes()[:900])
+    with gr.Blocks():
+        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a"), build_mask("b")
+    with pytest.raises(gr.Error, match="The mask is damaged .*; make it again"):
+        mask.preprocess(ImageData(path=str(path)))
+    with pytest.raises(gr.Error, match="The canvas is damaged .*; make it again"):
+        canvas_.preprocess(EditorData(background=sent(path), layers=[], composite=None))
 
 
 def test_parts_of_a_canvas_on_its_way_are_few_and_small():
@@ -174,8 +188,10 @@ def test_parts_of_a_canvas_on_its_way_are_few_and_small():
         return AcceptBlobs.model_construct(data=data, files=[("f", bytes(size))])
 
     for index, size in ((10**9, 9), (-1, 9), ("x", 9), (0, editor.MAX_PART_BYTES + 1)):
-        with pytest.raises(gr.Error, match="too large: reload the page"):
+        with pytest.raises(HTTPException, match="too large: reload the page"):  # gradio makes 500 of another error
             canvas_.accept_blobs(part(index, "1", size))
+    with pytest.raises(HTTPException):
+        canvas_.accept_blobs(AcceptBlobs.model_construct(data={}, files=[]))
     for k in range(3 * editor.MAX_WAITING):
         canvas_.accept_blobs(part("1", str(k), 1))
     assert list(canvas_.blob_storage) == [str(k) for k in range(2 * editor.MAX_WAITING, 3 * editor.MAX_WAITING)]
@@ -188,3 +204,16 @@ def test_canvases_stay_what_they_are_when_gradio_makes_them_anew_and_write_no_fi
     assert again.preprocess.__func__ is canvas_.preprocess.__func__ is not gr.ImageEditor.preprocess
     assert again.get_block_name() == "imageeditor"
     assert not Path(editor.__file__).with_suffix(".pyi").exists()
+
+
+def test_layers_of_another_size_than_the_background_are_fitted():
+    layer = Image.new("RGBA", (20, 15), "blue")
+    value = {"background": Image.new("RGB", SIZE, "red"), "layers": [layer], "composite": None}
+    assert canvas.flattened(value).tobytes() == Image.new("RGB", SIZE, "blue").tobytes()
+
+
+def test_object_keeps_its_transparency_and_is_not_copied(tmp_path, monkeypatch):
+    Image.new("RGBA", (40, 30), (255, 0, 0, 9)).save(tmp_path / "thing.png")
+    monkeypatch.setattr(Image.Image, "copy", lambda self: pytest.fail("copied"))
+    thing = editor.open_object(str(tmp_path / "thing.png"), Limits())
+    assert thing.getpixel((5, 5)) == (255, 0, 0, 9)

@@ -105,6 +105,17 @@ def test_transparency_is_flattened_on_the_background_asked_for(as_array):
     assert [int(v) for v in result[0, [0, 10, 20], 0]] == [0, 40, 200]
 
 
+def test_large_image_is_flattened_in_strips_and_like_a_small_one(monkeypatch):
+    """In one go it would take twice the memory."""
+    source = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 30, 4), np.uint8))
+    expected, whole = Image.alpha_composite(Image.new("RGBA", source.size, "white"), source), Image.alpha_composite
+    heights = []
+    monkeypatch.setattr(Image, "alpha_composite", lambda a, b: heights.append(b.height) or whole(a, b))
+    with pytest.warns(ImageWarning):
+        assert np.array_equal(pixels(load_image(source)), np.asarray(expected.convert("RGB")))
+    assert heights == [256, 256, 88]
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
 def test_opaque_alpha_changes_nothing_and_warns_of_nothing(rgb, mode):
     image = rgb.convert("LA").convert("PA") if mode == "PA" else rgb.convert(mode)

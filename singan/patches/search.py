@@ -39,9 +39,11 @@ def basis(image: torch.Tensor, directions: int = DIRECTIONS) -> torch.Tensor:
     return (vectors / math.sqrt(len(vectors.T))).float().reshape(-1, 3, PATCH, PATCH).to(image.device)
 
 
-def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torch.Tensor:
+def project(
+    image: torch.Tensor, filters: torch.Tensor, stride: int = 1, dtype: torch.dtype | None = None
+) -> torch.Tensor:
     """The patches of `image`, (N, 3, H, W), on the directions of `filters`, every `stride`-th: (N, rows, columns,
-    directions).
+    directions), of `dtype`, or else the image's.
 
     In tiles of few shapes: for every new shape of a convolution the library keeps a compiled kernel, and images come
     in hundreds of sizes.
@@ -52,13 +54,14 @@ def project(image: torch.Tensor, filters: torch.Tensor, stride: int = 1) -> torc
     span, needed = ([stride * (side - 1) + PATCH for side in sides] for sides in (tile, whole))  # pixels
     missing = [max(0, most - side) for most, side in zip(needed, image.shape[2:], strict=True)]
     padded = F.pad(image, (0, missing[1], 0, missing[0]))
-    features = image.new_empty(len(image), rows, columns, len(filters))
+    features = image.new_empty(len(image), *counts, len(filters), dtype=dtype)
     for top in range(0, rows, high):
         for left in range(0, columns, wide):
             y, x = stride * top, stride * left
             part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]].contiguous(), filters, stride=stride)
-            features[:, top : top + high, left : left + wide] = part.movedim(1, 3)
-    return features[:, : counts[0], : counts[1]]
+            into = features[:, top : top + high, left : left + wide]
+            into.copy_(part[:, :, : into.shape[1], : into.shape[2]].movedim(1, 3))
+    return features
 
 
 class Patches:
@@ -68,12 +71,12 @@ class Patches:
         self.image, self.filters = image, filters
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
-        self.keys = project(image, filters).to(dtype).flatten(0, 2)  # (rows * columns, directions)
+        self.keys = project(image, filters, dtype=dtype).flatten(0, 2)  # (rows * columns, directions)
         self._prepared: dict[float, Keys] = {}
 
     @property
     def nbytes(self) -> int:
-        return self.image.nbytes + self.keys.nbytes
+        return self.image.nbytes + self.keys.nbytes + sum(one.values.nbytes for one in self._prepared.values())
 
     def placed(self, g: float) -> Keys:
         """The projected patches, with the coordinates of their place: (n, directions + 2)."""

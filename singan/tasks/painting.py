@@ -20,7 +20,7 @@ from singan.trainer import iter_retrain_scale
 ROUNDS = (3, 2, 2)
 COMPLETENESS = 0.003
 STRUCTURE = 6.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
-LIMIT = 0.7  # of the painting's layout that may be lost; flat colours lose much to texture alone
+LIMIT = 0.8  # of the painting's layout that may be lost; flat colours lose much to texture alone
 
 
 def paint_to_image(

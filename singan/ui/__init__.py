@@ -14,8 +14,11 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, photo, sample, train, variation
+from singan.ui.calls import tell_strange
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
+from singan.ui.memory import keep_trimmed, share_heap
+from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
 
@@ -39,6 +42,8 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
 
     What a visitor may ask for is read from the environment; raises `ConfigError` if that is wrong.
     """
+    share_heap()
+    keep_trimmed()
     keep_swept(folder_of_uploads())
     shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
@@ -69,4 +74,4 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                 else:
                     gr.Markdown(train.NO_TRAINING)
     # Closed: a call that passes the queue would be computed beside all others.
-    return demo.queue(default_concurrency_limit=1, max_size=64, api_open=False)
+    return share(tell_strange(demo).queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

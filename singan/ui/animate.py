@@ -19,7 +19,7 @@ from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.uploads import scratch
 from singan.ui.variation import fit
-from singan.ui.work import pick_seed, watch
+from singan.ui.work import MAX_SEED, pick_seed, watch
 
 HINT = "Press Animate, or click an example. A second of animation takes about one to make."
 MAX_FRAMES = 200
@@ -67,7 +67,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
                 kind = gr.Radio(FORMATS, value="webp", label="File")
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
                 new_seed = gr.Checkbox(False, label="New seed each time")
             with gr.Row():
                 go = gr.Button("Animate", variant="primary", min_width=100)

@@ -39,7 +39,7 @@ def flattened(value: dict[str, Any] | None) -> Image.Image:
     """The background of a `gr.ImageEditor` with the layers painted over it. Raises `ImageError` if there is none."""
     flat = backdrop(value).convert("RGBA")
     for layer in (value or {}).get("layers") or []:
-        flat.alpha_composite(layer.convert("RGBA"))
+        flat.alpha_composite(layer.convert("RGBA").resize(flat.size))
     return flat.convert("RGB")
 
 

@@ -77,11 +77,13 @@ def denoise(
         if noisy is None:
             raise ImageError("There is no noisy picture yet: upload one first.")
         picture, notes = open_photo(noisy, shelf.limits)
+        notes += injected.size_notes(picture, model)
+        picture = picture.resize(model.image_size[::-1], Image.Resampling.BICUBIC)  # large, it would take a gigabyte
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
             return tasks.denoise(model, picture, scale=scale, seed=seed, times=times, on_event=on_event)
 
-        return Task(picture, job, notes + injected.size_notes(picture, model))
+        return Task(picture, job, notes)
 
     yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
 

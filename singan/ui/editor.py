@@ -9,20 +9,20 @@ from typing import Any
 from uuid import uuid4
 
 import gradio as gr
+from fastapi import HTTPException
 from gradio.components.image_editor import AcceptBlobs, EditorData, EditorValue
 from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
-from singan.checkpoint import MAX_PHOTO_PIXELS
 from singan.errors import ImageError
 from singan.image import check_file
 from singan.ui.injected import scales, shown, size_notes
 from singan.ui.limits import Limits
 from singan.ui.photo import UPLOADED, open_photo
-from singan.ui.shelf import Shelf, toasts
+from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
-MAX_CANVAS_PIXELS = MAX_PHOTO_PIXELS  # which no pyramid's picture is over
+MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is over: it takes 12 bytes a pixel
 MAX_LAYERS = 4
 MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
 MAX_WAITING = 8  # canvases that are, and whose call has not come
@@ -39,14 +39,15 @@ def _decode_canvas(self: gr.ImageEditor, payload: EditorData | None) -> EditorVa
             raise gr.Error(f"The canvas has {len(layers)} layers; it takes {MAX_LAYERS}.", print_exception=False)
         for part in (parts.background, *layers):
             _check_part(part, "The canvas")
-    return gr.ImageEditor.preprocess(self, payload)
+    return _decoded(gr.ImageEditor, self, payload, "The canvas")
 
 
 def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
     """Parts of a canvas that is on its way: few, small ones, of few canvases. gradio believes any number of a layer."""
-    index = str(data.data["index"] or "0").replace("null", "0")
-    if not index.isdecimal() or int(index) >= MAX_LAYERS or len(data.files[0][1]) > MAX_PART_BYTES:
-        raise gr.Error("What was painted is too large: reload the page.", print_exception=False)
+    index = str(data.data.get("index") or "0").replace("null", "0")
+    whole = {"type", "index", "id"} <= data.data.keys() and len(data.files) == 1
+    if not whole or not index.isdecimal() or int(index) >= MAX_LAYERS or len(data.files[0][1]) > MAX_PART_BYTES:
+        raise HTTPException(413, "What was painted is too large: reload the page.")
     while len(self.blob_storage) >= MAX_WAITING:
         self.blob_storage.pop(next(iter(self.blob_storage)))
     gr.ImageEditor.accept_blobs(self, data)
@@ -57,7 +58,20 @@ _accept_blobs._is_server_fn = True  # type: ignore[attr-defined]  # as gradio ma
 
 def _decode_mask(self: gr.Image, payload: ImageData | None) -> Any:
     _check_part(payload, "The mask")
-    return gr.Image.preprocess(self, payload)
+    return _decoded(gr.Image, self, payload, "The mask")
+
+
+def _decoded(base: Any, component: Any, payload: Any, name: str) -> Any:
+    """What gradio makes of the payload, decoded to the end: Pillow would put that off, and a fault show later."""
+    try:
+        value = base.preprocess(component, payload)
+        for image in [value["background"], *value["layers"]] if isinstance(value, dict) else [value]:
+            if image is not None:
+                image.load()
+        return value
+    except Exception as error:  # on damaged data the decoders raise almost anything
+        text = f"{name} is damaged ({html.escape(str(error)[:100])}); make it again."
+        raise gr.Error(text, print_exception=False) from None
 
 
 def _check_part(part: Any, name: str) -> None:
@@ -159,7 +173,9 @@ def open_object(path: str | None, limits: Limits) -> Image.Image:
         raise ImageError("There is no object yet: upload one first.")
     open_photo(path, limits)  # which checks it; it is flattened, and here it is not
     with Image.open(path) as image:
-        return ImageOps.exif_transpose(image).convert("RGBA")
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)  # a copy, and a copy of that, would be large
+        return image if image.mode == "RGBA" else image.convert("RGBA")
 
 
 def mark_pyramid(shelf: Shelf, name: str) -> dict:

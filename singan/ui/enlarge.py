@@ -24,7 +24,7 @@ from singan.ui.look import clock, run_status
 from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed, watch
+from singan.ui.work import MAX_SEED, pick_seed, watch
 
 HINT = (
     "Upload a picture, click an example, or leave it out to enlarge the chosen model's photo. "
@@ -59,7 +59,7 @@ def build(top: Top, examples: Path) -> None:
                 0, 1, DETAIL, step=0.01, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
             )
             with gr.Accordion("Advanced", open=False):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
                 new_seed = gr.Checkbox(False, label="New seed each time")
             with gr.Row():
                 go = gr.Button("Enlarge", variant="primary", min_width=100)

@@ -18,7 +18,7 @@ from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
 from singan.ui.shelf import Shelf, Top, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed, watch
+from singan.ui.work import MAX_SEED, pick_seed, watch
 
 STRIP_SIDE = 256  # of the pictures in the strip of scales
 
@@ -67,7 +67,7 @@ def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tupl
     """The choice of a scale, and what is folded away, with the seed in it."""
     scale = gr.Dropdown(["auto"], value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info)
     with gr.Accordion("Advanced", open=False) as advanced:
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
         new_seed = gr.Checkbox(False, label="New seed each time")
     return Controls(scale, seed, new_seed), advanced
 

@@ -78,7 +78,7 @@ class Runs:
         return run
 
     def get(self, run_id: str | None) -> Run | None:
-        return self._runs.get(run_id or "")
+        return self._runs.get(run_id) if isinstance(run_id, str) else None  # a page may send anything
 
     @contextmanager
     def use(self, run: Run) -> Iterator[None]:

@@ -14,6 +14,7 @@ from singan.errors import ConfigError
 from singan.files import save_png
 from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
+from singan.ui.work import MAX_SEED
 
 MAX_PIXELS = 40_000_000  # of all samples of one call
 
@@ -41,7 +42,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                     info="Coarsest scale to draw anew: details only.",
                     visible=first is not None and len(first.generators) > 1,
                 )
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
                 new_seed = gr.Checkbox(True, label="New seed each time")
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):

@@ -26,6 +26,7 @@ from singan.ui.photo import draft, open_photo, row, take
 from singan.ui.runs import Run, Runs
 from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, plain_name, toasts
 from singan.ui.uploads import scratch
+from singan.ui.work import MAX_SEED
 
 SHOW_SECONDS = 0.5  # between two updates of the page
 PREVIEW_SIDE = 512  # of the photo that is shown
@@ -81,7 +82,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
                 256, 2048, 1024, step=64, label="Photo kept at (px)", info="Its longest side: samples have this size."
             )
             with gr.Accordion("Advanced", open=False):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0)
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
                 steps = gr.Number(
                     None, label="Steps per scale", info="Empty: as many as it takes.", precision=0, minimum=1
                 )

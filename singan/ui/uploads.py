@@ -21,23 +21,30 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_FILES = 4  # of one request: config.json, model.safetensors, and what else is in a model's folder
 MAX_REQUEST_BYTES = 45_000_000  # two files of the largest size, and what is around them
+MAX_CALL_BYTES = 1_000_000  # of any other request, which names files and does not hold them
 QUOTA_BYTES = 2_000_000_000  # of all that is kept; then what is oldest gives way
 KEEP_SECONDS = 3600  # a file; and it is looked for it half as often
 _sweeping: set[Path] = set()  # folders that a thread sweeps
 
 
 class Bounded:
-    """An app around another one: uploads of too many or too large files are refused (413) while they arrive."""
+    """An app around another one: too many or too large files, and too large calls, are refused (413) while they arrive.
+
+    A call is parsed whole before gradio looks at it, which takes forty times its bytes in memory. One over MCP may hold
+    files.
+    """
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
         self.app, self.folder = app, folder
         self.fresh = 0  # bytes that came since it was last seen to that there is room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "").rstrip("/")
-        if scope["type"] != "http" or not path.endswith(("/upload", "/component_server")):
+        if scope["type"] != "http" or scope["method"] == "GET":
             await self.app(scope, receive, send)
             return
+        path = scope.get("path", "").rstrip("/")
+        uploads = path.endswith(("/upload", "/component_server"))
+        most = MAX_REQUEST_BYTES if uploads or "/mcp" in path else MAX_CALL_BYTES
         received, files, tail, over = 0, 0, b"", False
 
         async def counted() -> Message:
@@ -46,9 +53,9 @@ class Bounded:
             body = message.get("body", b"")
             received += len(body)
             seen = tail + body
-            files += seen.count(b"filename=") - tail.count(b"filename=")
+            files += seen.count(b"filename=") - tail.count(b"filename=") if uploads else 0
             tail = seen[-len(b"filename=") + 1 :]
-            over = over or files > MAX_FILES or received > MAX_REQUEST_BYTES
+            over = over or files > MAX_FILES or received > most
             return {"type": "http.disconnect"} if over else message
 
         async def answered(message: Message) -> None:
@@ -60,12 +67,13 @@ class Bounded:
         except Exception:
             if not over:
                 raise
-        self.fresh += received
+        self.fresh += received if uploads else 0
         if self.fresh > QUOTA_BYTES / 10:  # not for each upload: looking through a folder takes a while
             self.fresh = 0
             await to_thread.run_sync(make_room, self.folder)
         if over:
-            text = f"An upload has at most {MAX_FILES} files and {MAX_REQUEST_BYTES / 1e6:g} MB.".encode()
+            what = f"An upload has at most {MAX_FILES} files and" if uploads else "A call has at most"
+            text = f"{what} {most / 1e6:g} MB.".encode()
             headers: list[Any] = [(b"content-type", b"text/plain"), (b"connection", b"close")]
             await send({"type": "http.response.start", "status": 413, "headers": headers})
             await send({"type": "http.response.body", "body": text})

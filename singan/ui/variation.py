@@ -16,7 +16,7 @@ from singan.ui.injected import progress
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed, watch
+from singan.ui.work import MAX_SEED, pick_seed, watch
 
 HINT = "Black does not change from sample to sample, white changes the most."
 
@@ -36,7 +36,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
             number = gr.Slider(2, 100, 50, step=1, label="Samples to compare")
             variation = gr.Slider(0, 1, VARIATION, step=0.05, label="Variation of the samples")
             start_scale = gr.Slider(0, 8, 0, step=1, label="Start scale of the samples", visible=False)
-            seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0)
+            seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0, maximum=MAX_SEED)
             go = gr.Button("Draw the map")
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)

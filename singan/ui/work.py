@@ -16,6 +16,7 @@ from singan.tasks.injection import OnEvent, TaskEvent
 T = TypeVar("T")
 V = TypeVar("V")
 
+MAX_SEED = 2**53 - 1  # which a browser counts to; an answer with a number over 2^64 cannot be sent
 SHOW_SECONDS = 0.2  # between two yields at least
 TICK_SECONDS = 0.5  # and at most: gradio can cancel a handler only when it yields
 
