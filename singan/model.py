@@ -356,11 +356,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
         """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own.
 
-        Where content is displaced the generator gets less of it, the square: what it invents keeps neither columns
-        nor reflections together, and is wanted when moving alone would not be new enough.
+        Where content is displaced the generator gets less of it, the fourth power: what it invents keeps neither
+        columns nor reflections together, and is wanted when moving alone would not be new enough.
         """
         fresh = fresh.to(self.device)
-        drawn = share**2 if self.config.displacement else share
+        drawn = share**4 if self.config.displacement else share
         own = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
         return torch.cat([drawn * fresh[:, :3] + math.sqrt(1 - drawn**2) * own, share * fresh[:, 3:]], 1)
 

@@ -14,6 +14,7 @@ from singan.config import TrainConfig
 STEP = 1.5  # from one size to the next beyond the pyramid
 DOWN, ACROSS = 0.1, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
+NARROW, WIDE = 0.5, 3.0  # steps from column to column, over those of the image as it is
 
 
 def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
@@ -64,15 +65,16 @@ def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """`x`, (N, C, H, W), with its content moved, smoothly and at random.
 
     `noise`: (N, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
-    of the width, in standard deviation. Objects are stretched, left out, and shown twice; the border mirrors them.
-    Sideways, a column moves as one: else the foot of a thing goes one way and its top another, and reflections leave
-    what they mirror.
+    of the width, in standard deviation. Objects are stretched, moved and left out. Sideways, a column moves as one:
+    else the foot of a thing goes one way and its top another, and reflections leave what they mirror; and rows and
+    columns keep their order, and are at most 1 / NARROW times as wide, or WIDE times as narrow: what is stretched more
+    is smeared, and what is turned round has its other half missing.
     """
     height, width = x.shape[2:]
     noise = noise[:, :, :height, :width]  # there may be some beyond the border
     down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
-    rows = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down
-    columns = _within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across)
+    rows = _in_order((torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down).mT).mT
+    columns = _in_order(_within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across))
     grid = torch.stack([columns, rows], 3)  # (N, H, W, 2), as grid_sample wants it
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
 
@@ -82,6 +84,17 @@ def _within(place: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
     mirrored, and half a mountain stand beside its own half."""
     room = 1 - place * step.sign()
     return place + step * room / (room + step.abs()).clamp_min(1e-6)
+
+
+def _in_order(places: torch.Tensor) -> torch.Tensor:
+    """Places along the last dimension, from -1 to 1, with the steps between them kept from NARROW to WIDE times as
+    long as those of an image that does not move. Their mean stays, where that does not lead beyond the border."""
+    even = 2 / (places.shape[-1] - 1)
+    steps = places.diff(dim=-1).clamp(NARROW * even, WIDE * even)
+    moved = F.pad(steps.cumsum(-1), (1, 0))
+    moved = moved + (places - moved).mean(-1, keepdim=True)
+    over = (moved[..., -1:] - 1).clamp(min=0) + (moved[..., :1] + 1).clamp(max=0)
+    return (moved - over).clamp(-1, 1)
 
 
 def _smooth(noise: torch.Tensor, pixels: tuple[int, int]) -> torch.Tensor:

@@ -12,7 +12,20 @@ from PIL import Image, ImageChops, ImageDraw
 import singan
 from singan import ConfigError, tasks
 from singan.tasks import TaskEvent
-from singan.ui import animate, build_app, canvas, denoise, edit, editor, enlarge, harmonize, injected, paint, variation
+from singan.ui import (
+    animate,
+    build_app,
+    canvas,
+    denoise,
+    edit,
+    editor,
+    enlarge,
+    fill,
+    harmonize,
+    injected,
+    paint,
+    variation,
+)
 from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
 from singan.ui.work import watch
@@ -441,6 +454,61 @@ def test_example_brings_its_pyramid_its_mask_and_a_canvas_that_stays(examples, s
     name, row, owner, value, mask, *_ = editor.open_example(shipped, examples / "edit" / "green-field.png")
     assert (name, row["selected_index"], owner) == ("green-field", 1, "green-field")
     assert value["background"].size == mask.size == (52, 40)
+
+
+# --- fill
+
+
+def test_what_is_painted_over_is_filled_as_the_task_does(shipped, photo):
+    layer = Image.new("RGBA", photo.size)
+    layer.paste("white", (20, 15, 32, 25))
+    value = editor.on_canvas(photo) | {"layers": [layer]}
+    *_, view = fill.fill(shipped, value, number=2, seed=3)
+    wanted = singan.fill(singan.draft(photo), layer.getchannel("A"), n=2, seed=3)
+    assert view.seed == 3 and [caption for _, caption in view.results] == ["seed 3", "seed 4"]
+    assert "full size" in view.status and len(wanted) == 2
+
+
+def test_filled_files_are_the_results(app_url, picture_file, photo, tmp_path):
+    layer = Image.new("RGBA", photo.size)
+    layer.paste("white", (20, 15, 32, 25))
+    layer.save(tmp_path / "layer.png")
+    value = {"background": handle_file(picture_file), "layers": [handle_file(tmp_path / "layer.png")]}
+    client = Client(app_url, verbose=False)
+    _, results, _ = client.predict(edited=value | {"composite": None}, number=2, seed=3, api_name="/fill")
+    wanted = singan.fill(singan.draft(photo), layer.getchannel("A"), n=2, seed=3)
+    for item, image in zip(results, wanted, strict=True):
+        with Image.open(item["image"]) as file:
+            near = ImageChops.difference(file.convert("RGB"), image).getextrema()  # there are other threads there
+            assert max(most for _, most in near) <= 2 and file.text["task"] == "fill"
+    _, results, _ = client.predict(
+        edited={"background": handle_file(picture_file), "layers": [], "composite": None},
+        right=50,
+        number=1,
+        api_name="/extend",
+    )
+    with Image.open(results[0]["image"]) as file:
+        assert file.size == (78, 40) and file.text["right"] == "0.5"
+
+
+def test_nothing_painted_and_too_much_asked_for_are_told(shipped, photo):
+    for call, message in (
+        (fill.fill(shipped, editor.on_canvas(photo)), "Nothing is painted over yet"),
+        (fill.extend(shipped, editor.on_canvas(photo)), "Nothing is to be added"),
+        (fill.extend(shipped, editor.on_canvas(photo), top=10, number=9), "9 results are .* the limits are 8 results"),
+        (fill.fill(shipped, {"background": None, "layers": []}), "The canvas is empty"),
+    ):
+        with pytest.raises(gr.Error, match=message):
+            list(call)
+
+
+def test_own_picture_is_filled_at_its_size_but_for_what_a_canvas_holds(shipped, monkeypatch, tmp_path):
+    Image.new("RGB", (80, 50), "navy").save(tmp_path / "large.png")
+    value, status, results = fill.upload_picture(shipped, str(tmp_path / "large.png"))
+    assert value["background"].size == (80, 50) and results is None and "Paint over" in status
+    monkeypatch.setattr(editor, "MAX_CANVAS_PIXELS", 1000)
+    value, *_ = fill.upload_picture(shipped, str(tmp_path / "large.png"))
+    assert value["background"].size == (40, 25)
 
 
 # --- the API

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
 
 DONE = re.compile(r"Done in \d")
-TABS = ["Super-resolution", "Harmonize", "Edit", "Paint to image", "Animate", "Denoise"]
+TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Animate", "Denoise"]
 
 
 def press(page, name):
@@ -39,6 +39,23 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
 
     press(page, "Harmonize")  # now that scale alone
     expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓"])
+
+
+def test_painted_part_is_filled_and_the_picture_grows(open_page, photo):
+    page = open_page()
+    go_to(page, "Fill")
+    expect(page.locator("#fill-canvas canvas").first).to_be_visible()
+    press(page, "Fill what is painted over")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is painted over yet: paint over what shall go.")
+    stroke(page, "fill-canvas")
+    press(page, "Fill what is painted over")
+    expect(page.locator("#fill-results .caption-label")).to_have_text(["seed 0", "seed 1", "seed 2"])
+    page.locator("button:visible", has_text="Grow beyond the border").click()
+    page.get_by_label("number input for Right (%)").fill("50")
+    press(page, "Grow the picture")
+    expect(page.locator("#fill-results .caption-label")).to_have_count(0)
+    expect(page.locator("#fill-results .caption-label")).to_have_count(3)
+    assert page.locator("#fill-results img").first.evaluate("image => image.naturalWidth") == 78
 
 
 def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo):

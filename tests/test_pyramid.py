@@ -6,7 +6,19 @@ import pytest
 import torch
 
 from singan.config import TrainConfig
-from singan.pyramid import SMOOTH, STEP, _smooth, displace, kept_size, learned_size, resize, scale_sizes, steps_beyond
+from singan.pyramid import (
+    NARROW,
+    SMOOTH,
+    STEP,
+    WIDE,
+    _smooth,
+    displace,
+    kept_size,
+    learned_size,
+    resize,
+    scale_sizes,
+    steps_beyond,
+)
 
 CONFIG = TrainConfig()
 
@@ -76,11 +88,16 @@ def test_displaced_content_comes_from_the_image_and_stays_without_noise():
     assert (moved - x).abs().mean() > (displace(x, 0.02 * noise) - x).abs().mean() > 0
 
 
-def test_content_moves_further_across_than_down():
-    rows = torch.linspace(-1, 1, 40)[:, None].expand(40, 40)
-    y, x = rows[None, None], rows.T[None, None].contiguous()
-    noise = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(1))
-    assert (displace(x, noise) - x).abs().mean() > 2 * (displace(y, noise) - y).abs().mean() > 0
+def test_columns_keep_their_order_and_are_not_smeared():
+    x = torch.linspace(-1, 1, 40).expand(20, 1, 40, 40).contiguous()
+    noise = torch.randn(20, 2, 40, 40, generator=torch.Generator().manual_seed(1))
+    moved = displace(x, noise)[:, 0, 20]
+    steps, even = moved.diff(dim=1), 2 / 39
+    assert (moved[:, 0] >= -1 - 1e-5).all() and (moved[:, -1] <= 1 + 1e-5).all()
+    inside = (moved[:, 1:].abs() < 0.999) & (moved[:, :-1].abs() < 0.999)  # not at the border, where they end
+    assert steps.min() > -1e-5 and steps.max() < WIDE * even + 1e-5
+    assert inside.float().mean() > 0.7 and steps[inside].min() > NARROW * even - 1e-5
+    assert (moved - x[:, 0, 20]).abs().mean() > 0.05
 
 
 def test_the_rows_of_a_thing_move_sideways_together():

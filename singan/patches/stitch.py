@@ -34,7 +34,9 @@ CHANCE = 0.03  # how much seeds may make an offset dearer
 PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on each finer one
 MAX_NODES = 3000  # of the coarsest image
 MANY_NODES = 6000  # more of them are offered less
-LIGHT = 0.55  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays
+LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays; less where, by
+BUSY = 0.3  # steps from pixel to pixel, there is more to see than light
+SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -49,6 +51,7 @@ def stitch(
     sizes: Sequence[tuple[int, int]],
     seed: int = 0,
     light: float = LIGHT,
+    most: int = OFFSETS,
 ) -> torch.Tensor:
     """`image`, (1, 3, H, W) in [-1, 1], with its `hole`, (1, 1, H, W) of 0 and 1, stitched from `sources`.
 
@@ -61,7 +64,7 @@ def stitch(
         height, width = (3 * side // 4 for side in first.size)
         sizes = [(height, width), *sizes]
         first = _Level(image, hole, sources, usable, sizes[0])
-    offsets = torch.cat([first.staying(), first.continuing(), first.repeating()]).unique(dim=0)
+    offsets = torch.cat([first.staying(), first.continuing(most), first.repeating(most)]).unique(dim=0)
     dearer = (CHANCE if seed else 0) * torch.rand(len(offsets), generator=torch.Generator().manual_seed(seed))
     level, chosen = first, first.choose_first(offsets, dearer.to(image.device))
     for size in sizes[1:]:
@@ -106,8 +109,8 @@ class _Level:
         """The offsets of what stands in the hole itself, in each of the sources: (S, 3)."""
         return torch.tensor([[0, 0, source] for source in range(len(self.sources))], device=self.nodes.device)
 
-    def continuing(self) -> torch.Tensor:
-        """The offsets at which the sources continue what is around the hole: (at most OFFSETS, 3)."""
+    def continuing(self, most: int) -> torch.Tensor:
+        """The offsets at which the sources continue what is around the hole: (at most `most` of each source, 3)."""
         known, reach = self.known[None, None].float(), WINDOW // 2
         near = F.max_pool2d(known, WINDOW, 1, reach)[0, 0][self.nodes[:, 0], self.nodes[:, 1]] > 0
         places = self.nodes[near]
@@ -124,14 +127,14 @@ class _Level:
             away = away / seen[part].sum(1, keepdim=True) + moved.square()
             best = away.topk(min(3, len(keys)), largest=False).indices
             found.append(offered[best] - F.pad(places[part], (0, 1))[:, None])
-        return self._frequent(torch.cat(found).flatten(0, 1), OFFSETS) if found else offered[:0]
+        return self._frequent(torch.cat(found).flatten(0, 1), most) if found else offered[:0]
 
-    def repeating(self) -> torch.Tensor:
-        """The offsets at which the first source repeats itself: (at most OFFSETS, 3)."""
+    def repeating(self, most: int) -> torch.Tensor:
+        """The offsets at which the first source repeats itself: (at most `most`, 3)."""
         offered, keys = self._windows()
         first = offered[:, 2] == 0
         offered, keys = offered[first], keys[first]
-        if len(keys) < 2:
+        if len(keys) < 2 or not most:
             return offered[:0]
         keys, found = keys - keys.mean(0), []
         places, squares = offered[:, :2].float(), keys.square().sum(1)
@@ -140,7 +143,7 @@ class _Level:
             found.append(
                 away.masked_fill_(torch.cdist(places[part], places) < FAR * max(self.size), math.inf).argmin(1)
             )
-        return self._frequent(offered[torch.cat(found)] - F.pad(offered[:, :2], (0, 1)), OFFSETS)
+        return self._frequent(offered[torch.cat(found)] - F.pad(offered[:, :2], (0, 1)), most)
 
     def _windows(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The whole windows of the sources: their centres, (m, 3), and pixels, (m, 147)."""
@@ -258,6 +261,25 @@ class _Level:
         others = [torch.where(other == NOWHERE, own, other) for other in (others[4:] if few else others)]
         return torch.stack([own, *aside, *others], 1)
 
+    def softened(self, chosen: torch.Tensor, colors: torch.Tensor, lighter: torch.Tensor) -> torch.Tensor:
+        """The colours of the nodes, (n, 3): the mean of what the offsets of a node and of its neighbours show there, so
+        that cuts are as soft as the edges of things. `colors`, (any, 3): of the sources; `lighter`, (height, width, 3):
+        what is added to the copies of each node."""
+        reach = max(1, round(SOFT * max(self.size) / 250))
+        own = self.look(self.nodes, chosen[:, None])[0][:, 0]
+        total = torch.zeros(len(chosen), 3, device=chosen.device)
+        for i in range(-reach, reach + 1):
+            for j in range(-reach, reach + 1):
+                rows = (self.nodes[:, 0] + i).clamp(0, self.size[0] - 1)
+                columns = (self.nodes[:, 1] + j).clamp(0, self.size[1] - 1)
+                beside = self.index[rows, columns]
+                number, there = self.look(self.nodes, chosen[beside][:, None])
+                there = there[:, 0] & (beside >= 0)
+                shown = colors[torch.where(there, number[:, 0], own)]
+                places = torch.where(there[:, None], torch.stack([rows, columns], 1), self.nodes)
+                total += shown + lighter[places[:, 0], places[:, 1]]
+        return total / (2 * reach + 1) ** 2
+
     def evened(self, chosen: torch.Tensor, light: float) -> torch.Tensor:
         """The image, (1, 3, height, width), with what was `chosen`, (n, 3), in its hole, and the light evened out."""
         (height, width), device = self.size, chosen.device
@@ -267,6 +289,8 @@ class _Level:
         filled = self.image[0].movedim(0, 2).clone()  # (height, width, 3)
         filled[self.nodes[:, 0], self.nodes[:, 1]] = colors[self.look(self.nodes, chosen[:, None])[0][:, 0]]
         grid = torch.stack(torch.meshgrid(*(torch.arange(side, device=device) for side in self.size), indexing="ij"), 2)
+        steps = F.pad(filled.diff(dim=0).abs().mean(2), (0, 0, 0, 1)) + F.pad(filled.diff(dim=1).abs().mean(2), (0, 1))
+        busy = F.avg_pool2d(steps[None, None], 5, 1, 2, count_include_pad=False)[0, 0, :, :, None]
         right = torch.zeros_like(filled)  # by how much the steps of the sources differ from those here
         for low, high in (
             ((slice(0, height - 1), slice(None)), (slice(1, height), slice(None))),
@@ -281,11 +305,14 @@ class _Level:
                 total += copied * sign * (colors[number[:, 0]] - filled[here][cut])
                 count += copied
             jump = torch.where(count > 0, total / count.clamp(min=1) - step, 0)
-            jump *= torch.exp(-((jump.abs().amax(1, keepdim=True) / light) ** 8))
+            limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / BUSY)
+            jump *= torch.exp(-((jump.abs().amax(1, keepdim=True) / limit) ** 8))
             right[high][cut] += jump
             right[low][cut] -= jump
         unknown = (~self.known)[None, None].float()
-        return (filled.movedim(2, 0)[None] + _solved(right.movedim(2, 0)[None], unknown)).clamp_(-1, 1)
+        lighter = _solved(right.movedim(2, 0)[None], unknown)[0].movedim(0, 2)
+        filled[self.nodes[:, 0], self.nodes[:, 1]] = self.softened(chosen, colors, lighter)
+        return filled.movedim(2, 0)[None].clamp_(-1, 1)
 
 
 def _propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:

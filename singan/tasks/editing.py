@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.patches.stitch import stitch
+from singan.patches.stitch import OFFSETS, stitch
 from singan.tasks.blending import Picture, fit, load_mask, plain, published
 from singan.tasks.filling import stitched_sizes
 from singan.tasks.filters import grow, highest
@@ -20,7 +20,7 @@ from singan.tasks.injection import Injection, OnEvent, Scale, run
 RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
-LIGHT = 0.35  # of the range [-1, 1]: a larger step across a cut stays
+LIGHT = 0.6  # of the range [-1, 1]: a larger step across a cut stays
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
 
@@ -54,10 +54,11 @@ def edit(
         erased = find_erased(put_in, white)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
         band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
+        most = OFFSETS if erased.any() else 3
         sources, usable = torch.cat([real, put_in]), torch.cat([1 - erased, white * (1 - erased)])
 
         def stitched(scale: int) -> torch.Tensor:
-            return stitch(put_in, band, sources, usable, stitched_sizes(model, real, scale - 1), seed, LIGHT)
+            return stitch(put_in, band, sources, usable, stitched_sizes(model, real, scale - 1), seed, LIGHT, most)
 
         usual = 1 + len(model.levels) - len(stitched_sizes(model, real))
         injection = Injection(put_in, (), region=band, draw=stitched, usual=min(usual, model.num_scales - 1))

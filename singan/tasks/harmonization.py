@@ -15,18 +15,19 @@ from PIL import Image
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.blending import Picture, blend, feather, fit, load_mask, plain, published
-from singan.tasks.filters import blur, towards_colors, without_texture
+from singan.tasks.filters import blur, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
 NEAR = 4  # pixels around the object whose patches look for sources too
-EDGE = 0.3  # deviation of the object's own soft edge, pixels at 250 px
+EDGE = 0.5  # deviation of the object's own soft edge, pixels at 250 px
 ROUNDS = (2, 2, 1)
-COLORS = 0.8  # how far colours move to the picture's nearest ones
+COLORS = 0.95  # how far colours move to the picture's nearest ones
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
-TEXTURE, CONTRAST = 3.0, 0.08  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
+TEXTURE, CONTRAST = 3.0, 0.05  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
 DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
-STRONGEST = 3.0  # and times what is usual there: what is stronger is no grain, but an edge of something
+STRONGEST = 2.0  # and times what is usual there: what is stronger is no grain, but an edge of something
+FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
 LIMIT = 0.25  # of the object's structure that may be lost
 VISIBLE = 0.15  # of the range [-1, 1]: 19 of 255 levels
 
@@ -61,6 +62,7 @@ def harmonize(
 
 
 def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
+    pasted = without_fringe(pasted, mask)
     recolored = torch.where(mask > 0, towards_colors(pasted, real, COLORS), pasted)
     around, edge = feather(mask, NEAR), feather(mask, 0, EDGE)
     shape = without_texture(recolored, TEXTURE, CONTRAST)
@@ -85,6 +87,19 @@ def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> 
         texture_only=True,
         finish=finish,
     )
+
+
+def without_fringe(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, 3, H, W), with the colours of the inside of `mask`, (1, 1, H, W), along its edge too, where it has an
+    inside: what was cut out roughly has a line of its old surroundings around it."""
+    reach = max(1, round(FRINGE * unit(x)))
+
+    def mean(t: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(t, 4 * reach + 1, 1, 2 * reach)
+
+    inside = -F.max_pool2d(-mask, 2 * reach + 1, 1, reach)
+    near = mean(inside)
+    return torch.where((mask > inside) & (near > 0.3), mean(x * inside) / near.clamp_min(1e-6), x)
 
 
 def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from singan.ui import animate, denoise, edit, enlarge, harmonize, models, paint, photo, sample, train, variation
+from singan.ui import animate, denoise, edit, enlarge, fill, harmonize, models, paint, photo, sample, train, variation
 from singan.ui.calls import tell_strange
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
@@ -62,6 +62,8 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                 harmonize.build(demo, top, examples / "harmonize")
             with gr.Tab("Edit", id="edit"):
                 edit.build(demo, top, examples / "edit")
+            with gr.Tab("Fill", id="fill"):
+                fill.build(demo, top)
             with gr.Tab("Paint to image", id="paint"):
                 paint.build(demo, top, examples / "paint")
             with gr.Tab("Animate", id="animate"):

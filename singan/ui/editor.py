@@ -167,6 +167,20 @@ def own_picture(shelf: Shelf, pyramid: str, path: str) -> tuple[Value, None]:
     return on_canvas(image.resize(model.image_size[::-1], Image.Resampling.LANCZOS)), None
 
 
+def any_picture(shelf: Shelf, path: str) -> Value:
+    """The canvas with an uploaded picture, shrunk if it has more pixels than a canvas."""
+    with toasts():
+        image, notes = open_photo(path, shelf.limits)
+    share = (MAX_CANVAS_PIXELS / (image.width * image.height)) ** 0.5
+    if share < 1:
+        size = int(share * image.width), int(share * image.height)
+        notes = [*notes, f"The picture is shrunk from {image.width}x{image.height} to {size[0]}x{size[1]} px."]
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    for note in notes:
+        gr.Info(html.escape(note))
+    return on_canvas(image)
+
+
 def open_object(path: str | None, limits: Limits) -> Image.Image:
     """An uploaded picture with its transparency, RGBA. Raises `ImageError`."""
     if path is None:

@@ -29,7 +29,7 @@ KEEP_OWN = 3  # pyramids of one visitor in memory
 KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory,
 PATCH_BYTES = 400_000_000  # and of these as many as these bytes hold: 100 MB each, about
 OWN_BYTES = 250_000_000  # of all visitors' pyramids together
-MAX_MODEL_BYTES = 60_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a fifth
+MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
 PICTURE_SIDE = 256  # of the pictures to click
 QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 1}  # short jobs, not behind anybody's training
 

@@ -1,0 +1,184 @@
+"""The tab Fill: what is painted over in a picture is drawn anew from the rest of it, or what lies beyond its border."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+from PIL import Image
+
+from singan import tasks
+from singan.errors import ConfigError, ImageError, SinGANError
+from singan.files import save_png
+from singan.model import SinGAN
+from singan.tasks.filling import draft_of
+from singan.tasks.injection import OnEvent, TaskEvent
+from singan.ui import canvas
+from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
+from singan.ui.injected import progress
+from singan.ui.look import run_status
+from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.uploads import scratch
+from singan.ui.work import MAX_SEED, pick_seed, watch
+
+HINT = "Paint over what shall go, or say below how far the picture shall grow."
+MAX_RESULTS = 8
+MAX_PIXELS = 40_000_000  # of all results of one call
+
+
+class View(NamedTuple):
+    """What one moment of a run changes on the page."""
+
+    status: Any = gr.skip()
+    results: Any = gr.skip()
+    seed: Any = gr.skip()
+
+
+def build(demo: gr.Blocks, top: Top) -> None:
+    """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
+    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=1, min_width=300):
+            editor = build_editor("Picture", MASK_BRUSH, "fill-canvas")
+            with gr.Row():
+                upload = gr.UploadButton("Upload a picture", size="sm", min_width=100)
+                clear = gr.Button("Start over", size="sm", min_width=100)
+            number = gr.Slider(1, MAX_RESULTS, 3, step=1, label="Number of results")
+            go = gr.Button("Fill what is painted over", variant="primary")
+            with gr.Accordion("Grow beyond the border", open=False):
+                sides = [
+                    gr.Slider(0, 100, 0, step=5, label=f"{side} (%)") for side in ("Top", "Right", "Bottom", "Left")
+                ]
+                grow = gr.Button("Grow the picture")
+            with gr.Accordion("Advanced", open=False):
+                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
+                new_seed = gr.Checkbox(False, label="New seed each time")
+        with gr.Column(scale=2, min_width=320):
+            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            results = gr.Gallery(
+                label="Results",
+                format="png",
+                columns=2,
+                show_label=False,
+                buttons=["download", "download_all", "fullscreen"],
+                interactive=False,
+                elem_id="fill-results",
+                elem_classes="grow",
+            )
+    chosen, shown = [top.shelf, top.name], [status, results, seed]
+    fresh = [owner, editor, status, results]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    last = [number, seed, new_seed]
+    go.click(fill, [top.shelf, editor, *last], shown, **COMPUTE, show_progress="hidden", api_name="fill")
+    grow.click(extend, [top.shelf, editor, *sides, *last], shown, **COMPUTE, show_progress="hidden", api_name="extend")
+    for changed in (top.name.change, demo.load):
+        changed(fresh_picture, [*chosen, owner], fresh, **private)
+    clear.click(fresh_picture, chosen, fresh, **private)
+    upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **private)
+
+
+def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
+    """The canvas with the pyramid's own picture, unless it holds one that belongs to it; no results."""
+    if not pyramid or owner == pyramid:
+        return (gr.skip(),) * 4
+    with toasts():
+        model = shelf.load(pyramid)
+    return pyramid, on_canvas(model.training_image), run_status(HINT, None, []), None
+
+
+def upload_picture(shelf: Shelf, path: str) -> tuple[Any, ...]:
+    """The canvas with an uploaded picture, and no results."""
+    return any_picture(shelf, path), run_status(HINT, None, []), None
+
+
+def fill(shelf: Shelf, edited: Value, number: int = 3, seed: int | None = 0, new_seed: bool = False) -> Iterator[View]:
+    """Draw anew what is painted over in a picture, from the rest of it.
+
+    Streams a status line; ends with the files of the results, each captioned with its seed, and the first seed.
+
+    Parameters:
+        edited: the picture, as background, with what shall go painted over on layers
+        number: how many results, 1 to 8
+        seed: result k is drawn with seed + k; that of seed 0 is likely the best
+        new_seed: take a random seed instead
+    """
+
+    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+        white = canvas.painted(edited)
+        if white is None:
+            raise ImageError("Nothing is painted over yet: paint over what shall go.")
+        mask = white.resize(picture.size, Image.Resampling.NEAREST)
+        return lambda model, seed, on_event: tasks.fill(model, mask, n=number, seed=seed, on_event=on_event)
+
+    yield from _run(edited, begin, number, 1.0, pick_seed(seed, new_seed))
+
+
+def extend(
+    shelf: Shelf,
+    edited: Value,
+    top: float = 0,
+    right: float = 0,
+    bottom: float = 0,
+    left: float = 0,
+    number: int = 3,
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[View]:
+    """Draw more of a picture beyond its border.
+
+    Streams a status line; ends with the files of the results, each captioned with its seed, and the first seed.
+
+    Parameters:
+        edited: the picture, as background
+        top: by how many percent of its height it grows at the top, 0 to 100
+        right: by how many percent of its width at the right
+        bottom: by how many percent of its height at the bottom
+        left: by how many percent of its width at the left
+        number: how many results, 1 to 8
+        seed: result k is drawn with seed + k; that of seed 0 is likely the best
+        new_seed: take a random seed instead
+    """
+    shares = {"top": top / 100, "right": right / 100, "bottom": bottom / 100, "left": left / 100}
+
+    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+        return lambda model, seed, on_event: tasks.extend(model, **shares, n=number, seed=seed, on_event=on_event)
+
+    grown = (1 + shares["top"] + shares["bottom"]) * (1 + shares["left"] + shares["right"])
+    yield from _run(edited, begin, number, grown, pick_seed(seed, new_seed))
+
+
+def _run(
+    edited: Value,
+    begin: Callable[[Image.Image], Callable[[SinGAN, int, OnEvent], list[Image.Image]]],
+    number: int,
+    grown: float,
+    seed: int,
+) -> Iterator[View]:
+    """`grown`: the area of a result over that of the picture."""
+    yield View(run_status("Starting", 0, []), None, seed)
+    with toasts(), scratch() as folder:  # gradio has its copies after the yield
+        try:
+            picture = canvas.backdrop(edited)
+            megapixels = number * grown * picture.width * picture.height / 1e6
+            if not 1 <= number <= MAX_RESULTS or megapixels > MAX_PIXELS / 1e6:
+                raise ConfigError(
+                    f"{number} results are {megapixels:.3g} megapixels together; the limits are {MAX_RESULTS} results "
+                    f"and {MAX_PIXELS / 1e6:g} megapixels: ask for fewer or smaller ones."
+                )
+            job = begin(picture)
+
+            def show(event: TaskEvent | None) -> View:
+                return View(progress(event)) if event else View()
+
+            images = yield from watch(lambda on_event: job(draft_of(picture), seed, on_event), show)
+            files = []
+            for image in images:
+                path = Path(folder, f"{image.info['task']}-{image.info['seed']}.png")
+                save_png(image, path, {str(key): value for key, value in image.info.items()})
+                files.append((str(path), f"seed {image.info['seed']}"))
+            yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
+        except SinGANError as error:
+            yield View(run_status(str(error), None, []))
+            raise
