@@ -41,9 +41,13 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓"])
 
 
-def test_painted_part_is_filled_and_the_picture_grows(open_page, photo):
+def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path):
+    photo.resize((260, 200)).save(tmp_path / "large.png")  # the brush is wide
     page = open_page()
     go_to(page, "Fill")
+    with page.expect_file_chooser() as chooser:
+        press(page, "Upload a picture")
+    chooser.value.set_files(tmp_path / "large.png")
     expect(page.locator("#fill-canvas canvas").first).to_be_visible()
     press(page, "Fill what is painted over")
     expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is painted over yet: paint over what shall go.")
@@ -55,7 +59,7 @@ def test_painted_part_is_filled_and_the_picture_grows(open_page, photo):
     press(page, "Grow the picture")
     expect(page.locator("#fill-results .caption-label")).to_have_count(0)
     expect(page.locator("#fill-results .caption-label")).to_have_count(3)
-    assert page.locator("#fill-results img").first.evaluate("image => image.naturalWidth") == 78
+    assert page.locator("#fill-results img").first.evaluate("image => image.naturalWidth") == 390
 
 
 def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo):
