@@ -27,7 +27,7 @@ from singan.patches.composition import Composition, column_distance, composition
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
-from singan.pyramid import displace, from_bytes, published_resize, resize, steps_beyond
+from singan.pyramid import displace, from_bytes, published_resize, resize, spread, steps_beyond
 
 PREVIEW_SIDE = 512  # of preview.png
 MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
@@ -208,12 +208,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found = self.reconstruct_tensor(start_scale), None
         if start_scale == 0:
-            x, found = self.draw_layout(resize(x, self.size_at(0, size)), variation, rng)
+            x, found = self.draw_layout(self._spread(x, size), variation, rng)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, self.config, rng)
 
         return self.generate(x, max(1, start_scale), size, noise, until, found)
+
+    def _spread(self, x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+        """`x`, what scale 0 starts from, for an image that is `size` at the last level."""
+        return (spread if self.config.displacement else resize)(x, self.size_at(0, size))
 
     def draw_layout(self, x: torch.Tensor, variation: float, rng: torch.Generator) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
@@ -356,13 +360,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
         """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own.
 
-        Where content is displaced the generator gets less of it, the fourth power: what it invents keeps neither
-        columns nor reflections together, and is wanted when moving alone would not be new enough.
+        Where content is displaced, that goes with the square of `share`, and the generator gets the eighth power: what
+        it invents keeps neither columns nor reflections together, and is wanted where moving alone is not new enough.
         """
         fresh = fresh.to(self.device)
-        drawn = share**4 if self.config.displacement else share
+        drawn = share**8 if self.config.displacement else share
         own = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
-        return torch.cat([drawn * fresh[:, :3] + math.sqrt(1 - drawn**2) * own, share * fresh[:, 3:]], 1)
+        return torch.cat([drawn * fresh[:, :3] + math.sqrt(1 - drawn**2) * own, share**2 * fresh[:, 3:]], 1)
 
     def fresh_share(self, variation: float) -> float:
         """v of `sample`: `variation_curve` at `variation`, linear between its points."""

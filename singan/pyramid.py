@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from singan.config import TrainConfig
 
 STEP = 1.5  # from one size to the next beyond the pyramid
-DOWN, ACROSS = 0.1, 0.4  # how far content moves where displacement is 1, of the height and of the width
+DOWN, ACROSS = 0.04, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
+WIDER = 1.3  # of what is to be so much wider nothing is stretched
 NARROW, WIDE = 0.5, 3.0  # steps from column to column, over those of the image as it is
 
 
@@ -59,6 +60,17 @@ def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[i
     shares = [i / count for i in range(1, count)] + [1.0] * (coarse != fine)
     h, w = coarse
     return [(round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for t in shares]
+
+
+def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """`x`, (N, C, H, W), resized; where it would be WIDER times as wide or more for its height, it goes on to both
+    sides as its mirror image instead: what is there comes twice, and is not stretched."""
+    width = round(x.shape[3] * size[0] / x.shape[2])
+    if size[1] < WIDER * width:
+        return resize(x, size)
+    places = torch.arange(size[1], device=x.device) - (size[1] - width) // 2
+    places = places % (2 * width)
+    return resize(x, (size[0], width))[..., torch.where(places < width, places, 2 * width - 1 - places)]
 
 
 def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

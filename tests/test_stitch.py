@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from singan.patches import stitch as stitching
-from singan.patches.stitch import _Level, _propagate, _solved, stitch
+from singan.patches.stitch import _Level, _propagate, _solved, lit, stitch
 
 SIZES = [(30, 42), (40, 56)]
 
@@ -66,6 +66,14 @@ def test_light_is_evened_out_but_other_things_stay():
         left = torch.tensor([0, -18, 0]).expand(len(level.nodes), 3)  # all of it is copied from the left
         right_edge = level.evened(left, stitching.LIGHT)[0, 0, 20, 35:37].diff().abs()
         assert (right_edge < 0.1) == evened
+
+
+def test_what_was_drawn_otherwise_takes_on_the_light_along_its_edge():
+    image, x, mask = torch.full((1, 3, 40, 56), 0.5), torch.full((1, 3, 40, 56), 0.3), hole(15, 20, 25, 36)
+    out = lit(image, x, mask)
+    torch.testing.assert_close(out, image, atol=0.05, rtol=0)
+    beyond = lit(image, x, hole(0, 28, 40, 56))
+    assert abs(float(beyond[0, 0, 20, 28]) - 0.5) < 0.03 and float(beyond[0, 0, 20, -1]) < 0.45  # which fades
 
 
 @pytest.mark.parametrize("size", [(9, 11), (70, 90)])

@@ -36,6 +36,7 @@ MAX_NODES = 3000  # of the coarsest image
 MANY_NODES = 6000  # more of them are offered less
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays; less where, by
 BUSY = 0.3  # steps from pixel to pixel, there is more to see than light
+FADE = 40.0  # pixels at 250 px from a cut until its light has faded
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
@@ -310,9 +311,21 @@ class _Level:
             right[high][cut] += jump
             right[low][cut] -= jump
         unknown = (~self.known)[None, None].float()
-        lighter = _solved(right.movedim(2, 0)[None], unknown)[0].movedim(0, 2)
+        lighter = _solved(right.movedim(2, 0)[None], unknown, FADE * max(self.size) / 250)[0].movedim(0, 2)
         filled[self.nodes[:, 0], self.nodes[:, 1]] = self.softened(chosen, colors, lighter)
         return filled.movedim(2, 0)[None].clamp_(-1, 1)
+
+
+def lit(image: torch.Tensor, x: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, 3, H, W), in `hole`, (1, 1, H, W) of 0 and 1, its light evened out along the edge to that of `image`,
+    which is all else."""
+    known, cross = 1 - hole, torch.tensor(CROSS).to(hole)[None, None]
+    beside = F.conv2d(known, cross, padding=1)
+    around = F.conv2d((known * image).transpose(0, 1), cross, padding=1).transpose(0, 1)
+    step = torch.where(beside > 0, around / beside.clamp(min=1) - x, 0)
+    step *= torch.exp(-((step.abs().amax(1, keepdim=True) / LIGHT) ** 8))
+    lighter = _solved(hole * beside * step, hole, FADE * max(image.shape[2:]) / 250)
+    return torch.where(hole > 0, x + lighter, image).clamp(-1, 1)
 
 
 def _propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:
@@ -340,26 +353,27 @@ def _propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, swe
     return best
 
 
-def _solved(right: torch.Tensor, unknown: torch.Tensor) -> torch.Tensor:
+def _solved(right: torch.Tensor, unknown: torch.Tensor, fade: float = math.inf) -> torch.Tensor:
     """The solution of Poisson's equation, 0 where not `unknown`, (1, 1, height, width), for `right`, (1, any, height,
-    width): conjugate gradients, from the solution at half the size."""
+    width), fading within `fade` pixels: conjugate gradients, from the solution at half the size."""
     where = unknown[0, 0].nonzero()
     if not len(where):
         return torch.zeros_like(right)
     (top, left), (bottom, end) = (where.amin(0) - 1).clamp(min=0).tolist(), (where.amax(0) + 2).tolist()
     part = (..., slice(top, bottom), slice(left, end))
+    screen = fade**-2
     whole, right, unknown = torch.zeros_like(right), right[part] * unknown[part], unknown[part]
     degree = F.conv2d(F.pad(torch.ones_like(unknown), (1, 1, 1, 1)), torch.tensor(CROSS).to(unknown)[None, None])
 
     def laplace(x: torch.Tensor) -> torch.Tensor:
         wide = F.pad(x, (1, 1, 1, 1))
         beside = wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1] + wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]
-        return unknown * (degree * x - beside)
+        return unknown * ((degree + screen) * x - beside)
 
     x = torch.zeros_like(right)
     if min(right.shape[2:]) > SMALL:  # whose steps are twice as long
         half = [F.avg_pool2d(part, 2, ceil_mode=True, count_include_pad=False) for part in (right, unknown)]
-        coarse = _solved(4 * half[0], (half[1] > 0.5).float())
+        coarse = _solved(4 * half[0], (half[1] > 0.5).float(), fade / 2)
         x = unknown * F.interpolate(coarse, size=right.shape[2:], mode="bilinear")
     rest = right - laplace(x)
     along, square, enough = rest, rest.square().sum(), TOLERANCE * right.square().sum()

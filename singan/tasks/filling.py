@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from PIL import Image
@@ -12,11 +13,15 @@ from singan.errors import ConfigError, ImageError
 from singan.image import tensor_to_image
 from singan.model import SinGAN, check_seed, check_size
 from singan.patches.search import MAX_PIXELS
-from singan.patches.stitch import stitch
-from singan.tasks.blending import Picture, load_mask
-from singan.tasks.injection import OnEvent, TaskEvent
+from singan.patches.stitch import lit, stitch
+from singan.pyramid import resize
+from singan.tasks.blending import Picture, feather, load_mask
+from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
 from singan.trainer import draft
 
+ROUNDS = (6, 4, 3, 2)  # of voting beyond the border, from the coarsest scale on
+SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
+GUESS = 0.25  # of the picture's deviation: how far the first guesses of two seeds are apart
 MAX_FILLED = 0.6  # of the picture
 MAX_EXTENSION = 1.0  # of a side, at each end
 MAX_KEPT = 4096  # pixels a side that a model can keep
@@ -37,7 +42,9 @@ def fill(
         raise ImageError(
             f"The mask covers {covered:.0%} of the picture; at most {MAX_FILLED:.0%} can be filled from the rest."
         )
-    return _filled(model, model.real_at(-1), hole, n, seed, on_event, {"task": "fill"})
+    image = model.real_at(-1)
+    sizes = stitched_sizes(model, image)
+    return _each(lambda seed: stitch(image, hole, image, 1 - hole, sizes, seed), n, seed, on_event, {"task": "fill"})
 
 
 def extend(
@@ -74,7 +81,27 @@ def extend(
     inside = slice(above, above + height), slice(before, before + width)
     canvas[:, :, inside[0], inside[1]], hole[:, :, inside[0], inside[1]] = real, 0
     settings = {"task": "extend", **{name: share for name, share in sides.items() if share}}
-    return _filled(model, canvas, hole, n, seed, on_event, settings)
+    if not model.config.field:
+        raise ConfigError("This model has no field of patches to go on with: make a draft of the photo (singan.draft).")
+    places = [
+        _mirrored(before, side, all_) for before, side, all_ in ((above, height, size[0]), (before, width, size[1]))
+    ]
+    mirrored = real[:, :, places[0].to(real.device)][..., places[1].to(real.device)]
+    weight = torch.maximum(feather(hole, 0, SOFT), hole)
+
+    def drawn(seed: int) -> torch.Tensor:
+        noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)).to(real.device)
+        start = mirrored + hole * GUESS * real.std() * resize(noise, size)
+        return lit(canvas, inject(model, Injection(start, ROUNDS, region=weight), 1, seed), hole)
+
+    return _each(drawn, n, seed, on_event, settings)
+
+
+def _mirrored(before: int, side: int, whole: int) -> torch.Tensor:
+    """Which of the pixels 0 to `side` - 1 stand at 0 to `whole` - 1, if the first is at `before` and what is beyond
+    them is their mirror image."""
+    at = (torch.arange(whole) - before) % (2 * side)
+    return torch.where(at < side, at, 2 * side - 1 - at)
 
 
 def draft_of(photo: Image.Image) -> SinGAN:
@@ -82,23 +109,17 @@ def draft_of(photo: Image.Image) -> SinGAN:
     return draft(photo, TrainConfig.preset("draft", photo_size=min(MAX_KEPT, max(25, *photo.size))))
 
 
-def _filled(
-    model: SinGAN,
-    image: torch.Tensor,
-    hole: torch.Tensor,
-    n: int,
-    seed: int,
-    on_event: OnEvent | None,
-    settings: dict[str, object],
+def _each(
+    drawn: Callable[[int], torch.Tensor], n: int, seed: int, on_event: OnEvent | None, settings: dict[str, object]
 ) -> list[Image.Image]:
+    """`n` images, as they are `drawn` with `seed` and those after it."""
     if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 64:
         raise ConfigError(f"n is {n!r}; it goes from 1 to 64.")
     check_seed(seed, n)
     images = []
     for k in range(n):
         with torch.inference_mode():
-            x = stitch(image, hole, image, 1 - hole, stitched_sizes(model, image), seed + k)
-        images.append(tensor_to_image(x))
+            images.append(tensor_to_image(drawn(seed + k)))
         images[-1].info.update(settings, seed=seed + k)
         if on_event:
             on_event(TaskEvent(k + 1, n, "sample", images[-1]))
