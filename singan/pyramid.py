@@ -15,7 +15,7 @@ STEP = 1.5  # from one size to the next beyond the pyramid
 DOWN, ACROSS = 0.04, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
 WIDER = 1.3  # of what is to be so much wider nothing is stretched
-NARROW, WIDE = 0.5, 3.0  # steps from column to column, over those of the image as it is
+NARROW, WIDE = 0.7, 2.0  # steps from column to column, over those of the image as it is
 
 
 def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:

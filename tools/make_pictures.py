@@ -53,19 +53,19 @@ def strip() -> Image.Image:
 
 def tasks() -> Image.Image:
     """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border."""
-    city, gardens, spices = (
-        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name) for name in ("skyline", "tea-gardens", "spices")
+    city, gardens, lake = (
+        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name) for name in ("skyline", "tea-gardens", "mountain-lake")
     )
     examples = ROOT / "examples"
     tower, mountains = examples / "edit" / "skyline.webp", examples / "harmonize" / "tea-gardens.webp"
-    hole = Image.new("L", spices.image_size[::-1])
-    ImageDraw.Draw(hole).ellipse((640, 240, 900, 500), fill=255)
-    empty = Image.composite(Image.new("RGB", hole.size, "white"), spices.training_image, hole)
+    hole = Image.new("L", lake.image_size[::-1])
+    ImageDraw.Draw(hole).ellipse((620, 195, 830, 340), fill=255)
+    empty = Image.composite(Image.new("RGB", hole.size, "white"), lake.training_image, hole)
     before = [singan.load_image(tower), singan.load_image(mountains), empty, gardens.training_image]
     after = [
         singan.edit(city, tower, tower.with_suffix(".mask.png"))[0],
         singan.harmonize(gardens, mountains, mountains.with_suffix(".mask.png"))[0],
-        singan.fill(spices, hole)[0],
+        singan.fill(lake, hole)[0],
         singan.extend(gardens, left=0.25, right=0.25)[0],
     ]
     height = 230
