@@ -54,7 +54,8 @@ def strip() -> Image.Image:
 def tasks() -> Image.Image:
     """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border."""
     city, gardens, lake = (
-        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name) for name in ("skyline", "tea-gardens", "mountain-lake")
+        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+        for name in ("skyline", "tea-gardens", "mountain-lake")
     )
     examples = ROOT / "examples"
     tower, mountains = examples / "edit" / "skyline.webp", examples / "harmonize" / "tea-gardens.webp"
