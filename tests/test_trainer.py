@@ -306,7 +306,7 @@ def test_run_broken_off_while_a_scale_is_finished_ends_the_same(
 ):
     (owner, name), calls = PLACES[where], itertools.count()
     original = getattr(owner, name)
-    number = {"step": 8, "save": 3, "apply_scale": 60}.get(name, 1)  # while the second scale is trained or finished
+    number = {"step": 8, "save": 3, "apply_scale": 11}.get(name, 1)  # while the second scale is trained or finished
 
     def interrupted(*args, **kwargs):
         at = next(calls) == number
