@@ -156,7 +156,7 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
     assert decoded["background"].size == (40, 30) and decoded["composite"] is None
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     for background, layers in ((large, []), (sent(small), [large])):
-        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 5: shrink it first"):
+        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 3: shrink it first"):
             canvas_.preprocess(EditorData(background=background, layers=layers, composite=None))
     with pytest.raises(gr.Error, match="The mask is 10001x10001 px"):
         mask.preprocess(ImageData(path=large.path))
