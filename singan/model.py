@@ -208,16 +208,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found = self.reconstruct_tensor(start_scale), None
         if start_scale == 0:
-            x, found = self.draw_layout(self._spread(x, size), variation, rng)
+            enlarged = (spread if self.config.displacement else resize)(x, self.size_at(0, size))
+            x, found = self.draw_layout(enlarged, variation, rng)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, self.config, rng)
 
         return self.generate(x, max(1, start_scale), size, noise, until, found)
-
-    def _spread(self, x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-        """`x`, what scale 0 starts from, for an image that is `size` at the last level."""
-        return (spread if self.config.displacement else resize)(x, self.size_at(0, size))
 
     def draw_layout(self, x: torch.Tensor, variation: float, rng: torch.Generator) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
@@ -275,10 +272,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
         field that is searched for at the voting scales, and carried on from `found` at finer levels.
 
-        `x`: (1, 3, H, W) at the level's size; `noise` as `draw_noise` gives it. `found`: the field of the level before,
-        if there is one. `rounds` of voting instead of the config's; 0 leaves out the field too. Where `region`,
-        (1, 1, H, W), is not over 0, patches stay at their own place. `settle` is applied to the image after every
-        round: what it must keep. Returns the image and its field.
+        `x`: (N, 3, H, W) at the level's size, one image where there is a region; `noise` as `draw_noise` gives it.
+        `found`: the field of the level before, if there is one. `rounds` of voting instead of the config's; 0 leaves
+        out the field too. Where `region`, (1, 1, H, W), is not over 0, patches stay at their own place. `settle` is
+        applied to the image after every round: what it must keep. Returns the image and its field.
         """
         if noise is not None:
             x = self.invent(level, x, noise)

@@ -68,9 +68,14 @@ def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     width = round(x.shape[3] * size[0] / x.shape[2])
     if size[1] < WIDER * width:
         return resize(x, size)
-    places = torch.arange(size[1], device=x.device) - (size[1] - width) // 2
-    places = places % (2 * width)
-    return resize(x, (size[0], width))[..., torch.where(places < width, places, 2 * width - 1 - places)]
+    return resize(x, (size[0], width))[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
+
+
+def mirrored(before: int, side: int, whole: int) -> torch.Tensor:
+    """Which of the pixels 0 to `side` - 1 stand at 0 to `whole` - 1, if the first is at `before` and what is beyond
+    them is their mirror image: (whole,)."""
+    at = (torch.arange(whole) - before) % (2 * side)
+    return torch.where(at < side, at, 2 * side - 1 - at)
 
 
 def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:

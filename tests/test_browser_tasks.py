@@ -14,6 +14,12 @@ def press(page, name):
     page.get_by_role("button", name=name, exact=True).click()
 
 
+def choose_file(page, button, file):
+    with page.expect_file_chooser() as chooser:
+        press(page, button)
+    chooser.value.set_files(file)
+
+
 def visible_status(page):
     return page.locator(".run:visible").first
 
@@ -22,9 +28,7 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
     page = open_page()
     go_to(page, "Harmonize")
-    with page.expect_file_chooser() as chooser:
-        press(page, "Paste an object")
-    chooser.value.set_files(tmp_path / "object.png")
+    choose_file(page, "Paste an object", tmp_path / "object.png")
     expect(page.get_by_label("Object: size (%)").first).to_be_visible()
     press(page, "Harmonize")
     expect(visible_status(page)).to_contain_text(DONE)
@@ -45,9 +49,7 @@ def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path
     photo.resize((260, 200)).save(tmp_path / "large.png")  # the brush is wide
     page = open_page()
     go_to(page, "Fill")
-    with page.expect_file_chooser() as chooser:
-        press(page, "Upload a picture")
-    chooser.value.set_files(tmp_path / "large.png")
+    choose_file(page, "Upload a picture", tmp_path / "large.png")
     expect(page.locator("#fill-canvas canvas").first).to_be_visible()
     press(page, "Fill what is painted over")
     expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is painted over yet: paint over what shall go.")
@@ -141,9 +143,7 @@ def test_wrong_uploads_are_toasts(open_page, tmp_path):
     buttons = {"Harmonize": "Paste an object", "Edit": "Upload an edit", "Paint to image": "Upload a painting"}
     for tab, button in buttons.items():
         go_to(page, tab)
-        with page.expect_file_chooser() as chooser:
-            press(page, button)
-        chooser.value.set_files(wrong)
+        choose_file(page, button, wrong)
         toast = page.get_by_test_id("toast-body")
         expect(toast).to_contain_text("notes.png is not an image that can be read")
         page.get_by_test_id("toast-close").click()

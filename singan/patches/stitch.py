@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -119,7 +120,7 @@ class _Level:
         at = places[:, 0] * self.size[1] + places[:, 1]
         seen = F.unfold(known, WINDOW, padding=reach)[0][:, at].T.repeat(1, 3)  # (places, 147)
         windows = F.unfold(self.image, WINDOW, padding=reach)[0][:, at].T * seen
-        offered, keys = self._windows()
+        offered, keys = self.windows
         found = []
         for part in torch.arange(len(places), device=at.device).split(max(1, CHUNK // max(1, len(keys)))):
             away = seen[part] @ keys.square().T - 2 * windows[part] @ keys.T
@@ -132,7 +133,7 @@ class _Level:
 
     def repeating(self, most: int) -> torch.Tensor:
         """The offsets at which the first source repeats itself: (at most `most`, 3)."""
-        offered, keys = self._windows()
+        offered, keys = self.windows
         first = offered[:, 2] == 0
         offered, keys = offered[first], keys[first]
         if len(keys) < 2 or not most:
@@ -146,7 +147,8 @@ class _Level:
             )
         return self._frequent(offered[torch.cat(found)] - F.pad(offered[:, :2], (0, 1)), most)
 
-    def _windows(self) -> tuple[torch.Tensor, torch.Tensor]:
+    @cached_property
+    def windows(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The whole windows of the sources: their centres, (m, 3), and pixels, (m, 147)."""
         reach = WINDOW // 2
         missing = F.pad((~self.usable)[:, None].float(), (reach,) * 4, value=1.0)
@@ -237,11 +239,8 @@ class _Level:
     def carried(self, coarser: _Level, chosen: torch.Tensor) -> torch.Tensor:
         """What nodes are offered here, (n, L, 3): what the coarser level has chosen, (m, 3), where they are, the same a
         pixel aside, and what it has chosen around."""
-        (height, width), ratio = (
-            coarser.size,
-            torch.tensor([a / b for a, b in zip(self.size, coarser.size, strict=True)]),
-        )
-        ratio = torch.cat([ratio, torch.ones(1)]).to(chosen.device)
+        height, width = coarser.size
+        ratio = torch.tensor([self.size[0] / height, self.size[1] / width, 1.0], device=chosen.device)
         at = (self.nodes + 0.5) / ratio[:2] - 0.5
         table = torch.full((height, width, 3), NOWHERE, device=chosen.device)
         table[coarser.nodes[:, 0], coarser.nodes[:, 1]] = chosen
@@ -307,7 +306,7 @@ class _Level:
                 count += copied
             jump = torch.where(count > 0, total / count.clamp(min=1) - step, 0)
             limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / BUSY)
-            jump *= torch.exp(-((jump.abs().amax(1, keepdim=True) / limit) ** 8))
+            jump = _light(jump, limit)
             right[high][cut] += jump
             right[low][cut] -= jump
         unknown = (~self.known)[None, None].float()
@@ -323,9 +322,13 @@ def lit(image: torch.Tensor, x: torch.Tensor, hole: torch.Tensor) -> torch.Tenso
     beside = F.conv2d(known, cross, padding=1)
     around = F.conv2d((known * image).transpose(0, 1), cross, padding=1).transpose(0, 1)
     step = torch.where(beside > 0, around / beside.clamp(min=1) - x, 0)
-    step *= torch.exp(-((step.abs().amax(1, keepdim=True) / LIGHT) ** 8))
-    lighter = _solved(hole * beside * step, hole, FADE * max(image.shape[2:]) / 250)
+    lighter = _solved(hole * beside * _light(step, LIGHT), hole, FADE * max(image.shape[2:]) / 250)
     return torch.where(hole > 0, x + lighter, image).clamp(-1, 1)
+
+
+def _light(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:
+    """Of steps in colour, (n, 3, ...), those that are light: smaller than `limit` in every channel, about."""
+    return steps * torch.exp(-((steps.abs().amax(1, keepdim=True) / limit) ** 8))
 
 
 def _propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:

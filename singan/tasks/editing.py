@@ -21,6 +21,7 @@ RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
 LIGHT = 0.6  # of the range [-1, 1]: a larger step across a cut stays
+COPIES = 3  # offsets on offer where nothing was erased; with more, things grow second summits
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
 
@@ -54,7 +55,7 @@ def edit(
         erased = find_erased(put_in, white)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
         band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
-        most = OFFSETS if erased.any() else 3
+        most = OFFSETS if erased.any() else COPIES
         sources, usable = torch.cat([real, put_in]), torch.cat([1 - erased, white * (1 - erased)])
 
         def stitched(scale: int) -> torch.Tensor:

@@ -14,7 +14,7 @@ from singan.image import tensor_to_image
 from singan.model import SinGAN, check_seed, check_size
 from singan.patches.search import MAX_PIXELS
 from singan.patches.stitch import lit, stitch
-from singan.pyramid import resize
+from singan.pyramid import mirrored, resize
 from singan.tasks.blending import Picture, feather, load_mask
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
 from singan.trainer import draft
@@ -83,25 +83,16 @@ def extend(
     settings = {"task": "extend", **{name: share for name, share in sides.items() if share}}
     if not model.config.field:
         raise ConfigError("This model has no field of patches to go on with: make a draft of the photo (singan.draft).")
-    places = [
-        _mirrored(before, side, all_) for before, side, all_ in ((above, height, size[0]), (before, width, size[1]))
-    ]
-    mirrored = real[:, :, places[0].to(real.device)][..., places[1].to(real.device)]
+    rows, columns = mirrored(above, height, size[0]), mirrored(before, width, size[1])
+    beyond = real[:, :, rows.to(real.device)][..., columns.to(real.device)]
     weight = torch.maximum(feather(hole, 0, SOFT), hole)
 
     def drawn(seed: int) -> torch.Tensor:
         noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)).to(real.device)
-        start = mirrored + hole * GUESS * real.std() * resize(noise, size)
+        start = beyond + hole * GUESS * real.std() * resize(noise, size)
         return lit(canvas, inject(model, Injection(start, ROUNDS, region=weight), 1, seed), hole)
 
     return _each(drawn, n, seed, on_event, settings)
-
-
-def _mirrored(before: int, side: int, whole: int) -> torch.Tensor:
-    """Which of the pixels 0 to `side` - 1 stand at 0 to `whole` - 1, if the first is at `before` and what is beyond
-    them is their mirror image."""
-    at = (torch.arange(whole) - before) % (2 * side)
-    return torch.where(at < side, at, 2 * side - 1 - at)
 
 
 def draft_of(photo: Image.Image) -> SinGAN:

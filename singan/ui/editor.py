@@ -19,7 +19,7 @@ from singan.image import check_file
 from singan.ui.injected import scales, shown, size_notes
 from singan.ui.limits import Limits
 from singan.ui.photo import UPLOADED, open_photo
-from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, toasts
+from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, show_notes, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
 MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is over: it takes 12 bytes a pixel
@@ -162,8 +162,7 @@ def own_picture(shelf: Shelf, pyramid: str, path: str) -> tuple[Value, None]:
     with toasts():
         model = shelf.load(pyramid)
         image, notes = open_photo(path, shelf.limits)
-    for note in notes + size_notes(image, model):
-        gr.Info(html.escape(note))
+    show_notes(notes + size_notes(image, model))
     return on_canvas(image.resize(model.image_size[::-1], Image.Resampling.LANCZOS)), None
 
 
@@ -176,8 +175,7 @@ def any_picture(shelf: Shelf, path: str) -> Value:
         size = int(share * image.width), int(share * image.height)
         notes = [*notes, f"The picture is shrunk from {image.width}x{image.height} to {size[0]}x{size[1]} px."]
         image = image.resize(size, Image.Resampling.LANCZOS)
-    for note in notes:
-        gr.Info(html.escape(note))
+    show_notes(notes)
     return on_canvas(image)
 
 

@@ -18,7 +18,7 @@ from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui import canvas
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
 from singan.ui.injected import progress
-from singan.ui.look import run_status
+from singan.ui.look import build_gallery, run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED, pick_seed, watch
@@ -57,16 +57,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 new_seed = gr.Checkbox(False, label="New seed each time")
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
-            results = gr.Gallery(
-                label="Results",
-                format="png",
-                columns=2,
-                show_label=False,
-                buttons=["download", "download_all", "fullscreen"],
-                interactive=False,
-                elem_id="fill-results",
-                elem_classes="grow",
-            )
+            results = build_gallery("Results", 2, "fill-results")
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}

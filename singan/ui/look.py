@@ -193,3 +193,17 @@ class Curves:
             f'aria-label="{caption} over the steps; dashed lines: a scale begins">{marks}{paths}</svg>'
             "</div></figure>"
         )
+
+
+def build_gallery(label: str, columns: int, name: str) -> gr.Gallery:
+    """Where results are shown side by side, and downloaded at full size."""
+    return gr.Gallery(
+        label=label,
+        format="png",
+        columns=columns,
+        show_label=False,
+        buttons=["download", "download_all", "fullscreen"],
+        interactive=False,
+        elem_id=name,
+        elem_classes="grow",
+    )

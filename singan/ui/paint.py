@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from singan.ui import canvas, injected
 from singan.ui.editor import Value, build_editor, mark_pyramid, on_canvas
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import COMPUTE, Shelf, Top, show_notes, toasts
 
 HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
 COLORS = 8  # of the brush
@@ -135,7 +134,6 @@ def own(shelf: Shelf, path: str) -> Value:
     """The canvas with an uploaded painting."""
     with toasts():
         image, notes = open_photo(path, shelf.limits)
-    for note in notes:
-        gr.Info(html.escape(note))
+    show_notes(notes)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return on_canvas(image)

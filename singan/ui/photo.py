@@ -15,7 +15,7 @@ from singan.trainer import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
 from singan.ui.look import note
-from singan.ui.shelf import QUICK, Shelf, Top, plain_name, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, plain_name, show_notes, toasts
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
@@ -54,8 +54,7 @@ def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
         image, notes = open_photo(photo, shelf.limits)
         model = make_draft(image, device=zerogpu.DEVICE)
         put = shelf.put(plain_name(Path(photo).stem), model, photo=Path(photo))
-    for one in notes:
-        gr.Info(html.escape(one))
+    show_notes(notes)
     return put
 
 

@@ -12,6 +12,7 @@ import gradio as gr
 from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.files import save_png
+from singan.ui.look import build_gallery
 from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED
@@ -46,16 +47,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 new_seed = gr.Checkbox(True, label="New seed each time")
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
-            samples = gr.Gallery(
-                label="Samples",
-                format="png",
-                columns=3,
-                show_label=False,
-                buttons=["download", "download_all", "fullscreen"],
-                interactive=False,
-                elem_id="samples",
-                elem_classes="grow",
-            )
+            samples = build_gallery("Samples", 3, "samples")
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed]
     fitted = [height, width, start_scale]

@@ -7,7 +7,7 @@ import math
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -241,3 +241,9 @@ def toasts() -> Iterator[None]:
         yield
     except SinGANError as error:
         raise gr.Error(html.escape(str(error)), print_exception=False) from error
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Show notes as toasts."""
+    for note in notes:
+        gr.Info(html.escape(note))
