@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from test_patches import CPU, corners, exact, picture, smooth
 
 from singan.patches import field as carrying
-from singan.patches.field import HOPS, enlarge, identity, refine_field, touched
+from singan.patches.field import REACH, enlarge, identity, refine_field, touched
 from singan.patches.search import PATCH, SIDEWAYS, Patches, basis
 from singan.patches.vote import Field, positions, voters
 
@@ -92,7 +92,7 @@ def candidates_by_hand(field, i, j) -> list[tuple[int, int]]:
     """Own source, those of the neighbours shifted back, and one pixel beside the own; inside the training image."""
     rows, columns = (corners(side) for side in field.size)
     found = [(int(field.y[0, i, j]), int(field.x[0, i, j]))]
-    for hop in HOPS:
+    for hop in range(1, REACH + 1):
         for down, across in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
             a, b = min(max(i + down, 0), len(rows) - 1), min(max(j + across, 0), len(columns) - 1)
             found.append((int(field.y[0, a, b]) + rows[i] - rows[a], int(field.x[0, a, b]) + columns[j] - columns[b]))
@@ -125,6 +125,7 @@ def test_strips_do_not_change_the_field_at_any_size(monkeypatch):
     whole = refine_field(field, image, patches, 1.0)
     for tile in (1, 5, 14):
         monkeypatch.setattr(carrying, "TILES", (tile,))
+        monkeypatch.setattr(carrying, "BLOCK", tile + 2)
         again = refine_field(field, image, patches, 1.0)
         assert torch.equal(again.y, whole.y) and torch.equal(again.x, whole.x)
 

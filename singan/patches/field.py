@@ -9,7 +9,6 @@ the size that was learned to that of the photograph, whose texture and sharpness
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -18,7 +17,10 @@ import torch.nn.functional as F
 from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILES, Patches, nearest, place, project
 from singan.patches.vote import STRIDE, Field, positions, voters
 
-HOPS = (1, 2)  # how far away, in voters, the neighbours are whose offsets a patch may take
+REACH = 2  # how far away, in voters, the neighbours are whose offsets a patch may take
+STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
+NEIGHBOURS = [(0, 0), *((k * i, k * j) for k in range(1, REACH + 1) for i, j in STEPS)]  # the first is the patch's own
+BLOCK = 128  # voters across that are compared at once
 
 
 def voting(image: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
@@ -117,39 +119,33 @@ def refine_field(
 def _refine_rows(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """`refine_field` for the voters of rows `top` to `bottom`."""
-    (height, width), (h, w) = field.size, field.source
-    row, column = positions(height, image.device)[top:bottom, None], positions(width, image.device)
-    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters).flatten(0, 2)
+    """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
+    (height, width), (h, w), device = field.size, field.source, image.device
+    rows, columns = positions(height, device), positions(width, device)
+    row = rows[top:bottom, None]
+    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
+    # How far each voter's source is from it, and those of the neighbours above and below, left and right.
+    i = torch.arange(top - REACH, bottom + REACH, device=device).clamp_(0, len(rows) - 1)
+    j = torch.arange(-REACH, len(columns) + REACH, device=device).clamp_(0, len(columns) - 1)
+    offsets = torch.stack([field.y[:, i][..., j] - rows[i, None], field.x[:, i][..., j] - columns[j]])
 
-    def cost(y: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten())
-        distance = torch.linalg.vector_norm(found.float().sub_(queries), dim=1).square_().view(y.shape)
+    def block(left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """So few columns that the candidates' projected patches stay in a core's cache."""
+        shown = [
+            offsets[:, :, REACH + i : REACH + i + len(row), REACH + j + left : REACH + j + right] for i, j in NEIGHBOURS
+        ]
+        steps = torch.tensor(STEPS, device=device).T[..., None, None, None]  # (2, 4, 1, 1, 1)
+        y, x = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)  # (candidates, N, rows, columns)
+        column = columns[left:right]
+        y, x = (y + row).clamp_(0, h - PATCH), (x + column).clamp_(0, w - PATCH)
+        found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten()).float().view(*y.shape, -1)
+        distance = torch.linalg.vector_norm(found.sub_(queries[:, :, left:right]), dim=-1).square_()
         moved = (y / h - row / height).square_() + SIDEWAYS**2 * (x / w - column / width).square_()
-        return distance.add_(moved, alpha=place_prior**2)
+        best = distance.add_(moved, alpha=place_prior**2).min(0, keepdim=True)[1]
+        return y.gather(0, best)[0], x.gather(0, best)[0]
 
-    own_y, own_x = field.y[:, top:bottom], field.x[:, top:bottom]
-    best_y, best_x, best = own_y, own_x, cost(own_y, own_x)
-    for y, x in _candidates(field, top, bottom):
-        y, x = y.clamp_(0, h - PATCH), x.clamp_(0, w - PATCH)
-        offered = cost(y, x)
-        better = offered < best
-        best = torch.where(better, offered, best)
-        best_y, best_x = torch.where(better, y, best_y), torch.where(better, x, best_x)
-    return best_y, best_x
-
-
-def _candidates(field: Field, top: int, bottom: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Other sources for the voters of rows `top` to `bottom`: rows and columns, perhaps beyond the training image."""
-    rows, columns = (positions(side, field.y.device) for side in field.size)
-    down, across = (torch.arange(count, device=field.y.device) for count in field.shape)
-    for hop in HOPS:
-        for i, j in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
-            beside, over = (down[top:bottom] + i).clamp(0, len(down) - 1), (across + j).clamp(0, len(across) - 1)
-            back_y, back_x = (rows[top:bottom] - rows[beside])[:, None], columns - columns[over]
-            yield field.y[:, beside][..., over] + back_y, field.x[:, beside][..., over] + back_x
-    for i, j in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-        yield field.y[:, top:bottom] + i, field.x[:, top:bottom] + j
+    blocks = [block(left, min(left + BLOCK, len(columns))) for left in range(0, len(columns), BLOCK)]
+    return torch.cat([y for y, _ in blocks], 2), torch.cat([x for _, x in blocks], 2)
 
 
 def _carried(new: int, old: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

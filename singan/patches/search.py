@@ -53,12 +53,13 @@ def project(
     rows, columns = whole = [-(-count // side) * side for count, side in zip(counts, tile, strict=True)]
     span, needed = ([stride * (side - 1) + PATCH for side in sides] for sides in (tile, whole))  # pixels
     missing = [max(0, most - side) for most, side in zip(needed, image.shape[2:], strict=True)]
-    padded = F.pad(image, (0, missing[1], 0, missing[0]))
+    padded = F.pad(image, (0, missing[1], 0, missing[0])).contiguous(memory_format=torch.channels_last)
+    filters = filters.contiguous(memory_format=torch.channels_last)
     features = image.new_empty(len(image), *counts, len(filters), dtype=dtype)
     for top in range(0, rows, high):
         for left in range(0, columns, wide):
             y, x = stride * top, stride * left
-            part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]].contiguous(), filters, stride=stride)
+            part = F.conv2d(padded[:, :, y : y + span[0], x : x + span[1]], filters, stride=stride)
             into = features[:, top : top + high, left : left + wide]
             into.copy_(part[:, :, : into.shape[1], : into.shape[2]].movedim(1, 3))
     return features
