@@ -23,6 +23,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 # No sandbox, because root may not use it; the rest keeps the browser from calling home.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+expect.set_options(timeout=20_000)  # ms; the five seconds that it has are short on a busy machine
 
 
 @pytest.fixture(scope="module")
