@@ -1,9 +1,10 @@
 """Kill, interrupt and crowd what writes models and runs, and count what is lost.
 
-    python tests/crashes.py [SAVES] [RUNS]
+    python tests/crashes.py [SAVES] [RUNS] [FINISHING]
 
 Saves are killed at random moments and must leave the old model or the new one; reads beside them must find one of the
-two. Training runs are broken off by SIGINT, SIGTERM and SIGKILL, and must resume to the weights of an unbroken run.
+two. Training runs are broken off by SIGINT, SIGTERM and SIGKILL, at random moments and while a scale is being
+finished, and must resume to the weights of an unbroken run.
 """
 
 import itertools
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,11 @@ picture, folder, out = sys.argv[1:]
 config = singan.TrainConfig(
     steps=8, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=4, voting_rounds=1
 )
+def finish(self, whole=singan.trainer.ScaleTrainer.finish):
+    print("finishing", flush=True)
+    whole(self)
+    print("finished", flush=True)
+singan.trainer.ScaleTrainer.finish = finish
 resume = (singan.trainer.Path(folder) / "state.safetensors").exists()
 singan.train(picture, config, seed=1, checkpoint_dir=folder, resume=resume).save_pretrained(out)
 """
@@ -177,6 +184,37 @@ def break_off_runs(runs: int, kind: signal.Signals, seed: int = 0) -> Result:
     return result
 
 
+def break_off_finishing(runs: int, seed: int = 0) -> Result:
+    """Send signals to so many runs within the moments in which a scale is being finished."""
+    rng, result = random.Random(seed), Result()
+    with tempfile.TemporaryDirectory() as scratch:
+        photo = picture(Path(scratch))
+        process = start(TRAINER, photo, Path(scratch, "c"), Path(scratch, "whole"))
+        lines = [(line, time.monotonic()) for line in lines_of(process)]
+        spans = [end - begin for (line, begin), (_, end) in itertools.pairwise(lines) if line == "finishing"]
+        whole = singan.SinGAN.from_pretrained(Path(scratch, "whole"))
+        while result.tried < runs:
+            k = result.tried
+            folder, out = Path(scratch, f"c{k}"), Path(scratch, f"o{k}")
+            process = start(TRAINER, photo, folder, out)
+            scale = rng.randrange(len(spans))
+            begun = (line for line in lines_of(process) if line == "finishing")
+            next(itertools.islice(begun, scale, None))
+            time.sleep(rng.random() * spans[scale])
+            process.send_signal(SIGNALS[k % len(SIGNALS)])
+            process.communicate()
+            for _ in range(0 if (out / "config.json").exists() else 1):
+                start(TRAINER, photo, folder, out).wait()
+            result.tried += 1
+            result.broken += not same(whole, out)
+    return result
+
+
+def lines_of(process: subprocess.Popen) -> Iterator[str]:
+    assert process.stdout is not None
+    return (line.strip() for line in process.stdout)
+
+
 def same(whole: singan.SinGAN, out: Path) -> bool:
     try:
         other = singan.SinGAN.from_pretrained(out)
@@ -189,12 +227,14 @@ def same(whole: singan.SinGAN, out: Path) -> bool:
 
 
 def main() -> None:
-    saves, runs = (int(text) for text in [*sys.argv[1:], "500", "100"][:2])
+    defaults = ("500", "100", "50")
+    saves, runs, finishing = (int(text) for text in [*sys.argv[1:], *defaults[len(sys.argv) - 1 :]])
     os.environ["OMP_NUM_THREADS"] = "1"
     for name, work in (
         (f"{saves} kills during a save", lambda: kill_saves(saves)),
         ("reads beside saves, 60 s", lambda: read_beside_saves(60.0)),
         ("saves in two threads", lambda: save_in_threads(saves)),
+        ("runs broken off while a scale is finished", lambda: break_off_finishing(finishing)),
         *((f"runs broken off by {kind.name}", lambda kind=kind: break_off_runs(runs, kind)) for kind in SIGNALS),
     ):
         result = work()

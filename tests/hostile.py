@@ -44,11 +44,13 @@ SMALL: dict[str, dict[int, Any]] = {  # inputs of calls that would take long
     "variation_map": {2: 2},
     "super_resolve": {3: 1},
     "train": {3: 256, 5: 1},
+    "fill": {2: 1},
+    "extend": {2: 20, 6: 1},
 }
 PHOTOGRAPHS = {
     "draft": 1, "own_picture": 2, "own_picture_1": 2, "paste": 2, "own": 1, "denoise": 2, "super_resolve": 2, "train": 2
 }  # fmt: skip
-CANVASES = {"harmonize": 2, "edit": 2, "paint_to_image": 2, "change": 0}
+CANVASES = {"harmonize": 2, "edit": 2, "paint_to_image": 2, "change": 0, "fill": 1, "extend": 1}
 PLAIN = (
     "sample",
     "animate",
@@ -218,7 +220,10 @@ async def request(server: Server, model: Files, home: str, folder: Path, rng: ra
     changes = tiny if CANVASES[call] else {}
     if group == "canvas":
         kind, value = await canvases(server.upload, rng)
-        return f"canvas: {kind}, {call}", await server.ask(call, changes | {CANVASES[call]: value}, home)
+        answer = await server.ask(call, changes | {CANVASES[call]: value}, home)
+        if answer.kind == "result" and call in ("fill", "extend"):  # it has drawn from the photograph
+            answer.computed = answer.ended - answer.began
+        return f"canvas: {kind}, {call}", answer
     if group == "mask":
         kind, files = photographs(rng)
         picture, mask = await server.sent([("a.png", saved(pixels(rng), "PNG")), *files])

@@ -68,6 +68,16 @@ def test_light_is_evened_out_but_other_things_stay():
         assert (right_edge < 0.1) == evened
 
 
+def test_of_two_copies_as_good_the_one_from_farther_away_costs_less(wallpaper):
+    wide = wallpaper.tile(1, 1, 1, 3)  # of which 14 columns are near, and 42 are not
+    mask = torch.zeros(1, 1, 40, 168)
+    mask[..., 12:27, 80:96] = 1
+    level = _Level(wide, mask, wide, 1 - mask, (40, 168))
+    offsets = torch.tensor([[0, -28, 0], [0, -42, 0]]).expand(len(level.nodes), -1, -1)
+    near, far = level.alone(level.nodes, offsets).unbind(1)
+    assert (far < near).all()
+
+
 def test_what_was_drawn_otherwise_takes_on_the_light_along_its_edge():
     image, x, mask = torch.full((1, 3, 40, 56), 0.5), torch.full((1, 3, 40, 56), 0.3), hole(15, 20, 25, 36)
     out = lit(image, x, mask)

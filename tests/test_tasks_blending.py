@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw
 
 import singan
 from singan.errors import ConfigError, ImageError, ImageWarning
-from singan.image import image_to_tensor
+from singan.image import image_to_tensor, tensor_to_image
 from singan.tasks import edit, harmonize
 from singan.tasks.blending import feather, fit, load_mask
-from singan.tasks.editing import find_erased
-from singan.tasks.harmonization import find_mask
+from singan.tasks.editing import find_erased, levelled
+from singan.tasks.harmonization import find_mask, smooth_outline, tinted
 
 
 @pytest.fixture(scope="module")
@@ -229,12 +229,25 @@ def large(tiny_picture) -> tuple[singan.SinGAN, Image.Image, Image.Image]:
     return model, edited, mask
 
 
-def test_what_was_put_in_stays_to_the_last_bit_but_for_a_band_along_its_edge(tiny_picture):
+def test_what_was_put_in_stays_but_for_its_light_and_a_band_along_its_edge(tiny_picture):
     model, edited, mask = large(tiny_picture)
+    given = np.asarray(edited, float)[90:140, 40:100]
     for image in edit(model, edited, mask, scale=[1, 4]):
-        out, given = np.asarray(image), np.asarray(edited)
-        assert np.array_equal(out[90:140, 40:100], given[90:140, 40:100])
-        assert (out[78:83, 40:100] != given[78:83, 40:100]).mean() > 0.5
+        out = np.asarray(image, float)
+        changed = out[90:140, 40:100] - given
+        assert np.sqrt((changed**2).mean()) < 10.2  # 28 dB
+        assert np.abs(np.diff(changed, axis=1)).mean() < 0.5 * np.abs(np.diff(given, axis=1)).mean()
+        assert (out[78:83, 40:100] != np.asarray(edited)[78:83, 40:100]).mean() > 0.5
+
+
+@pytest.mark.parametrize(("step", "nearer"), [(0.2, True), (1.2, False)])
+def test_light_of_what_was_put_in_comes_nearer_to_that_around_it_and_other_things_stay(step, nearer):
+    real, mask = torch.full((1, 3, 80, 100), 0.4), rectangle(20, 30, 60, 70)
+    out = levelled(real - step * mask, mask, real)
+    inside = out[..., 30:50, 40:60]
+    assert (float((inside - (0.4 - step)).mean()) > 0.04) == nearer
+    assert float((inside - (0.4 - step)).square().mean().sqrt()) < 0.08
+    assert torch.equal(out[mask.expand_as(out) == 0], real[mask.expand_as(out) == 0])
 
 
 def test_what_was_painted_over_with_one_colour_is_filled_from_around_it(tiny_picture):
@@ -253,6 +266,50 @@ def test_only_one_colour_counts_as_erased(tiny_picture):
     edited.paste((9, 9, 9), (50, 90, 90, 130))
     found = find_erased(image_to_tensor(edited), white)[0, 0]
     assert found[92:128, 52:88].all() and not found[:88].any() and not found[:, 93:].any()
+
+
+def rectangle(top: int, left: int, bottom: int, right: int) -> torch.Tensor:
+    mask = torch.zeros(1, 1, 80, 100)
+    mask[..., top:bottom, left:right] = 1
+    return mask
+
+
+def test_white_object_takes_the_hue_of_what_is_around_it_and_what_is_in_the_picture_stays():
+    real = torch.tensor([-0.8, -0.2, 0.6])[:, None, None].expand(1, 3, 80, 100).clone()
+    mask, pasted = rectangle(20, 30, 60, 70), real.clone()
+    pasted[..., 20:60, 30:50] = 1.0
+    out = tinted(pasted, mask, real)
+    red, green, blue = out[0, :, 40, 40].tolist()
+    assert red < 0.2 < 0.8 < green < 0.95 and blue == 1  # of the light there is more than white can show
+    torch.testing.assert_close(out[..., 60:70], real[..., 60:70])
+    torch.testing.assert_close(out[..., :20, :], pasted[..., :20, :])
+
+
+def test_outline_has_no_stairs_and_narrow_things_stay():
+    mask = rectangle(10, 10, 40, 60)
+    mask[..., 60, 20:80] = 1  # a line of one pixel
+    out = smooth_outline(mask)
+    assert out[0, 0, 25, 35] == 1 and out[0, 0, 5, 5] == 0
+    across = out[0, 0, 25, 5:16]
+    assert bool((across.diff() >= 0).all()) and ((across > 0) & (across < 1)).sum() >= 2
+    assert out[0, 0, 60, 30:70].min() > 0.9
+
+
+@pytest.mark.parametrize(("grain", "least", "most"), [(0.0, 0.0, 0.5), (0.5, 0.9, 1.1)])
+def test_texture_of_the_object_goes_where_the_picture_has_less(tiny_picture, grain, least, most):
+    """A checkered object in a smooth picture, and in one that is as rough."""
+    checks = torch.ones(1, 1, 150, 200)
+    checks[..., ::2, 1::2] = checks[..., 1::2, ::2] = -1
+    photo = tensor_to_image((0.0 + grain * checks).expand(1, 3, -1, -1))
+    model = singan.draft(photo)
+    composite, white = image_to_tensor(model.training_image).clone(), Image.new("L", model.image_size[::-1])
+    composite[..., 50:100, 60:120] = 0.05 * checks[..., 50:100, 60:120] + 0.2
+    white.paste(255, (60, 50, 120, 100))
+    (image,) = harmonize(model, tensor_to_image(composite), white, scale=[model.num_scales - 1])
+    inside = image_to_tensor(image)[..., 60:90, 70:110]
+    before = composite[..., 60:90, 70:110]
+    rough = float((inside - inside.mean()).abs().mean() / (before - before.mean()).abs().mean())
+    assert rough < most if not grain else rough > least
 
 
 def test_harmonised_object_keeps_its_shape_and_takes_on_the_pictures_colours(tiny_picture):

@@ -153,7 +153,7 @@ def test_info_carries_settings_seed_scale_and_judgement(tiny_model, injection):
     (image,) = run(tiny_model, injection, 3, 8, settings={"task": "test", "colour": "red"})
     assert set(image.info) == {"task", "colour", "scale", "seed", "misfit", "lost"}
     assert (image.info["task"], image.info["colour"], image.info["scale"], image.info["seed"]) == ("test", "red", 3, 8)
-    judged = judge(tiny_model, injection, image_to_tensor(image))
+    judged = judge(tiny_model, injection)(image_to_tensor(image))
     assert image.info["misfit"] == pytest.approx(judged["misfit"], abs=1e-3)
     assert image.info["lost"] == pytest.approx(judged["lost"], abs=1e-3)
 
@@ -276,12 +276,12 @@ def test_coarse_structure_stays_that_of_the_input(tiny_model, injection):
 
 
 def test_input_itself_misfits_wholly_and_loses_nothing(tiny_model, injection):
-    judged = judge(tiny_model, injection, injection.image)
+    judged = judge(tiny_model, injection)(injection.image)
     assert judged["misfit"] == pytest.approx(1, abs=1e-4) and judged["lost"] == pytest.approx(0, abs=1e-4)
 
 
 def test_training_image_fits_and_loses_what_the_input_was(tiny_model, injection):
-    judged = judge(tiny_model, injection, tiny_model.real_at(tiny_model.num_scales - 1))
+    judged = judge(tiny_model, injection)(tiny_model.real_at(tiny_model.num_scales - 1))
     assert judged["misfit"] == pytest.approx(0, abs=1e-4) and judged["lost"] > 0.6
 
 
@@ -290,19 +290,19 @@ def test_other_colours_of_the_same_structure_lose_nothing(tiny_model, injection)
     mixed = torch.einsum(
         "ij,njhw->nihw", torch.tensor([[0.0, 0.5, 0.1], [-0.4, 0.0, 0.2], [0.3, 0.1, 0.5]]), injection.image
     )
-    assert judge(tiny_model, injection, mixed + 0.1)["lost"] == pytest.approx(0, abs=1e-3)
+    assert judge(tiny_model, injection)(mixed + 0.1)["lost"] == pytest.approx(0, abs=1e-3)
 
 
 def test_unrelated_noise_and_a_blank_lose_everything(tiny_model, injection):
     noise = torch.randn(1, 3, 54, 70, generator=torch.Generator().manual_seed(1))
-    assert judge(tiny_model, injection, noise)["lost"] > 0.98
-    assert judge(tiny_model, injection, torch.zeros(1, 3, 54, 70))["lost"] == pytest.approx(1, abs=1e-4)
+    assert judge(tiny_model, injection)(noise)["lost"] > 0.98
+    assert judge(tiny_model, injection)(torch.zeros(1, 3, 54, 70))["lost"] == pytest.approx(1, abs=1e-4)
 
 
 def test_blank_input_can_be_judged(tiny_model):
     """Nothing can be lost of it, and all numbers stay numbers."""
     blank = Injection(torch.zeros(1, 3, 54, 70), (1,), keep=0.5)
-    judged = judge(tiny_model, blank, picture(1, 54, 70))
+    judged = judge(tiny_model, blank)(picture(1, 54, 70))
     assert judged["lost"] == 0 and np.isfinite(judged["misfit"]) and judged["misfit"] > 0
 
 
@@ -313,15 +313,15 @@ def test_only_the_region_is_judged(tiny_model, injection):
     here = replace(injection, region=region)
     result = injection.image.clone()
     result[..., 40:] = picture(9, 54, 30)
-    judged = judge(tiny_model, here, result)
+    judged = judge(tiny_model, here)(result)
     assert judged["misfit"] == pytest.approx(1, abs=1e-4) and judged["lost"] == pytest.approx(0, abs=1e-4)
-    assert judge(tiny_model, injection, result)["lost"] > 0.1
+    assert judge(tiny_model, injection)(result)["lost"] > 0.1
 
 
 def test_large_images_are_judged_at_a_scale_that_can_be_searched(tiny_model, injection, monkeypatch):
     """Fine noise is gone at the scale of 26x34 px, the only one small enough here besides coarser ones."""
     checkers = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(27, 35) * 0.5
     result = injection.image + checkers
-    assert judge(tiny_model, injection, result)["lost"] > 0.2
+    assert judge(tiny_model, injection)(result)["lost"] > 0.2
     monkeypatch.setattr("singan.tasks.injection.MAX_PIXELS", 26 * 34)
-    assert judge(tiny_model, injection, result)["lost"] < 0.05
+    assert judge(tiny_model, injection)(result)["lost"] < 0.05

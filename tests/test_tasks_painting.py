@@ -101,10 +101,10 @@ def test_palette_enters_a_scale_that_learned_it_as_it_is(tiny_model, painting, m
 
     monkeypatch.setattr(SinGAN, "apply_scale", counting)
     paint_to_image(tiny_model, painting, scale=2)
-    assert [vote for vote in votes if vote[1]] == [(1, 3), (2, 2), (3, 2)]
+    assert [vote for vote in votes if vote[1]] == [(1, 4), (2, 3), (3, 2), (4, 2), (5, 1)]
     votes.clear()
     paint_to_image(tiny_model, painting, scale=2, colors=5)
-    assert [vote for vote in votes if vote[1]][3:] == [(2, 2), (3, 2)]
+    assert [vote for vote in votes if vote[1]][5:] == [(2, 3), (3, 2), (4, 2), (5, 1)]
 
 
 def test_auto_with_colors_takes_the_scale_that_auto_takes_without(tiny_model, painting):

@@ -72,7 +72,8 @@ def identity(size: tuple[int, int], source: tuple[int, int], device: torch.devic
 def touched(region: torch.Tensor) -> torch.Tensor:
     """The voters whose patches touch what is over 0 in `region`, (1, 1, H, W): (voters down, voters across), bool."""
     rows, columns = (positions(side, region.device) for side in region.shape[2:])
-    return F.max_pool2d(region.float(), PATCH, 1)[0, 0][rows][:, columns] > 0
+    down = F.max_pool2d(region.float(), (PATCH, 1), 1)[:, :, rows]
+    return F.max_pool2d(down, (1, PATCH), 1)[0, 0][:, columns] > 0
 
 
 def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Field:

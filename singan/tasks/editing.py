@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.patches.stitch import OFFSETS, stitch
+from singan.patches.stitch import OFFSETS, lit, stitch
 from singan.tasks.blending import Picture, fit, load_mask, plain, published
 from singan.tasks.filling import stitched_sizes
 from singan.tasks.filters import grow, highest
@@ -21,6 +21,8 @@ RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
 LIGHT = 0.6  # of the range [-1, 1]: a larger step across a cut stays
+SHADE = 0.5  # of the range [-1, 1]: a step along the mask's edge that is larger is another thing, not another light
+MOST_LIGHTER, DEEP = 0.075, 10.0  # root mean square of what light may change, and how deep inside, pixels at 250 px
 COPIES = 3  # offsets on offer where nothing was erased; with more, things grow second summits
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
@@ -51,7 +53,7 @@ def edit(
     if plain(model, voting):
         injection = published(model, changed, white, RADIUS)
     else:
-        put_in = torch.where(white > 0, changed, real)
+        put_in = torch.where(white > 0, levelled(changed, white, real), real)
         erased = find_erased(put_in, white)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
         band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
@@ -64,6 +66,15 @@ def edit(
         usual = 1 + len(model.levels) - len(stitched_sizes(model, real))
         injection = Injection(put_in, (), region=band, draw=stitched, usual=min(usual, model.num_scales - 1))
     return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
+
+
+def levelled(changed: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """`changed`, (1, 3, H, W), with the light of what stands in `mask`, (1, 1, H, W), nearer to that of `real` around
+    it, as far as what was put in stays what it is."""
+    lighter = lit(real, changed, mask, SHADE) - changed
+    inside = grow(mask, -DEEP)
+    strength = ((lighter.square().mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)).sqrt()
+    return changed + (MOST_LIGHTER / strength.clamp_min(1e-6)).clamp(max=1) * lighter * mask
 
 
 def find_erased(edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,8 @@ from singan.pyramid import resize
 
 UNIT = 250  # pixels of the longest side of the image that distances are given for
 PALETTE = 1500  # colours of a picture that others are compared with
-SOFTNESS = 0.003  # of the choice among near colours, squared, of the range [-1, 1]
+SOFTNESS = 0.02  # of the choice among near colours, squared, of the range [-1, 1]
+LIGHTNESS = 1.5  # what a difference of lightness counts among colours
 LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
 BLURRED = 3.0  # pixels; what is blurred more than that is shrunk first, so that time does not grow with the radius
 
@@ -78,6 +79,11 @@ def without_texture(x: torch.Tensor, radius: float, contrast: float) -> torch.Te
     return mean(share) * x + mean(average * (1 - share))
 
 
+def _weighed(colors: torch.Tensor) -> torch.Tensor:
+    """Colours, (n, 3), whose distances are those of colours, with LIGHTNESS times as much of lightness in them."""
+    return colors + (LIGHTNESS - 1) * colors.mean(1, keepdim=True)
+
+
 def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.Tensor:
     """`x`, (1, 3, H, W) in [-1, 1], with each colour moved by `share` of the way to those nearest to it in `real`."""
     colors = real.flatten(2)[0].T
@@ -86,7 +92,7 @@ def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.T
     # Colours in between are interpolated: a lattice of them is moved.
     steps = torch.linspace(-1, 1, LATTICE, device=x.device)
     lattice = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij"), -1).view(-1, 3)
-    near = torch.cdist(lattice, palette).square()
+    near = torch.cdist(_weighed(lattice), _weighed(palette)).square()
     weights = torch.softmax(-near / (SOFTNESS + 0.25 * near.amin(1, keepdim=True)), 1)
     moved = (weights @ palette).T.view(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first

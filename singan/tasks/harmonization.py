@@ -14,19 +14,24 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, blend, feather, fit, load_mask, plain, published
+from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, plain, published
 from singan.tasks.filters import blur, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
 NEAR = 4  # pixels around the object whose patches look for sources too
-EDGE = 0.5  # deviation of the object's own soft edge, pixels at 250 px
+STAIRS, EDGE = 1.2, 0.5  # deviation that smooths the mask's outline: pixels, or pixels at 250 px if that is more
 ROUNDS = (2, 2, 1)
+TINT = 0.6  # of the colour of the light around the object that falls on it
+AROUND = 30.0  # pixels at 250 px: how far around it that light is looked at
+UNLIKE = 0.3  # of the range [-1, 1]: what differs less from the picture there is in its light already
 COLORS = 0.95  # how far colours move to the picture's nearest ones
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
-TEXTURE, CONTRAST = 3.0, 0.05  # pixels, and of the range [-1, 1]: what is smaller and fainter counts as texture
+TEXTURE = 3.0  # pixels at 250 px: what is smaller, and fainter than one of
+CONTRASTS = (0.02, 0.05, 0.08, 0.12)  # of the range [-1, 1], counts as texture: the first that leaves no more than
+USUAL = 1.25  # times what the picture has of it
 DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
-STRONGEST = 2.0  # and times what is usual there: what is stronger is no grain, but an edge of something
+STRONGEST = 1.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
 LIMIT = 0.25  # of the object's structure that may be lost
 VISIBLE = 0.15  # of the range [-1, 1]: 19 of 255 levels
@@ -63,13 +68,17 @@ def harmonize(
 
 def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
     pasted = without_fringe(pasted, mask)
-    recolored = torch.where(mask > 0, towards_colors(pasted, real, COLORS), pasted)
-    around, edge = feather(mask, NEAR), feather(mask, 0, EDGE)
-    shape = without_texture(recolored, TEXTURE, CONTRAST)
+    recolored = torch.where(mask > 0, towards_colors(tinted(pasted, mask, real), real, COLORS), pasted)
+    around, edge = feather(mask, NEAR), smooth_outline(mask)
 
-    def grain(x: torch.Tensor) -> torch.Tensor:
-        return (x - blur(x, DETAIL)).mean(1, keepdim=True)
+    def grain(x: torch.Tensor, size: float = DETAIL) -> torch.Tensor:
+        return (x - blur(x, size)).mean(1, keepdim=True)
 
+    most = USUAL * grain(real, 1.0).abs().mean() * mask.sum()
+    shapes = (without_texture(recolored, TEXTURE, contrast) for contrast in CONTRASTS)
+    for shape in shapes:
+        if (grain(blend(real, shape, edge), 1.0).abs() * mask).sum() <= most:
+            break
     usual = grain(real).abs().median()  # not the mean, which the windows of a city make large
 
     def finish(x: torch.Tensor) -> torch.Tensor:
@@ -89,13 +98,33 @@ def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> 
     )
 
 
+def tinted(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """`pasted`, (1, 3, H, W), with the object in `mask`, (1, 1, H, W), in the light of what is around it in `real`:
+    white takes its mean hue. What is in the picture already, like haze before the object, stays."""
+    weight = (1 - mask) * (blur(mask, AROUND) + NOTHING)
+    light = 1 + (real * weight).sum((2, 3), keepdim=True) / weight.sum().clamp_min(NOTHING)  # 0 to 2
+    light = light / light.mean(1, keepdim=True).clamp_min(NOTHING)
+    unlike = blur((pasted - real).abs().amax(1, keepdim=True), 1.0)
+    share = TINT * mask * (unlike / UNLIKE).clamp(max=1)
+    return ((pasted + 1) * (1 + share * (light - 1)) - 1).clamp(-1, 1)
+
+
+def smooth_outline(mask: torch.Tensor) -> torch.Tensor:
+    """A mask of 0 and 1, (1, 1, H, W), without its stairs: from 0 to 1. What is narrow stays."""
+    pixels = max(STAIRS, EDGE * unit(mask))
+    soft, reach = blur(mask, pixels / unit(mask)), 2 * round(pixels) + 1
+    highest = F.max_pool2d(F.max_pool2d(soft, (2 * reach + 1, 1), 1, (reach, 0)), (1, 2 * reach + 1), 1, (0, reach))
+    return torch.where(soft > NOTHING, 1.6 * (soft / highest.clamp_min(NOTHING) - 0.5) + 0.45, 0).clamp(0, 1)
+
+
 def without_fringe(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """`x`, (1, 3, H, W), with the colours of the inside of `mask`, (1, 1, H, W), along its edge too, where it has an
     inside: what was cut out roughly has a line of its old surroundings around it."""
     reach = max(1, round(FRINGE * unit(x)))
 
     def mean(t: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(t, 4 * reach + 1, 1, 2 * reach)
+        t = F.avg_pool2d(t, (4 * reach + 1, 1), 1, (2 * reach, 0))
+        return F.avg_pool2d(t, (1, 4 * reach + 1), 1, (0, 2 * reach))
 
     inside = -F.max_pool2d(-mask, 2 * reach + 1, 1, reach)
     near = mean(inside)

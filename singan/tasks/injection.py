@@ -99,13 +99,13 @@ def run(
         scales = [injection.usual]
     voting = any(model.config.voting_rounds) if voting is None else voting
     injection = injection if voting else replace(injection, rounds=())
-    images = []
+    judged, images = judge(model, injection), []
     for done, k in enumerate(scales, 1):
         drawn = injection.draw(k) if injection.draw else inject(model, injection, k, seed)
         result = injection.finish(drawn).clamp(-1, 1)
         image = tensor_to_image(result)
-        judged = {name: round(value, 4) for name, value in judge(model, injection, result).items()}
-        image.info.update(settings, scale=k, seed=seed, **judged)
+        scores = {name: round(value, 4) for name, value in judged(result).items()}
+        image.info.update(settings, scale=k, seed=seed, **scores)
         images.append(image)
         if on_event:
             on_event(TaskEvent(done, len(scales), "scale", image))
@@ -184,33 +184,35 @@ def quantize(x: torch.Tensor, palette: torch.Tensor) -> torch.Tensor:
     return palette[torch.cdist(pixels, palette).argmin(-1)].movedim(-1, 1)
 
 
-def judge(model: SinGAN, injection: Injection, result: torch.Tensor) -> dict[str, float]:
-    """What a choice of scale can go by without knowing the truth, both near 0 at best and near 1 at worst.
+def judge(model: SinGAN, injection: Injection) -> Callable[[torch.Tensor], dict[str, float]]:
+    """A function from a result, (1, 3, H, W), to what a choice of scale can go by without knowing the truth: both
+    numbers are near 0 at best and near 1 at worst.
 
     `misfit`: mean squared distance of the result's patches to their nearest ones in the training image, over that
     of the input's patches. `lost`: the share of the input's variance that no linear map of the result's colours
     explains. Both are taken at the finest scale that is small enough to be searched: patches there are large
     enough to hold structure.
     """
-    coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS), default=0)
-    misfits = []
-    for k in {coarse, model.num_scales - 1} if injection.fine else {coarse}:
-        before, after, region = _at_scale(model, injection, result, k)
-        count = max(1, MAX_JUDGED // math.prod(model.scale_sizes[k]))
-        near = [float(distances_to(model.real_at(k), x, region, count).mean()) for x in (before, after)]
-        misfits.append(near[1] / max(near[0], NEGLIGIBLE))
-    lost = _unexplained(*_at_scale(model, injection, result, coarse))
-    return {"misfit": sum(misfits) / len(misfits), "lost": lost}
-
-
-def _at_scale(
-    model: SinGAN, injection: Injection, result: torch.Tensor, scale: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """The input, the result and the region in the size they have at that scale."""
-    size = model.size_at(scale, (result.shape[2], result.shape[3]))
-    region = None if injection.region is None else F.adaptive_max_pool2d(injection.region, size)
     given = injection.image if injection.given is None else injection.given
-    return resize(given, size), resize(result, size), region
+    size = given.shape[2], given.shape[3]
+    coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS), default=0)
+    sizes = {k: model.size_at(k, size) for k in ({coarse, model.num_scales - 1} if injection.fine else {coarse})}
+
+    def region(k: int) -> torch.Tensor | None:
+        return None if injection.region is None else F.adaptive_max_pool2d(injection.region, sizes[k])
+
+    def away(x: torch.Tensor, k: int) -> float:
+        count = max(1, MAX_JUDGED // math.prod(model.scale_sizes[k]))
+        return float(distances_to(model.real_at(k), resize(x, sizes[k]), region(k), count).mean())
+
+    before = {k: max(away(given, k), NEGLIGIBLE) for k in sizes}
+
+    def judged(result: torch.Tensor) -> dict[str, float]:
+        misfits = [away(result, k) / before[k] for k in sizes]
+        lost = _unexplained(resize(given, sizes[coarse]), resize(result, sizes[coarse]), region(coarse))
+        return {"misfit": sum(misfits) / len(misfits), "lost": lost}
+
+    return judged
 
 
 def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor | None) -> float:

@@ -17,9 +17,9 @@ from singan.tasks.filters import towards_colors
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
 from singan.trainer import iter_retrain_scale
 
-ROUNDS = (3, 2, 2)
+ROUNDS = (4, 3, 2, 2, 1)
 COMPLETENESS = 0.003
-STRUCTURE = 6.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
+STRUCTURE = 5.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
 LIMIT = 0.8  # of the painting's layout that may be lost; flat colours lose much to texture alone
 
 
