@@ -29,7 +29,7 @@ COLORS = 0.95  # how far colours move to the picture's nearest ones
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
 TEXTURE = 3.0  # pixels at 250 px: what is smaller, and fainter than one of
 CONTRASTS = (0.02, 0.05, 0.08, 0.12)  # of the range [-1, 1], counts as texture: the first that leaves no more than
-USUAL = 1.25  # times what the picture has of it
+USUAL, DRAWN = 1.25, 0.05  # times what the picture has of it; where none does, things are drawn that fine, and this
 DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
 STRONGEST = 1.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
@@ -75,8 +75,8 @@ def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> 
         return (x - blur(x, size)).mean(1, keepdim=True)
 
     most = USUAL * grain(real, 1.0).abs().mean() * mask.sum()
-    shapes = (without_texture(recolored, TEXTURE, contrast) for contrast in CONTRASTS)
-    for shape in shapes:
+    for contrast in (*CONTRASTS, DRAWN):
+        shape = without_texture(recolored, TEXTURE, contrast)
         if (grain(blend(real, shape, edge), 1.0).abs() * mask).sum() <= most:
             break
     usual = grain(real).abs().median()  # not the mean, which the windows of a city make large
