@@ -26,12 +26,12 @@ KEPT = 40  # of them, after a first look
 FAR = 0.12  # of the longest side: nearer repetitions are the thing itself
 COLOR, STEP = 0.7, 1.0  # weights of the difference of colours, and of that of steps to the next pixel
 CONTRAST = 0.5  # deviation that images are brought to before they are compared
-MOST = 0.5  # of a squared difference: what differs more differs, and is no worse
+MOST = 0.7  # of a squared difference: what differs more differs, and is no worse
 CUT = 0.002  # what any cut costs
 NEVER = 8.0  # what a pixel costs that is not there
 EDGE, REACH = 30.0, 2  # weight of what does not continue the surroundings, looked at so many pixels around
 HEIGHT, WIDTH = 0.3, 0.03  # what an offset by the whole height costs, and one by the whole width
-REPEATED, NEARBY = 0.015, 0.2  # what a copy of what is right beside it costs, and from what share of the sides on not
+REPEATED, NEARBY = 0.008, 0.2  # what a copy of what is right beside it costs, and from what share of the sides on not
 CHANCE = 0.03  # how much seeds may make an offset dearer
 PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on each finer one
 MAX_NODES = 3000  # of the coarsest image
@@ -39,6 +39,7 @@ MANY_NODES = 6000  # more of them are offered less
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays; less where, by
 BUSY = 0.4  # steps from pixel to pixel, there is more to see than light
 FADE = 40.0  # pixels at 250 px from a cut until its light has faded
+SEAM, BUSIER = 5.0, 0.55  # the same where steps are larger than that, up to a larger limit: the seam alone is softened
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
@@ -305,7 +306,7 @@ class _Level:
         for (low, high), cut in zip(pairs, cuts, strict=True):
             steps[low] += (filled[high] - filled[low]).abs().mean(2).masked_fill_(cut, 0)
         busy = F.avg_pool2d(steps[None, None], 5, 1, 2, count_include_pad=False)[0, 0, :, :, None]
-        right = torch.zeros_like(filled)  # by how much the steps of the sources differ from those here
+        jumps = []  # at cuts, by how much the steps of the sources differ from those here
         for (low, high), cut in zip(pairs, cuts, strict=True):
             step = filled[high][cut] - filled[low][cut]
             total, count = torch.zeros_like(step), torch.zeros_like(step[:, :1])
@@ -314,13 +315,16 @@ class _Level:
                 copied = (found[:, 0] & ~self.known[here][cut])[:, None].float()
                 total += copied * sign * (colors[number[:, 0]] - filled[here][cut])
                 count += copied
-            jump = torch.where(count > 0, total / count.clamp(min=1) - step, 0)
-            limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / BUSY)
-            jump = _light(jump, limit)
-            right[high][cut] += jump
-            right[low][cut] -= jump
-        unknown = (~self.known)[None, None].float()
-        lighter = _solved(right.movedim(2, 0)[None], unknown, FADE * max(self.size) / 250)[0].movedim(0, 2)
+            jumps.append(total / count.clamp(min=1) - step)  # where the sources end, none is as likely as any
+        unknown, lighter = (~self.known)[None, None].float(), torch.zeros_like(filled)
+        for fade, most in ((FADE, BUSY), (SEAM, BUSIER)):
+            right = torch.zeros_like(filled)
+            for (low, high), cut, jump in zip(pairs, cuts, jumps, strict=True):
+                limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / most)
+                left = _light(jump - lighter[high][cut] + lighter[low][cut], limit)
+                right[high][cut] += left
+                right[low][cut] -= left
+            lighter += _solved(right.movedim(2, 0)[None], unknown, fade * max(self.size) / 250)[0].movedim(0, 2)
         filled[self.nodes[:, 0], self.nodes[:, 1]] = self.softened(chosen, colors, lighter)
         return filled.movedim(2, 0)[None].clamp_(-1, 1)
 
