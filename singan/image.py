@@ -43,7 +43,7 @@ def load_image(
     background: str = "white",
     max_pixels: int = MAX_PIXELS,
 ) -> Image.Image:
-    """Return `source` as an 8-bit RGB image, upright.
+    """Return `source` as an 8-bit RGB image, upright; `source` itself where it is one.
 
     `source` is a PIL image of any mode, a path, or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
     type bool, uint8, uint16 (0 to 65535) or float (0 to 1; an image of mode F likewise). Images of mode I or
@@ -97,7 +97,7 @@ def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, fo
 
 def image_to_tensor(image: Image.Image) -> torch.Tensor:
     """RGB image of W x H pixels -> (1, 3, H, W), float32 in [-1, 1]."""
-    pixels = torch.from_numpy(np.array(image.convert("RGB")))  # (H, W, 3) uint8
+    pixels = torch.from_numpy(np.array(image if image.mode == "RGB" else image.convert("RGB")))  # (H, W, 3) uint8
     return pixels.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)  # in place: it may be of a hundred megapixels
 
 
@@ -166,7 +166,7 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, 
         )
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
         return _flatten(upright, name, notes, background)
-    return upright.convert("RGB")
+    return upright if upright.mode == "RGB" else upright.convert("RGB")  # no copy: it may be of a hundred megapixels
 
 
 def _from_array(
@@ -197,10 +197,10 @@ def _to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
         if 0 < array.max() < 256:
             notes.append(f"{name} is 16-bit but no value is over {array.max()} of 65535: it will be almost black.")
-        wide = array.astype(np.uint32)
-        wide += 128  # in place: it may be of a hundred megapixels
-        wide //= 257
-        return wide.astype(np.uint8)  # round(x / 257); 65535 / 257 = 255
+        small = np.empty(array.shape, np.uint8)
+        for top in range(0, len(array), STRIP):  # in strips: it may be of a hundred megapixels
+            small[top : top + STRIP] = (array[top : top + STRIP].astype(np.uint32) + 128) // 257
+        return small  # round(x / 257); 65535 / 257 = 255
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())  # NaN if any value is
         if not np.isfinite([low, high]).all():
@@ -232,17 +232,17 @@ def _upright(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
 
 
 def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
+    """In strips: in memory, a copy with transparency takes four bytes a pixel."""
     if image.mode == "La":
         image = image.convert("LA")
-    rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    if rgba.getchannel("A").getextrema() == (255, 255):
-        return rgba.convert("RGB")
-    notes.append(f"{name} is partly transparent: it is flattened on {background}.")
-    flat = Image.new("RGB", rgba.size)
-    for top in range(0, rgba.height, STRIP):
-        strip = rgba.crop((0, top, rgba.width, min(top + STRIP, rgba.height)))
-        below = Image.new("RGBA", strip.size, background)
-        flat.paste(Image.alpha_composite(below, strip).convert("RGB"), (0, top))
+    flat, opaque = Image.new("RGB", image.size), True
+    for top in range(0, image.height, STRIP):
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        if strip.getchannel("A").getextrema() != (255, 255):
+            opaque, strip = False, Image.alpha_composite(Image.new("RGBA", strip.size, background), strip)
+        flat.paste(strip.convert("RGB"), (0, top))
+    if not opaque:
+        notes.append(f"{name} is partly transparent: it is flattened on {background}.")
     return flat
 
 
