@@ -66,7 +66,7 @@ def tasks() -> Image.Image:
     after = [
         singan.edit(city, tower, tower.with_suffix(".mask.png"))[0],
         singan.harmonize(gardens, mountains, mountains.with_suffix(".mask.png"))[0],
-        singan.fill(lake, hole)[0],
+        singan.fill(lake, hole, seed=1)[0],
         singan.extend(gardens, left=0.25, right=0.25)[0],
     ]
     height = 230
