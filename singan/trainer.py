@@ -144,6 +144,7 @@ def _run(
     stop: Callable[[], bool] | None,
 ) -> Generator[TrainEvent, None, None]:
     run = start_run(image, config, seed, pick_device(device))
+    del image  # which may be of a hundred megapixels
     folder = None if checkpoint_dir is None else Path(checkpoint_dir)
     state: ScaleState | None = None
     if folder is not None:

@@ -92,8 +92,10 @@ def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.T
     # Colours in between are interpolated: a lattice of them is moved.
     steps = torch.linspace(-1, 1, LATTICE, device=x.device)
     lattice = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij"), -1).view(-1, 3)
-    near = torch.cdist(_weighed(lattice), _weighed(palette)).square()
-    weights = torch.softmax(-near / (SOFTNESS + 0.25 * near.amin(1, keepdim=True)), 1)
-    moved = (weights @ palette).T.view(1, 3, LATTICE, LATTICE, LATTICE)
+    found = []
+    for part in lattice.split(LATTICE**2):  # all at once, the distances take 160 MB
+        near = torch.cdist(_weighed(part), _weighed(palette)).square()
+        found.append(torch.softmax(-near / (SOFTNESS + 0.25 * near.amin(1, keepdim=True)), 1) @ palette)
+    moved = torch.cat(found).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
     return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)
