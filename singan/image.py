@@ -237,7 +237,8 @@ def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -
         image = image.convert("LA")
     flat, opaque = Image.new("RGB", image.size), True
     for top in range(0, image.height, STRIP):
-        strip = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+        strip = strip if strip.mode == "RGBA" else strip.convert("RGBA")
         if strip.getchannel("A").getextrema() != (255, 255):
             opaque, strip = False, Image.alpha_composite(Image.new("RGBA", strip.size, background), strip)
         flat.paste(strip.convert("RGB"), (0, top))
