@@ -259,6 +259,14 @@ def test_what_was_painted_over_with_one_colour_is_filled_from_around_it(tiny_pic
     assert out.min() >= real.min() - 3 and out.max() <= real.max() + 3
 
 
+def test_what_was_painted_over_with_a_colour_like_that_around_it_is_filled_too(tiny_picture):
+    model, edited, mask = large(tiny_picture)
+    around = np.asarray(model.training_image)[80:150, 30:110].reshape(-1, 3).mean(0)
+    edited.paste(tuple(int(v) for v in around), (30, 80, 110, 150))
+    out = np.asarray(edit(model, edited, mask)[0], float)[90:140, 40:100]
+    assert out.std((0, 1)).mean() > 10
+
+
 def test_only_one_colour_counts_as_erased(tiny_picture):
     _, edited, mask = large(tiny_picture)
     white = torch.from_numpy(np.asarray(mask) / 255.0)[None, None].float()

@@ -1,8 +1,8 @@
 """Editing: parts of the training image that were moved, copied or erased become a picture again (SinGAN sec. 4.3).
 
-What was put in stays what it is. Only a band along its edge is stitched anew, from what was put in, the photograph as
-it was, and copies of other parts of it, so that the seam goes where it shows least; what was painted over with one
-colour is filled in the same way.
+What was put in stays what it is, in a light a little nearer to that around it. Only a band along its edge is stitched
+anew, from what was put in, the photograph as it was, and copies of other parts of it, so that the seam goes where it
+shows least; what was painted over with one colour is filled in the same way.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ def edit(
 
     `edited`: the training image with parts moved, copied or painted over; another size is resized, with an
     `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
-    stays as it is, unless it is of one colour: that was erased, and is filled. What is as far outside it is the
-    training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest (faithful),
-    several, "all", or "auto", the last one that is small. `voting=False` leaves patch voting out, as published, and is
-    what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError`
-    for a scale or seed out of range.
+    stays as it is, but for its light, unless it is of one colour: that was erased, and is filled. What is as far outside
+    it is the training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest
+    (faithful), several, "all", or "auto", the last one that is small. `voting=False` leaves patch voting out, as
+    published, and is what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or
+    mask, `ConfigError` for a scale or seed out of range.
     """
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
     if plain(model, voting):
         injection = published(model, changed, white, RADIUS)
     else:
+        erased = find_erased(torch.where(white > 0, changed, real), white)
         put_in = torch.where(white > 0, levelled(changed, white, real), real)
-        erased = find_erased(put_in, white)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
         band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
         most = OFFSETS if erased.any() else COPIES
