@@ -42,8 +42,8 @@ def edit(
 
     `edited`: the training image with parts moved, copied or painted over; another size is resized, with an
     `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
-    stays as it is, but for its light, unless it is of one colour: that was erased, and is filled. What is as far outside
-    it is the training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest
+    stays as it is, but for its light, unless it is of one colour: that was erased, and is filled. As far outside
+    all is the training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest
     (faithful), several, "all", or "auto", the last one that is small. `voting=False` leaves patch voting out, as
     published, and is what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or
     mask, `ConfigError` for a scale or seed out of range.
