@@ -37,7 +37,7 @@ PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on e
 MAX_NODES = 3000  # of the coarsest image
 MANY_NODES = 6000  # more of them are offered less
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays; less where, by
-BUSY = 0.3  # steps from pixel to pixel, there is more to see than light
+BUSY = 0.22  # steps from pixel to pixel, there is more to see than light
 FADE = 40.0  # pixels at 250 px from a cut until its light has faded
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
@@ -186,9 +186,13 @@ class _Level:
         """What the `offsets`, (m, L, 3), of `nodes`, (m, 2), cost by themselves: (m, L)."""
         _, there = self.look(nodes, offsets)
         share = offsets[..., :2] / torch.tensor(self.size, device=offsets.device)
-        near = (1 - share.square().sum(2).sqrt() / NEARBY).clamp(min=0) * (offsets[..., :2] != 0).any(2)
-        cost = REPEATED * near + NEVER * (~there).float()
-        cost = cost + share.square() @ torch.tensor([HEIGHT, WIDTH], device=offsets.device)
+        near = (1 - share.square().sum(2).sqrt() / NEARBY).clamp(min=0)
+        near *= (offsets[..., :2] != 0).any(2)
+        cost = (
+            REPEATED * near
+            + NEVER * (~there).float()
+            + share.square() @ torch.tensor([HEIGHT, WIDTH], device=offsets.device)
+        )
         around = [(i, j) for i in range(-REACH, REACH + 1) for j in range(-REACH, REACH + 1)]
         bell = {(i, j): math.exp(-(i * i + j * j) / 4) for i, j in around}
         for shift, weight in bell.items():
@@ -292,14 +296,17 @@ class _Level:
         filled = self.image[0].movedim(0, 2).clone()  # (height, width, 3)
         filled[self.nodes[:, 0], self.nodes[:, 1]] = colors[self.look(self.nodes, chosen[:, None])[0][:, 0]]
         grid = torch.stack(torch.meshgrid(*(torch.arange(side, device=device) for side in self.size), indexing="ij"), 2)
-        steps = F.pad(filled.diff(dim=0).abs().mean(2), (0, 0, 0, 1)) + F.pad(filled.diff(dim=1).abs().mean(2), (0, 1))
-        busy = F.avg_pool2d(steps[None, None], 5, 1, 2, count_include_pad=False)[0, 0, :, :, None]
-        right = torch.zeros_like(filled)  # by how much the steps of the sources differ from those here
-        for low, high in (
+        pairs = (
             ((slice(0, height - 1), slice(None)), (slice(1, height), slice(None))),
             ((slice(None), slice(0, width - 1)), (slice(None), slice(1, width))),
-        ):
-            cut = (offsets[low] != offsets[high]).any(2) | (self.known[low] != self.known[high])
+        )
+        cuts = [(offsets[low] != offsets[high]).any(2) | (self.known[low] != self.known[high]) for low, high in pairs]
+        steps = filled.new_zeros(height, width)  # but those of the cuts
+        for (low, high), cut in zip(pairs, cuts, strict=True):
+            steps[low] += (filled[high] - filled[low]).abs().mean(2).masked_fill_(cut, 0)
+        busy = F.avg_pool2d(steps[None, None], 5, 1, 2, count_include_pad=False)[0, 0, :, :, None]
+        right = torch.zeros_like(filled)  # by how much the steps of the sources differ from those here
+        for (low, high), cut in zip(pairs, cuts, strict=True):
             step = filled[high][cut] - filled[low][cut]
             total, count = torch.zeros_like(step), torch.zeros_like(step[:, :1])
             for here, there, sign in ((low, high, 1), (high, low, -1)):
