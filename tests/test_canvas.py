@@ -160,7 +160,7 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
             canvas_.preprocess(EditorData(background=background, layers=layers, composite=None))
     with pytest.raises(gr.Error, match="The mask is 10001x10001 px"):
         mask.preprocess(ImageData(path=large.path))
-    with pytest.raises(gr.Error, match="The canvas has 9 layers; it takes 4"):
+    with pytest.raises(gr.Error, match="The canvas has 9 layers; it takes 1"):
         canvas_.preprocess(EditorData(background=sent(small), layers=[sent(small)] * 9, composite=None))
     (tmp_path / "no.png").write_bytes(b"no picture")
     with pytest.raises(gr.Error, match="The canvas is not an image that can be read"):
@@ -187,13 +187,13 @@ def test_parts_of_a_canvas_on_its_way_are_few_and_small():
         data = {"type": "layer", "index": index, "file": None, "id": number}
         return AcceptBlobs.model_construct(data=data, files=[("f", bytes(size))])
 
-    for index, size in ((10**9, 9), (-1, 9), ("x", 9), (0, editor.MAX_PART_BYTES + 1)):
+    for index, size in ((10**9, 9), (1, 9), (-1, 9), ("x", 9), (0, editor.MAX_PART_BYTES + 1)):
         with pytest.raises(HTTPException, match="too large: reload the page"):  # gradio makes 500 of another error
             canvas_.accept_blobs(part(index, "1", size))
     with pytest.raises(HTTPException):
         canvas_.accept_blobs(AcceptBlobs.model_construct(data={}, files=[]))
     for k in range(3 * editor.MAX_WAITING):
-        canvas_.accept_blobs(part("1", str(k), 1))
+        canvas_.accept_blobs(part("0", str(k), 1))
     assert list(canvas_.blob_storage) == [str(k) for k in range(2 * editor.MAX_WAITING, 3 * editor.MAX_WAITING)]
 
 

@@ -23,7 +23,7 @@ from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, show_notes, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
 MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is over: it takes 12 bytes a pixel
-MAX_LAYERS = 4
+MAX_LAYERS = 1  # as many as the canvas has on the page
 MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
 MAX_WAITING = 8  # canvases that are, and whose call has not come
 MASK_BRUSH = gr.Brush(colors=["#ffffff"], color_mode="fixed")  # its size goes by the picture's
