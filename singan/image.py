@@ -95,9 +95,14 @@ def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, fo
         raise ImageError(f"{name} is not an image that can be read ({_one_line(error)[:100]}).") from None
 
 
+def in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """The image in that mode, uncopied where it is in it: it may be of a hundred megapixels."""
+    return image if image.mode == mode else image.convert(mode)
+
+
 def image_to_tensor(image: Image.Image) -> torch.Tensor:
     """RGB image of W x H pixels -> (1, 3, H, W), float32 in [-1, 1]."""
-    pixels = torch.from_numpy(np.array(image if image.mode == "RGB" else image.convert("RGB")))  # (H, W, 3) uint8
+    pixels = torch.from_numpy(np.array(in_mode(image, "RGB")))  # (H, W, 3) uint8
     return pixels.permute(2, 0, 1)[None].float().div_(127.5).sub_(1)  # in place: it may be of a hundred megapixels
 
 
@@ -166,7 +171,7 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, 
         )
     if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
         return _flatten(upright, name, notes, background)
-    return upright if upright.mode == "RGB" else upright.convert("RGB")  # no copy: it may be of a hundred megapixels
+    return in_mode(upright, "RGB")
 
 
 def _from_array(
@@ -237,8 +242,7 @@ def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -
         image = image.convert("LA")
     flat, opaque = Image.new("RGB", image.size), True
     for top in range(0, image.height, STRIP):
-        strip = image.crop((0, top, image.width, min(top + STRIP, image.height)))
-        strip = strip if strip.mode == "RGBA" else strip.convert("RGBA")
+        strip = in_mode(image.crop((0, top, image.width, min(top + STRIP, image.height))), "RGBA")
         if strip.getchannel("A").getextrema() != (255, 255):
             opaque, strip = False, Image.alpha_composite(Image.new("RGBA", strip.size, background), strip)
         flat.paste(strip.convert("RGB"), (0, top))

@@ -176,11 +176,8 @@ def break_off_runs(runs: int, kind: signal.Signals, seed: int = 0) -> Result:
             process = start(TRAINER, photo, folder, out)
             time.sleep(rng.uniform(0.4, 1.0) * seconds)
             process.send_signal(kind)
-            process.wait()
-            for _ in range(0 if (out / "config.json").exists() else 1):
-                start(TRAINER, photo, folder, out).wait()
             result.tried += 1
-            result.broken += not same(whole, out)
+            result.broken += not ended(process, photo, folder, out, whole)
     return result
 
 
@@ -202,12 +199,17 @@ def break_off_finishing(runs: int, seed: int = 0) -> Result:
             next(itertools.islice(begun, scale, None))
             time.sleep(rng.random() * spans[scale])
             process.send_signal(SIGNALS[k % len(SIGNALS)])
-            process.communicate()
-            for _ in range(0 if (out / "config.json").exists() else 1):
-                start(TRAINER, photo, folder, out).wait()
             result.tried += 1
-            result.broken += not same(whole, out)
+            result.broken += not ended(process, photo, folder, out, whole)
     return result
+
+
+def ended(process: subprocess.Popen, photo: Path, folder: Path, out: Path, whole: singan.SinGAN) -> bool:
+    """Does the run that `process` was broken off in end as the `whole` one did, if need be in another process?"""
+    process.communicate()
+    if not (out / "config.json").exists():
+        start(TRAINER, photo, folder, out).wait()
+    return same(whole, out)
 
 
 def lines_of(process: subprocess.Popen) -> Iterator[str]:

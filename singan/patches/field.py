@@ -129,13 +129,14 @@ def _refine_rows(
     i = torch.arange(top - REACH, bottom + REACH, device=device).clamp_(0, len(rows) - 1)
     j = torch.arange(-REACH, len(columns) + REACH, device=device).clamp_(0, len(columns) - 1)
     offsets = torch.stack([field.y[:, i][..., j] - rows[i, None], field.x[:, i][..., j] - columns[j]])
+    steps = torch.tensor(STEPS, device=device).T[..., None, None, None]  # (2, 4, 1, 1, 1)
 
     def block(left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
         """So few columns that the candidates' projected patches stay in a core's cache."""
         shown = [
-            offsets[:, :, REACH + i : REACH + i + len(row), REACH + j + left : REACH + j + right] for i, j in NEIGHBOURS
+            offsets[:, :, REACH + down : REACH + down + len(row), REACH + over + left : REACH + over + right]
+            for down, over in NEIGHBOURS
         ]
-        steps = torch.tensor(STEPS, device=device).T[..., None, None, None]  # (2, 4, 1, 1, 1)
         y, x = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)  # (candidates, N, rows, columns)
         column = columns[left:right]
         y, x = (y + row).clamp_(0, h - PATCH), (x + column).clamp_(0, w - PATCH)

@@ -15,7 +15,7 @@ from PIL import Image
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, plain, published
-from singan.tasks.filters import blur, towards_colors, unit, without_texture
+from singan.tasks.filters import blur, highest, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
@@ -112,9 +112,9 @@ def tinted(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torc
 def smooth_outline(mask: torch.Tensor) -> torch.Tensor:
     """A mask of 0 and 1, (1, 1, H, W), without its stairs: from 0 to 1. What is narrow stays."""
     pixels = max(STAIRS, EDGE * unit(mask))
-    soft, reach = blur(mask, pixels / unit(mask)), 2 * round(pixels) + 1
-    highest = F.max_pool2d(F.max_pool2d(soft, (2 * reach + 1, 1), 1, (reach, 0)), (1, 2 * reach + 1), 1, (0, reach))
-    return torch.where(soft > NOTHING, 1.6 * (soft / highest.clamp_min(NOTHING) - 0.5) + 0.45, 0).clamp(0, 1)
+    soft = blur(mask, pixels / unit(mask))
+    most = highest(soft, (2 * round(pixels) + 1) / unit(mask)).clamp_min(NOTHING)
+    return torch.where(soft > NOTHING, 1.6 * (soft / most - 0.5) + 0.45, 0).clamp(0, 1)
 
 
 def without_fringe(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -126,7 +126,7 @@ def without_fringe(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         t = F.avg_pool2d(t, (4 * reach + 1, 1), 1, (2 * reach, 0))
         return F.avg_pool2d(t, (1, 4 * reach + 1), 1, (0, 2 * reach))
 
-    inside = -F.max_pool2d(-mask, 2 * reach + 1, 1, reach)
+    inside = -highest(-mask, FRINGE)
     near = mean(inside)
     return torch.where((mask > inside) & (near > 0.3), mean(x * inside) / near.clamp_min(1e-6), x)
 

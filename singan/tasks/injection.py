@@ -197,19 +197,20 @@ def judge(model: SinGAN, injection: Injection) -> Callable[[torch.Tensor], dict[
     size = given.shape[2], given.shape[3]
     coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS), default=0)
     sizes = {k: model.size_at(k, size) for k in ({coarse, model.num_scales - 1} if injection.fine else {coarse})}
-
-    def region(k: int) -> torch.Tensor | None:
-        return None if injection.region is None else F.adaptive_max_pool2d(injection.region, sizes[k])
+    whole = injection.region
+    regions = {k: None if whole is None else F.adaptive_max_pool2d(whole, at) for k, at in sizes.items()}
 
     def away(x: torch.Tensor, k: int) -> float:
         count = max(1, MAX_JUDGED // math.prod(model.scale_sizes[k]))
-        return float(distances_to(model.real_at(k), resize(x, sizes[k]), region(k), count).mean())
+        return float(distances_to(model.real_at(k), x, regions[k], count).mean())
 
-    before = {k: max(away(given, k), NEGLIGIBLE) for k in sizes}
+    entered = {k: resize(given, at) for k, at in sizes.items()}
+    before = {k: max(away(x, k), NEGLIGIBLE) for k, x in entered.items()}
 
     def judged(result: torch.Tensor) -> dict[str, float]:
-        misfits = [away(result, k) / before[k] for k in sizes]
-        lost = _unexplained(resize(given, sizes[coarse]), resize(result, sizes[coarse]), region(coarse))
+        shown = {k: resize(result, at) for k, at in sizes.items()}
+        misfits = [away(x, k) / before[k] for k, x in shown.items()]
+        lost = _unexplained(entered[coarse], shown[coarse], regions[coarse])
         return {"misfit": sum(misfits) / len(misfits), "lost": lost}
 
     return judged

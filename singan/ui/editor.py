@@ -15,7 +15,7 @@ from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
 from singan.errors import ImageError
-from singan.image import check_file
+from singan.image import check_file, in_mode
 from singan.ui.injected import scales, shown, size_notes
 from singan.ui.limits import Limits
 from singan.ui.photo import UPLOADED, open_photo
@@ -187,7 +187,7 @@ def open_object(path: str | None, limits: Limits) -> Image.Image:
     with Image.open(path) as image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # a copy, and a copy of that, would be large
-        return image if image.mode == "RGBA" else image.convert("RGBA")
+        return in_mode(image, "RGBA")
 
 
 def mark_pyramid(shelf: Shelf, name: str) -> dict:
