@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 
 import singan
 from singan.image import image_to_tensor
-from singan.trainer import begin_scale, scale_trainer, start_run
+from singan.training.start import begin_scale, scale_trainer, start_run
 
 SAMPLES = 50
 CURVES = {"critic_real": "#1971c2", "critic_fake": "#e8590c", "reconstruction": "#2f9e44"}  # and their colours
@@ -119,8 +119,8 @@ def profile(photo: Path, max_size: int) -> None:
         config = singan.TrainConfig.preset("paper", max_size=max_size, mixed_precision=half)
         run = start_run(singan.load_image(photo), config, 0, torch.device("cpu"))
         for k, (h, w) in enumerate(run.sizes):
-            state = begin_scale(run)
-            trainer = scale_trainer(run, state)
+            run.state = begin_scale(run)
+            trainer = scale_trainer(run)
             for _ in range(2):  # the first ones compile kernels
                 trainer.step()
             start = time.perf_counter()
@@ -132,10 +132,10 @@ def profile(photo: Path, max_size: int) -> None:
             events = profiled.key_averages()
             whole = sum(event.self_cpu_time_total for event in events)
             shares = [sum(e.self_cpu_time_total for e in events if part in e.key) / whole for part in PARTS]
-            width = state.generator.layers[0].out_channels
+            width = run.state.generator.layers[0].out_channels
             cells = " | ".join(f"{100 * share:.0f} %" for share in [*shares, 1 - sum(shares)])
             print(f"| {k} | {h}x{w} | {width} | {'bfloat16' if half else 'float32'} | {ms:.0f} | {cells} |", flush=True)
-            trainer.finish()
+            run.finished = trainer.finish()
 
 
 def main() -> None:

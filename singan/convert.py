@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from singan.checkpoint import CURVE, Description, tensor_shapes
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError
 from singan.image import tensor_to_image
-from singan.model import SinGAN, fill, make_generator
+from singan.model import SinGAN
 from singan.pyramid import rounded_up
+from singan.scale import load_weights, make_generator
+from singan.storage.description import Description, tensor_shapes
 from singan.torchfile import Record, read
-from singan.variation import variation_curve
+from singan.variation import EVEN
 
 MAX_COARSEST = 100_000  # pixels; the published code starts at some 1000
 SUPER_RESOLUTION_SIZE = 18  # the published min_size of models for super-resolution
@@ -51,8 +52,7 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
     z_star, noise_padding = _reconstruction_noise(noises[0], sizes[0], config.layers, folder / FILES[1])
     config = replace(config, noise_padding=noise_padding)
     noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
-    identity = [i / CURVE for i in range(CURVE + 1)]
-    expected = tensor_shapes(Description(config, sizes, noise_amps, identity, all_sizes[-1], count, factor=factor))
+    expected = tensor_shapes(Description(config, sizes, noise_amps, EVEN, all_sizes[-1], count, factor=factor))
     for k, state in enumerate(states):  # before memory is taken for networks of that width
         if any(expected.get(f"scales.{k}.{name}") != tuple(weight.shape) for name, weight in state.items()):
             raise CheckpointError(
@@ -60,20 +60,20 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
             )
     networks = [make_generator(config, k) for k in range(count)]
     for network, state in zip(networks, states, strict=True):
-        fill(network, state, "")
+        load_weights(network, state, "")
         network.requires_grad_(False)
     model = SinGAN(
         config=config,
         scale_sizes=sizes,
         generators=networks,
         noise_amps=noise_amps,
-        variation_curve=identity,
+        variation_curve=EVEN,
         z_star=z_star,
         photo=torch.from_numpy(np.array(tensor_to_image(images[-1]))),
         info={"converted_from": "Gs.pth of the published code"},
         factor=factor,
     )
-    model.variation_curve = variation_curve(model, images[0])
+    model.variation_curve = model.measured_curve(images[0])
     return model
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from singan.model import SinGAN
+from typing import Any
 
 
 class SinGANError(Exception):
@@ -31,7 +28,7 @@ class HubError(SinGANError):
 class TrainingError(SinGANError):
     """Training could not go on. `model` holds the scales finished before it, or None if there are none."""
 
-    def __init__(self, message: str, *, model: SinGAN | None = None) -> None:
+    def __init__(self, message: str, *, model: Any = None) -> None:
         super().__init__(message)
         self.model = model
 
@@ -42,3 +39,14 @@ class ImageWarning(UserWarning):
 
 class TaskWarning(UserWarning):
     """The task was done, but could have been done better; the text says how."""
+
+
+def one_line(error: object, most: int = 200) -> str:
+    """What an error says, on one line of at most so many letters; or else what it is called."""
+    return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def shortened(value: object) -> str:
+    """`value` as messages show it."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, one by one or several together."""
+"""The names of files, and files that are written whole or not at all, one by one or several together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
-
-from singan import __version__
-
 if sys.platform != "win32":
     import fcntl
 
+CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
+STATE_FILE = "state.safetensors"  # of a training run
 SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
 STALE_SECONDS = 3600  # after which what a killed writer left is removed
 _writing = threading.Lock()
@@ -73,15 +70,6 @@ def stamp(folder: Path, names: Iterable[str]) -> list[tuple[int, int] | None]:
         except OSError:  # it is not there, or has just gone
             found.append(None)
     return found
-
-
-def save_png(image: Image.Image, path: Path, settings: Mapping[str, object]) -> None:
-    """Write a PNG that carries `settings`, and the version of this package, as text chunks."""
-    text = PngInfo()
-    for key, value in {**settings, "singan": __version__}.items():
-        text.add_text(key, str(value))
-    with atomic_path(path) as part:
-        image.save(part, "PNG", pnginfo=text, compress_level=1)  # a third of the time for a tenth more bytes
 
 
 def _finish(folder: Path) -> None:

@@ -9,18 +9,22 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
-from singan.errors import ImageError, ImageWarning
+from singan.errors import ImageError, ImageWarning, one_line
+from singan.files import atomic_path
+from singan.version import __version__
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
 STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
-MAX_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
+MAX_INPUT_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
 
 # Only formats that Pillow decodes by itself: EPS, for one, would start Ghostscript on an uploaded file.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
@@ -41,7 +45,7 @@ def load_image(
     *,
     name: str = "",
     background: str = "white",
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = MAX_INPUT_PIXELS,
 ) -> Image.Image:
     """Return `source` as an 8-bit RGB image, upright; `source` itself where it is one.
 
@@ -64,7 +68,7 @@ def read_image(
     *,
     name: str = "",
     background: str = "white",
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int = MAX_INPUT_PIXELS,
     formats: Sequence[str] = FORMATS,
 ) -> tuple[Image.Image, list[str]]:
     """`load_image`, and what it would warn of. A server's threads share their warnings, and visitors must not.
@@ -83,7 +87,9 @@ def read_image(
     raise ImageError(f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array.")
 
 
-def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, formats: Sequence[str] = FORMATS) -> None:
+def check_file(
+    source: Path | bytes, name: str, max_pixels: int = MAX_INPUT_PIXELS, formats: Sequence[str] = FORMATS
+) -> None:
     """Raise `ImageError` if a file, or the bytes of one, is no image or too large, by its header alone."""
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     try:
@@ -92,7 +98,7 @@ def check_file(source: Path | bytes, name: str, max_pixels: int = MAX_PIXELS, fo
     except ImageError:
         raise
     except Exception as error:  # on damaged headers Pillow raises almost anything
-        raise ImageError(f"{name} is not an image that can be read ({_one_line(error)[:100]}).") from None
+        raise ImageError(f"{name} is not an image that can be read ({one_line(error, 100)}).") from None
 
 
 def in_mode(image: Image.Image, mode: str) -> Image.Image:
@@ -118,6 +124,15 @@ def tensor_to_image(x: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
 
 
+def save_png(image: Image.Image, path: Path, settings: Mapping[Any, object]) -> None:
+    """Write a PNG that carries `settings`, and the version of this package, as text chunks."""
+    text = PngInfo()
+    for key, value in {**settings, "singan": __version__}.items():
+        text.add_text(str(key), str(value))
+    with atomic_path(path) as part:
+        image.save(part, "PNG", pnginfo=text, compress_level=1)  # a third of the time for a tenth more bytes
+
+
 def _from_file(
     path: Path, name: str, notes: list[str], background: str, max_pixels: int, formats: Sequence[str]
 ) -> Image.Image:
@@ -134,17 +149,17 @@ def _from_file(
             return _from_pil(image, name, notes, background, max_pixels)
     except ImageError:
         raise
-    except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_PIXELS
+    except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_INPUT_PIXELS
         raise ImageError(
             f"{name} has over {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; "
-            f"the limit is {MAX_PIXELS / 1e6:g}: shrink it first."
+            f"the limit is {MAX_INPUT_PIXELS / 1e6:g}: shrink it first."
         ) from None
     except UnidentifiedImageError:
         raise ImageError(f"{name} is not an image that can be read; save it as PNG or JPEG.") from None
     except OSError as error:
-        raise ImageError(f"{name} cannot be read ({error.strerror or _one_line(error)}); check the file.") from error
+        raise ImageError(f"{name} cannot be read ({error.strerror or one_line(error)}); check the file.") from error
     except Exception as error:  # on damaged headers Pillow raises almost anything
-        raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
+        raise ImageError(f"{name} is damaged ({one_line(error)}); save or download it again.") from error
 
 
 def _opened(file: Path | io.BytesIO, formats: Sequence[str]) -> Image.Image:
@@ -160,7 +175,7 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, 
         frame = image.tell() + 1 if several else 1
         image.load()
     except Exception as error:  # on damaged data the decoders raise almost anything
-        raise ImageError(f"{name} is damaged ({_one_line(error)}); save or download it again.") from error
+        raise ImageError(f"{name} is damaged ({one_line(error)}); save or download it again.") from error
     if several:
         which = "the first" if frame == 1 else f"number {frame}"
         notes.append(f"{name} has several frames: only {which} is used.")
@@ -261,7 +276,3 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
             f"{name} is {width}x{height} px ({width * height / 1e6:.6g} megapixels); "
             f"the limit is {max_pixels / 1e6:g}: shrink it first."
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,96 +16,38 @@ import torch.nn.functional as F
 from huggingface_hub import ModelCard, ModelHubMixin
 from PIL import Image
 
-from singan import checkpoint, hub
-from singan.checkpoint import CURVE, Description, noise_size, voting_scales
+from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig, at_scale
+from singan.device import pick_device
 from singan.errors import ConfigError
-from singan.files import files_in, replace_files
+from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
-from singan.networks import PatchNet, PublishedNet, half_precision
+from singan.networks import PatchNet
 from singan.patches.composition import Composition, column_distance, composition_distance
 from singan.patches.field import enlarge, refine_field, search
-from singan.patches.search import COMPLETENESS, MAX_PIXELS, PATCH, Patches, basis
+from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import Field, vote
-from singan.pyramid import displace, from_bytes, published_resize, resize, spread, steps_beyond
+from singan.pyramid import (
+    MAX_SEARCHED_PIXELS,
+    displace,
+    from_bytes,
+    published_resize,
+    resize,
+    spread,
+    steps_beyond,
+    voting_scales,
+)
+from singan.scale import draw_noise, load_weights, make_generator, refine
+from singan.storage import checkpoint, hub
+from singan.storage.card import card_is_edited, model_card
+from singan.storage.description import Description
+from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
 PREVIEW_SIDE = 512  # of preview.png
-MIN_SAMPLE_SIDE, MAX_SAMPLE_PIXELS = 16, 100_000_000
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
-SHAPE_STEP = 16  # pixels between the sizes of what a generator is given
 COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
 COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
-STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
-
-
-def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, or the best there is: cuda, mps, cpu. Raises `ConfigError` if it is not there."""
-    if device is None:
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ConfigError(f"Device {str(device)!r} cannot be used ({reason}); try cpu.") from None
-    return chosen
-
-
-def make_generator(config: TrainConfig, scale: int) -> PatchNet:
-    """The generator of one scale, not yet initialised, in evaluation mode."""
-    width = at_scale(config.width, scale)
-    if config.published:
-        return PublishedNet(3, width, 3, config.layers, squash=True).eval()
-    return PatchNet(3, width, 3, config.layers, config.norm, squash=config.norm == "batch").eval()
-
-
-def make_critic(config: TrainConfig, scale: int) -> PatchNet:
-    """The critic of one scale, not yet initialised."""
-    width = at_scale(config.critic_width, scale)
-    if config.published:
-        return PublishedNet(3, width, 1, config.layers, squash=False)
-    return PatchNet(3, width, 1, config.layers)
-
-
-def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, rng: torch.Generator) -> torch.Tensor:
-    """Standard normal noise (n, 3, *noise_size); drawn on the CPU, so that a seed means the same anywhere.
-
-    Where `config.displacement` asks for it, two more channels at scale 0 say where the content moves.
-    """
-    channels = 1 if config.grey_noise and scale == 0 else 3
-    noise = torch.randn(n, channels, *noise_size(size, config), generator=rng).expand(-1, 3, -1, -1)
-    if scale > 0 or not config.displacement:
-        return noise
-    return torch.cat([noise, torch.randn(n, 2, *noise.shape[2:], generator=rng)], 1)
-
-
-def refine(
-    generator: PatchNet, previous: torch.Tensor, noise: torch.Tensor | None, config: TrainConfig
-) -> torch.Tensor:
-    """One scale: x = previous + psi(noise + previous) (SinGAN eq. 2), for whole images, without gradients.
-
-    `previous`: (N, 3, H, W), the coarser image enlarged, zeros at scale 0. `noise`: (N, 3, *noise_size), times
-    its amplitude, or None. Returns (N, 3, H, W), of the dtype of `previous`.
-    """
-    margin = generator.margin
-    padded = F.pad(previous, (margin,) * 4)
-    if noise is not None:
-        padded = padded + (noise if noise.shape == padded.shape else F.pad(noise, (margin,) * 4))
-    height, width = previous.shape[2:]
-    whole = config.norm == "batch"  # whose statistics are the whole image's
-    rows = height if whole else max(1, STRIP_PIXELS // (width * len(previous)))
-    strips = []
-    with torch.inference_mode(), half_precision(previous.device, config.mixed_precision):
-        for top in range(0, height, rows):
-            part = min(rows, height - top)
-            strip = padded[:, :, top : top + part + 2 * margin]
-            if not whole:  # few shapes: for each new one the library keeps a compiled kernel
-                strip = F.pad(strip, (0, -strip.shape[3] % SHAPE_STEP, 0, -strip.shape[2] % SHAPE_STEP))
-            strip = generator(strip.contiguous(memory_format=torch.channels_last))
-            strips.append(strip[:, :, :part, :width])
-        out = torch.cat(strips, 2).to(previous.dtype)
-        return out + previous if config.residual else out
+CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
 @dataclass
@@ -160,6 +102,18 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def voting_scales(self) -> int:
         """How many of the coarsest scales vote by comparing all patches with all."""
         return voting_scales(self.config, self.scale_sizes)
+
+    def measured_curve(self, real: torch.Tensor) -> list[float]:
+        """What makes `variation` even for this model, whose training image at scale 0 is `real`, (1, 3, H, W).
+
+        Where content is displaced it is even by itself: how far things move goes by the share alone.
+        """
+        if self.config.displacement:
+            return EVEN
+        rounds = tuple(min(rounds, CURVE_ROUNDS) for rounds in self.config.voting_rounds)
+        fewer = replace(self.config, voting_rounds=rounds, candidates=1)
+        model = replace(self, config=fewer, variation_curve=EVEN)
+        return measured_curve(lambda seed, share: model.sample_tensor(seed, model.image_size, 0, share, until=1), real)
 
     @property
     def num_parameters(self) -> int:
@@ -223,9 +177,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         parts, repeat them, or have something under them that does not belong there, which counts less the more
         `variation` is asked for. What is nearly the training image itself is not chosen.
         """
-        share, size = self.fresh_share(variation), (x.shape[2], x.shape[3])
+        share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
-        entered = self.invent(0, x.expand(len(z), -1, -1, -1), self.mix_noise(z, share))
+        entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
         drawn, found = self.apply_scale(0, entered, None)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
@@ -265,7 +219,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         *,
         rounds: int | None = None,
-        completeness: float = COMPLETENESS,
+        reuse: float = REUSE,
         region: torch.Tensor | None = None,
         settle: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
@@ -286,9 +240,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return x, None
         for _ in range(rounds):
             if searched:
-                found = self._search(level, x, completeness, region)
+                found = self._search(level, x, reuse, region)
             elif found is None:
-                found = self.find_field(level, x, completeness, region)
+                found = self.find_field(level, x, reuse, region)
             else:
                 found = self._carry(level, x, found, region)
             x = vote(found, self.patches_at(level))
@@ -306,14 +260,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self,
         level: int,
         x: torch.Tensor,
-        completeness: float = COMPLETENESS,
+        reuse: float = REUSE,
         region: torch.Tensor | None = None,
     ) -> Field:
         """The field of any image, (1, 3, H, W) at the size of `level`: searched for at the last scale that is small
         enough, where the image is shrunk to, and carried on from there."""
         size, shrunk = (x.shape[2], x.shape[3]), self.levels[level]
         full = round(size[0] * self.image_size[0] / shrunk[0]), round(size[1] * self.image_size[1] / shrunk[1])
-        small = (k for k in range(level + 1) if math.prod(self.levels[k]) <= MAX_PIXELS)
+        small = (k for k in range(level + 1) if math.prod(self.levels[k]) <= MAX_SEARCHED_PIXELS)
         start = max(small, default=0)
         found = None
         for k in range(start, level + 1):
@@ -322,16 +276,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 continue
             shown = resize(x, at)
             inside = None if region is None else F.adaptive_max_pool2d(region, at)
-            if found is None:
-                found = self._search(k, shown, completeness, inside)
-            else:
-                found = self._carry(k, shown, found, inside)
+            found = self._carry(k, shown, found, inside) if found else self._search(k, shown, reuse, inside)
         assert found is not None  # start is at most level
         return found
 
-    def _search(self, level: int, x: torch.Tensor, completeness: float, region: torch.Tensor | None) -> Field:
+    def _search(self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None) -> Field:
         patches, prior = self.patches_at(level), self.config.place_prior
-        return search(x, patches, prior, completeness=completeness, region=region)
+        return search(x, patches, prior, reuse=reuse, region=region)
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
         patches, size = self.patches_at(level), (x.shape[2], x.shape[3])
@@ -353,24 +304,6 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 patches = Patches(image, filters, torch.float16 if compact else torch.float32)
                 self._patches[level] = patches
         return patches
-
-    def mix_noise(self, fresh: torch.Tensor, share: float) -> torch.Tensor:
-        """Noise of scale 0: `share` of `fresh`, as `draw_noise` gives it, the rest of the training image's own.
-
-        Where content is displaced, that goes with the square of `share`, and the generator gets the eighth power: what
-        it invents keeps neither columns nor reflections together, and is wanted where moving alone is not new enough.
-        """
-        fresh = fresh.to(self.device)
-        drawn = share**8 if self.config.displacement else share
-        own = F.interpolate(self.z_star, size=fresh.shape[2:], mode="nearest")
-        return torch.cat([drawn * fresh[:, :3] + math.sqrt(1 - drawn**2) * own, share**2 * fresh[:, 3:]], 1)
-
-    def fresh_share(self, variation: float) -> float:
-        """v of `sample`: `variation_curve` at `variation`, linear between its points."""
-        at = variation * CURVE
-        i = min(int(at), CURVE - 1)
-        low, high = self.variation_curve[i], self.variation_curve[i + 1]
-        return low + (high - low) * (at - i)
 
     def reconstruct(self) -> Image.Image:
         """The training image as the generators remember it: noise z_star at scale 0, none after it."""
@@ -439,13 +372,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        by_hand = hub.card_is_edited(folder)  # asked while the config.json that it was made from is there
+        by_hand = card_is_edited(folder)  # asked while the config.json that it was made from is there
         described = self._description()
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         files = checkpoint.contents(described, self._tensors(described), preview)
-        card = hub.model_card(described, folder.resolve().name).encode()
-        files[checkpoint.CARD_FILE] = (files_in(folder) / checkpoint.CARD_FILE).read_bytes() if by_hand else card
+        card = model_card(described, folder.resolve().name).encode()
+        files[CARD_FILE] = (files_in(folder) / CARD_FILE).read_bytes() if by_hand else card
         replace_files(folder, files)
         return folder
 
@@ -479,7 +412,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         described, tensors = checkpoint.read(folder)
         generators = [make_generator(described.config, k) for k in range(described.num_generators)]
         for k, generator in enumerate(generators):
-            fill(generator, tensors, f"scales.{k}.")
+            load_weights(generator, tensors, f"scales.{k}.")
             generator.requires_grad_(False)
         votes = voting_scales(described.config, described.scale_sizes) if described.stores_memory else 0
         photo = tensors.get("photo", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
@@ -524,7 +457,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def generate_model_card(self, where: str) -> ModelCard:
         """The model card; `where` is what its code snippet loads."""
-        return ModelCard(hub.model_card(self._description(), where))
+        return ModelCard(model_card(self._description(), where))
 
     def _description(self) -> Description:
         description = Description(
@@ -557,44 +490,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def check_sampling(
         self, n: int, size: tuple[int, int] | None, start_scale: int, variation: float, seed: int
     ) -> None:
-        if n < 1:
-            raise ConfigError(f"n is {n}; draw at least 1 sample.")
+        check_range("n", n, 1, math.inf, int, says="draw at least 1 sample")
         self.check_start_scale(start_scale)
-        if not 0 <= variation <= 1:
-            raise ConfigError(f"variation is {variation:g}; it goes from 0 to 1.")
+        check_range("variation", variation, 0, 1)
         check_seed(seed, n)
         if size is not None:
             check_size(size)
 
     def check_start_scale(self, start_scale: int) -> None:
         last = max(1, len(self.generators)) - 1
-        if not 0 <= start_scale <= last:
-            there = "has generators at the scales 0 to " + str(last) if last else "starts at scale 0 alone"
-            raise ConfigError(f"start_scale is {start_scale}; this model {there}.")
-
-
-def check_seed(seed: int, n: int = 1) -> None:
-    """Raise `ConfigError` unless `seed` and the n - 1 after it are seeds."""
-    if not 0 <= seed <= 2**63 - 1 - n:
-        raise ConfigError(f"seed is {seed}; it goes from 0 to 2^63.")
-
-
-def check_size(size: tuple[int, int]) -> None:
-    """Raise `ConfigError` unless an image of this (height, width) can be made."""
-    height, width = size
-    if min(size) < MIN_SAMPLE_SIDE or height * width > MAX_SAMPLE_PIXELS:
-        raise ConfigError(
-            f"size is {height}x{width} px; sides start at {MIN_SAMPLE_SIDE} px "
-            f"and the area ends at {MAX_SAMPLE_PIXELS / 1e6:g} megapixels."
-        )
-
-
-def diversity(samples: torch.Tensor, real: torch.Tensor) -> float:
-    """Standard deviation of each pixel over the samples, averaged, over that of the image (SinGAN sec. 3.1)."""
-    return float(samples.mean(1).std(0).mean() / real.mean(1).std().clamp_min(1e-6))
-
-
-def fill(network: PatchNet, tensors: Mapping[str, torch.Tensor], prefix: str) -> None:
-    """Load into `network` those of `tensors` whose names start with `prefix`."""
-    weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-    network.load_state_dict(weights, strict=True)
+        there = f"has generators at the scales 0 to {last}" if last else "starts at scale 0 alone"
+        check_range("start_scale", start_scale, 0, last, int, says=f"this model {there}")

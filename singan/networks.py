@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import threading
 from itertools import pairwise, zip_longest
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from singan.device import amx_in_use
 
 SLOPE = 0.2  # of the leaky ReLU on its negative side
 
@@ -130,11 +131,6 @@ def convolve(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([conv(x[..., left : right + 2]) for left, right in pairwise(sound_columns(width))], 3)
 
 
-def amx_in_use(device: torch.device) -> bool:
-    """Whether convolutions are in bfloat16 here, on a CPU with AMX."""
-    return device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.cpu._is_amx_tile_supported()
-
-
 def sound_columns(width: int) -> list[int]:
     """Edges of the fewest even columns that an image of this width falls into, all of SOUND_WIDTHS."""
     for count in range(1, width + 1):
@@ -156,37 +152,3 @@ def sound_width(width: int, layers: int) -> int:
         for w in range(width, 0, -1)
         if all(met < 1 or met in SOUND_WIDTHS for met in range(w - reach, w + reach - 1, 2))
     )
-
-
-class _OneThread:
-    """`with one_thread:` PyTorch computes in this thread alone; any number of threads may be in it at once."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._before = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._before = torch.get_num_threads()
-            self._inside += 1
-            torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                torch.set_num_threads(self._before)
-
-
-one_thread = _OneThread()
-
-
-def half_precision(device: torch.device, enabled: bool) -> torch.autocast:
-    """Convolutions in bfloat16 where the hardware multiplies it; elsewhere it would be slower, not faster."""
-    if device.type == "cpu":
-        enabled = enabled and torch.cpu._is_avx512_bf16_supported()
-    elif device.type == "cuda":
-        enabled = enabled and torch.cuda.is_bf16_supported()
-    else:
-        return torch.autocast("cpu", torch.bfloat16, enabled=False)
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

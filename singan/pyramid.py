@@ -9,8 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from singan.config import TrainConfig
+from singan.config import TrainConfig, at_scale
 
+MAX_COARSEST_PIXELS = 20_000  # that are searched at scale 0, whatever the shape, since nothing starts without it
+MAX_SEARCHED_PIXELS = 5000  # of a finer scale that is; the cost grows with the square
 STEP = 1.5  # from one size to the next beyond the pyramid
 DOWN, ACROSS = 0.04, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
@@ -52,6 +54,16 @@ def scale_sizes(height: int, width: int, config: TrainConfig) -> list[tuple[int,
         steps = math.ceil(math.log(total) / math.log(config.scale_factor) - 1e-9)
     factors = [total ** (1 - k / steps) for k in range(steps)] + [1.0]
     return [(max(1, round(height * f)), max(1, round(width * f))) for f in factors]
+
+
+def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
+    """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
+    limits = [MAX_COARSEST_PIXELS if config.field else MAX_SEARCHED_PIXELS] + [MAX_SEARCHED_PIXELS] * (len(sizes) - 1)
+    votes = [
+        bool(at_scale(config.voting_rounds, k)) and h * w <= limit
+        for k, ((h, w), limit) in enumerate(zip(sizes, limits, strict=True))
+    ]
+    return [*votes, False].index(False)
 
 
 def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[int, int]]:

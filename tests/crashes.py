@@ -28,11 +28,16 @@ import singan
 from singan.errors import CheckpointError
 
 SAVER = """
-import sys, singan
+import os, sys, singan, torch
 from dataclasses import replace
+torch.set_num_threads(1)  # or a forked process would wait for threads that it does not have
 model = singan.SinGAN.from_pretrained(sys.argv[1])
-model = replace(model, memory=[])
-print("ready", flush=True)
+while child := os.fork():  # another process for each line that comes in, without importing all again
+    print(child, flush=True)
+    os.waitpid(child, 0)
+    print("gone", flush=True)
+    if not sys.stdin.readline():
+        sys.exit()
 for k in range(1, 10**6):
     model.noise_amps = [float(k)]
     model.info = {"seed": k}
@@ -40,19 +45,22 @@ for k in range(1, 10**6):
 """
 
 TRAINER = """
-import sys, torch, singan, singan.trainer
+from pathlib import Path
+import sys, torch, singan
+from singan.training import loop, step
 torch.set_num_threads(1)
-singan.trainer.CHECKPOINT_SECONDS = 0.0
+loop.CHECKPOINT_SECONDS = 0.0
 picture, folder, out = sys.argv[1:]
 config = singan.TrainConfig(
     steps=8, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=4, voting_rounds=1
 )
-def finish(self, whole=singan.trainer.ScaleTrainer.finish):
+def finish(self, whole=step.CropTrainer.finish):
     print("finishing", flush=True)
-    whole(self)
+    finished = whole(self)
     print("finished", flush=True)
-singan.trainer.ScaleTrainer.finish = finish
-resume = (singan.trainer.Path(folder) / "state.safetensors").exists()
+    return finished
+step.CropTrainer.finish = finish
+resume = (Path(folder) / "state.safetensors").exists()
 singan.train(picture, config, seed=1, checkpoint_dir=folder, resume=resume).save_pretrained(out)
 """
 
@@ -79,6 +87,7 @@ def small_model(folder: Path) -> singan.SinGAN:
 def start(code: str, *arguments: Path) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -102,14 +111,20 @@ def kill_saves(kills: int, seed: int = 0) -> Result:
     with tempfile.TemporaryDirectory() as scratch:
         first, out = Path(scratch, "first"), Path(scratch, "out")
         small_model(Path(scratch)).save_pretrained(first)
+        process = start(SAVER, first, out)
+        assert process.stdin is not None
+        lines = lines_of(process)
         for _ in range(kills):
-            process = start(SAVER, first, out)
-            assert process.stdout is not None and process.stdout.readline() == "ready\n"
+            child = int(next(lines))
             time.sleep((0.0 if out.exists() else 0.5) + rng.random() * 0.3)
-            process.kill()
-            process.wait()
+            os.kill(child, signal.SIGKILL)
+            assert next(lines) == "gone"
             result.tried += 1
             result.broken += not is_whole(out)
+            process.stdin.write("\n")
+            process.stdin.flush()
+        os.kill(int(next(lines)), signal.SIGKILL)
+        process.communicate()
     return result
 
 
@@ -120,14 +135,15 @@ def read_beside_saves(seconds: float) -> Result:
         first, out = Path(scratch, "first"), Path(scratch, "out")
         small_model(Path(scratch)).save_pretrained(first)
         process = start(SAVER, first, out)
+        child = int(next(lines_of(process)))
         while not (out / "config.json").exists():
             time.sleep(0.01)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             result.tried += 1
             result.broken += not is_whole(out)
-        process.kill()
-        process.wait()
+        os.kill(child, signal.SIGKILL)
+        process.communicate()
     return result
 
 

@@ -31,7 +31,7 @@ from fuzz_checkpoint import VALUES, mutate_value
 from mutants import Files, canvases, packed, photographs, pixels, saved, zips
 
 import singan
-from singan.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from singan.files import CONFIG_FILE, WEIGHTS_FILE
 
 ROOT = Path(__file__).parent.parent
 VISITORS, LEAVING, SIZES = 100, 20, 200

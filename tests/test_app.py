@@ -4,6 +4,7 @@ import gc
 import math
 import os
 import re
+import runpy
 import subprocess
 import sys
 import time
@@ -20,8 +21,8 @@ from PIL import Image
 
 import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
-from singan.trainer import TrainEvent
-from singan.ui import build_app, edit, harmonize, look, paint, sample, shelf, train
+from singan.training.events import TrainEvent
+from singan.ui import build_app, edit, frame, harmonize, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
 from singan.ui.photo import draft, open_photo
@@ -548,7 +549,7 @@ def test_failed_run_keeps_the_finished_scales_and_says_why(monkeypatch, shipped,
 
 
 def test_buttons_are_ready_again_after_a_run():
-    assert train.idle() == (gr.update(interactive=True), gr.update(interactive=False))
+    assert frame.idle() == (gr.update(interactive=True), gr.update(interactive=False))
 
 
 def test_what_is_not_an_image_is_a_toast_and_stays_on_the_page(shipped, tmp_path):
@@ -691,17 +692,21 @@ def test_limits_are_read_from_the_environment():
         ("SINGAN_ALLOW_TRAINING", "no", "SINGAN_ALLOW_TRAINING is 'no'; give 0 or 1."),
     ],
 )
-def test_wrong_limit_is_a_plain_error_at_the_start(name, value, message):
-    done = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=ROOT,
-        env={**os.environ, name: value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 1 and done.stderr.startswith("The app cannot start: ") and message in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_wrong_limit_is_a_plain_error_at_the_start(monkeypatch, tmp_path, name, value, message):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # which app.py would set for good
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as error:
+        runpy.run_path(str(ROOT / "app.py"))
+    assert str(error.value).startswith("The app cannot start: ") and message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_app_that_cannot_start_says_so_and_nothing_else():
+    environment = {**os.environ, "SINGAN_MAX_SECONDS": "soon"}
+    command = [sys.executable, "app.py"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "The app cannot start: SINGAN_MAX_SECONDS is 'soon'; give a number above 0.\n"
 
 
 def test_where_training_is_forbidden_there_is_no_call_for_it_and_the_page_says_what_to_do(monkeypatch, pretrained):

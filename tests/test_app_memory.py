@@ -2,14 +2,21 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-THREADS = """
-import re, sys, threading
+FILE = Path(__file__).parent.parent / "singan" / "ui" / "memory.py"
+ALONE = """
+import importlib.util, sys
 from pathlib import Path
-from singan.ui.memory import share_heap
-if sys.argv[1] == "shared" and not share_heap():
+spec = importlib.util.spec_from_file_location("memory", sys.argv[1])  # without gradio and all that
+memory = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(memory)
+"""
+THREADS = """
+import threading
+if sys.argv[2] == "shared" and not memory.share_heap():
     sys.exit(7)
 gates = [threading.Barrier(9) for _ in range(2)]
 
@@ -31,8 +38,6 @@ print(Path("/proc/self/maps").read_text().count("\\n"))
 
 FREED = """
 import re, time
-from pathlib import Path
-from singan.ui import memory
 
 def resident():
     return int(re.findall(r"VmRSS:\\s*(\\d+)", Path("/proc/self/status").read_text())[0]) // 1024
@@ -50,7 +55,7 @@ print(full - resident())
 
 
 def run(code, *arguments):
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", ALONE + code, FILE, *arguments], capture_output=True, text=True)
     if done.returncode == 7:
         pytest.skip("this libc has one heap, or does not tell")
     return int(done.stdout)

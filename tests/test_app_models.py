@@ -9,7 +9,7 @@ import pytest
 from gradio_client import Client, handle_file
 from huggingface_hub import constants
 
-from singan.checkpoint import CONFIG_FILE, WEIGHTS_FILE
+from singan.files import CONFIG_FILE, WEIGHTS_FILE
 from singan.ui import LAUNCH, build_app, models, shelf
 from singan.ui.shelf import Shelf
 

@@ -10,8 +10,7 @@ from gradio_client import Client, handle_file
 from PIL import Image, ImageChops, ImageDraw
 
 import singan
-from singan import ConfigError, tasks
-from singan.tasks import TaskEvent
+from singan import ConfigError, TaskEvent
 from singan.ui import (
     animate,
     build_app,
@@ -211,7 +210,7 @@ def test_large_noisy_picture_is_shrunk_before_it_is_a_tensor(shipped, tmp_path, 
     """A few kilobytes of 25 megapixels would take a gigabyte."""
     Image.new("RGB", (25, 9_000), "green").save(tmp_path / "long.png")
     given = []
-    monkeypatch.setattr(tasks, "denoise", lambda model, picture, **_: given.append(picture.size) or 1 / 0)
+    monkeypatch.setattr(singan, "denoise", lambda model, picture, **_: given.append(picture.size) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         last(denoise.denoise(shipped, "blue", str(tmp_path / "long.png")))
     assert given == [(52, 40)]
@@ -332,7 +331,7 @@ def test_change_without_a_painted_part_is_a_toast(photo):
 
 def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
     config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,))
-    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
     shown, said = last(enlarge.super_resolve(shipped, "blue", str(photo_path), factor=2, seed=4))
     assert [image.size for image in shown["pair"]] == [(104, 80), (104, 80)]
     assert shown["pair"][1].text.items() >= {"task": "super-resolution", "factor": "2", "seed": "4"}.items()
@@ -342,7 +341,7 @@ def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
 
 def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, photo_path):
     config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,))
-    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
     hurried = replace(shipped, limits=Limits(max_seconds=1e-6))
     with pytest.raises(gr.Error, match="Learning takes over 1e-06 s, the limit here: take a smaller picture"):
         list(enlarge.super_resolve(hurried, "blue", str(photo_path), factor=2))
@@ -369,7 +368,7 @@ def test_uploads_over_the_limit_are_a_toast(shipped, photo_path):
 
 def test_without_a_picture_the_photo_of_the_pyramid_is_learned_and_enlarged(monkeypatch, shipped, photo):
     config = replace(singan.super_resolution_config(1.5, (52, 40)), steps=(2,))
-    monkeypatch.setattr(enlarge.tasks, "super_resolution_config", lambda *_: config)
+    monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
     mine, draft = shipped.add("draft", singan.draft(photo))
     for pyramid in ("blue", draft):  # which have no generator at their finest scale
         shown, said = last(enlarge.super_resolve(mine, pyramid, None, factor=1.5))
@@ -514,7 +513,8 @@ def test_own_picture_is_filled_at_its_size_but_for_what_a_canvas_holds(shipped, 
 # --- the API
 
 
-def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path):
+def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monkeypatch):
+    monkeypatch.setattr("singan.tasks.super_resolution.STEPS", 2)
     composite[1].save(tmp_path / "mask.png")
     client = Client(app_url, verbose=False)
     value = {"background": handle_file(picture_file), "layers": [], "composite": None}

@@ -17,13 +17,14 @@ from fuzz_checkpoint import edit, fuzz, repack, reweigh, webp
 from PIL import Image
 
 import singan
-from singan import checkpoint
-from singan.checkpoint import Description, describe, pack, read, tensor_shapes, unpack
 from singan.config import TrainConfig
 from singan.errors import CheckpointError
 from singan.files import atomic_path
-from singan.hub import card_is_edited
 from singan.model import SinGAN
+from singan.storage import checkpoint, description
+from singan.storage.card import card_is_edited
+from singan.storage.checkpoint import describe, pack, read, unpack
+from singan.storage.description import Description, tensor_shapes
 
 FORMAT_1, FORMAT_2 = (Path(__file__).parent / "data" / name for name in ("format1", "format2"))
 
@@ -63,7 +64,7 @@ def test_documentation_names_every_field():
     text = (Path(__file__).parent.parent / "docs" / "checkpoint.md").read_text(encoding="utf-8")
     config = TrainConfig()
     described = Description(config, [(25, 25)], [1.0], [0.0], (25, 25), 1).to_dict()
-    missing = [name for name in [*described, *checkpoint.INFO, *checkpoint.MAX_BYTES] if f"`{name}`" not in text]
+    missing = [name for name in [*described, *description.INFO, *checkpoint.MAX_BYTES] if f"`{name}`" not in text]
     assert missing == []
 
 
@@ -304,7 +305,7 @@ def set_info(name, value):
         (lambda d: d.update(photo_size=None), "photo_size is not a list of at most 2 values"),
         (lambda d: d.update(variation_curve=[0, 2]), "variation_curve has 2 values, not 11"),
         (lambda d: d["variation_curve"].__setitem__(1, "0"), "variation_curve holds something else"),
-        (lambda d: d["config"].update(width=[10**9]), "width is 1e.09"),
+        (lambda d: d["config"].update(width=[10**9]), "width is 1000000000"),
         (lambda d: d["config"].update(width=[9]), "the two do not belong together"),
         (lambda d: d["config"].update(surprise=1), "have 'surprise', unknown to this version"),
         (lambda d: d.update(weights_sha256="0" * 64), "is not the file that config.json was saved with"),
@@ -458,7 +459,7 @@ BOMBS = """
 import json, resource, struct, sys, time
 from pathlib import Path
 import singan
-from singan.checkpoint import read
+from singan.storage.checkpoint import read
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

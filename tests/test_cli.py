@@ -172,7 +172,7 @@ def test_failed_training_keeps_the_finished_scales(fails, photo, tmp_path, monke
             if event.kind == "scale":
                 raise TrainingError("Loss is not finite at scale 1: lower the rate.", model=event.model)
 
-    monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
+    monkeypatch.setattr("singan.training.loop.iter_train", breaks_down)
     error = fails("train", photo, "--out", tmp_path / "m", *TINY, "--json")
     assert "lower the rate. What was finished before, 1 generator up to" in error
     assert len(singan.SinGAN.from_pretrained(tmp_path / "m").generators) == 1
@@ -183,7 +183,7 @@ def test_failed_training_without_finished_scales_saves_nothing(fails, photo, tmp
         raise TrainingError("Loss is not finite at scale 0.")
         yield
 
-    monkeypatch.setattr("singan.trainer.iter_train", breaks_down)
+    monkeypatch.setattr("singan.training.loop.iter_train", breaks_down)
     assert fails("train", photo, "--out", tmp_path / "m") == "singan: Loss is not finite at scale 0.\n"
     assert not (tmp_path / "m" / "config.json").exists()
 
@@ -232,8 +232,8 @@ def test_generators_alone_draw_at_their_own_size(run, fails, photo, trained, tmp
 # --- Ctrl-C and resume ----------------------------------------------------------------------------
 
 LONGER = {
-    "fast": ["--max-size", "40", "--steps", "150"],
-    "paper": ["--preset", "paper", "--bfloat16", "--max-size", "40", "--steps", "20"],
+    "fast": ["--max-size", "40", "--steps", "50"],
+    "paper": ["--preset", "paper", "--bfloat16", "--max-size", "40", "--steps", "6"],
 }
 
 
@@ -278,7 +278,7 @@ def test_ctrl_c_before_the_first_checkpoint_says_that_nothing_is_kept(fails, pho
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr("singan.trainer.iter_train", interrupted)
+    monkeypatch.setattr("singan.training.loop.iter_train", interrupted)
     error = fails("train", photo, "--out", tmp_path / "m", code=130)
     assert error == "singan: Interrupted before the first checkpoint: nothing of this run is kept.\n"
 

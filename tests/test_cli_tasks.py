@@ -434,7 +434,7 @@ def interrupt(monkeypatch, after: int) -> None:
         finally:
             events.close()
 
-    monkeypatch.setattr("singan.trainer.iter_train", interrupted)
+    monkeypatch.setattr("singan.training.loop.iter_train", interrupted)
 
 
 def test_sr_that_is_interrupted_goes_on_where_it_was(run, fails, pictures, tiny_presets, tmp_path, monkeypatch):
@@ -450,7 +450,7 @@ def test_sr_that_is_interrupted_goes_on_where_it_was(run, fails, pictures, tiny_
 
     started, real = [], singan.iter_train
     with monkeypatch.context() as patched:
-        patched.setattr("singan.trainer.iter_train", lambda *a, **k: started.append(k["resume"]) or real(*a, **k))
+        patched.setattr("singan.training.loop.iter_train", lambda *a, **k: started.append(k["resume"]) or real(*a, **k))
         assert run(*args, "--out", tmp_path / "r.png")[0] == 0
     assert started == [True] and names(tmp_path / "m") == [
         "README.md",
@@ -473,7 +473,7 @@ def test_sr_that_is_interrupted_without_a_place_for_the_model_says_that_it_is_go
 
 @pytest.mark.parametrize("options", [["--detail", "2"], ["--seed", "-1"], ["--factor", "0.5"]])
 def test_sr_refuses_before_it_learns(fails, pictures, tmp_path, monkeypatch, options):
-    monkeypatch.setattr("singan.trainer.iter_train", None)  # would fail if it were called
+    monkeypatch.setattr("singan.training.loop.iter_train", None)  # would fail if it were called
     fails("sr", pictures / "photo.png", "--out", tmp_path / "r.png", "--save-model", tmp_path / "m", *options)
     assert names(tmp_path) == []
 

@@ -16,7 +16,8 @@ from published_code import PAD, draw, pyramid, write
 from singan.cli import main
 from singan.convert import load_published
 from singan.errors import CheckpointError, SinGANError
-from singan.model import SinGAN, draw_noise, refine
+from singan.model import SinGAN
+from singan.scale import draw_noise, refine
 from singan.torchfile import read
 
 

@@ -12,11 +12,11 @@ import torch
 import yaml
 
 import singan
-from singan import hub
-from singan.checkpoint import describe
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, HubError, TaskWarning
 from singan.model import SinGAN
+from singan.storage import hub
+from singan.storage.checkpoint import describe
 
 ID = "alice/tiles"
 SHIPPED = sorted(path.parent for path in (Path(__file__).parent.parent / "pretrained").glob("*/config.json"))
@@ -162,7 +162,7 @@ from pathlib import Path
 from loopback_hub import Hub
 import hf_xet
 import singan
-from singan import hub
+from singan.storage import hub
 
 server, storage, folder = Hub(), tempfile.mkdtemp(dir=sys.argv[2]), Path(sys.argv[1])
 server.cas = "local://" + storage  # hf-xet takes a folder for its storage
@@ -344,7 +344,7 @@ def test_push_takes_no_links_and_no_damaged_model(hub_server, folder, tmp_path):
 OFFLINE = """
 import sys
 import singan
-from singan import hub
+from singan.storage import hub
 folder, repo_id = hub.Path(sys.argv[1]), "alice/tiles"
 for attempt in (lambda: singan.SinGAN.from_pretrained(repo_id), lambda: hub.push(folder, repo_id)):
     try:

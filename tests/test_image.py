@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 
 import singan.image
 from singan.errors import ImageError, ImageWarning, SinGANError
-from singan.image import MAX_PIXELS, MIN_SIDE, image_to_tensor, load_image, read_image, tensor_to_image
+from singan.image import MAX_INPUT_PIXELS, MIN_SIDE, image_to_tensor, load_image, read_image, tensor_to_image
 
 
 @pytest.fixture(autouse=True)
@@ -375,7 +375,7 @@ def test_array_over_the_limit_is_refused():
 
 
 def test_limits_are_those_documented():
-    assert (MIN_SIDE, MAX_PIXELS) == (25, 100_000_000)
+    assert (MIN_SIDE, MAX_INPUT_PIXELS) == (25, 100_000_000)
 
 
 def test_reading_leaves_the_filters_of_warnings_alone(tmp_path):

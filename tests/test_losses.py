@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from singan.losses import critic_loss, critic_loss_published, gradient_penalty
 from singan.networks import PatchNet
+from singan.training.losses import critic_loss, critic_loss_published, gradient_penalty
 
 
 def critic() -> PatchNet:

@@ -9,14 +9,18 @@ from PIL import Image
 
 import singan
 from singan.config import PRESETS, VARIATION, TrainConfig, at_scale
+from singan.device import pick_device
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
-from singan.model import SinGAN, diversity, draw_noise, pick_device, refine
+from singan.metrics.diversity import diversity
+from singan.model import SinGAN
 from singan.networks import PatchNet
 from singan.patches.composition import Composition, column_distance, composition_distance
 from singan.patches.vote import voters
 from singan.pyramid import displace, resize
-from singan.trainer import train
+from singan.scale import draw_noise, refine
+from singan.training.loop import train
+from singan.variation import fresh_share, mix_noise
 
 
 def pixels(image) -> np.ndarray:
@@ -65,7 +69,7 @@ def test_any_size_is_met_exactly(tiny_model, size):
 
 def test_strips_give_the_whole_image(tiny_model, monkeypatch):
     whole = tiny_model.sample_tensor(3, (54, 70), 0, 1.0)
-    monkeypatch.setattr("singan.model.STRIP_PIXELS", 70 * 7)
+    monkeypatch.setattr("singan.scale.STRIP_PIXELS", 70 * 7)
     torch.testing.assert_close(tiny_model.sample_tensor(3, (54, 70), 0, 1.0), whole, rtol=0, atol=1e-5)
 
 
@@ -131,7 +135,7 @@ def test_variation_is_that_of_the_constant_unless_another_is_asked_for(tiny_mode
 def test_variation_curve_is_rising_from_zero_to_one(tiny_model):
     curve = tiny_model.variation_curve
     assert curve[0] == 0 and curve == sorted(curve) and 0 < curve[-1] <= 1
-    shares = [tiny_model.fresh_share(v) for v in (0.0, 0.1, 1.0)]
+    shares = [fresh_share(tiny_model.variation_curve, v) for v in (0.0, 0.1, 1.0)]
     assert shares == pytest.approx([0.0, curve[1], curve[-1]])
 
 
@@ -236,15 +240,15 @@ def test_content_moves_as_far_as_displacement_says_and_not_at_all_at_no_variatio
     still, moved = (model.apply_scale(0, model.real_at(0), noise, rounds=0)[0] for noise in (z[:, :3], z))
     assert torch.equal(moved, displace(still, 0.7 * z[:, 3:])) and not torch.equal(moved, still)
     assert draw_noise(1, size, 0, replace(config, displacement=0.0), rng).shape[1] == 3
-    assert model.mix_noise(z.clone(), 0.0)[:, 3:].abs().max() == 0
-    assert torch.equal(model.mix_noise(z.clone(), 1.0), z)
+    assert mix_noise(z.clone(), model.z_star, 0.0)[:, 3:].abs().max() == 0
+    assert torch.equal(mix_noise(z.clone(), model.z_star, 1.0), z)
 
 
 def test_mixed_noise_has_the_training_images_own_at_no_share_and_keeps_its_deviation(tiny_model):
     fresh = torch.randn(1, 3, 16, 21, generator=torch.Generator().manual_seed(3))
-    assert torch.equal(tiny_model.mix_noise(fresh, 0.0), tiny_model.z_star)
-    assert torch.equal(tiny_model.mix_noise(fresh, 1.0), fresh)
-    assert tiny_model.mix_noise(fresh, 0.6).std() == pytest.approx(1, abs=0.05)
+    assert torch.equal(mix_noise(fresh, tiny_model.z_star, 0.0), tiny_model.z_star)
+    assert torch.equal(mix_noise(fresh, tiny_model.z_star, 1.0), fresh)
+    assert mix_noise(fresh, tiny_model.z_star, 0.6).std() == pytest.approx(1, abs=0.05)
 
 
 # --- sizes ----------------------------------------------------------------------------------------
@@ -326,7 +330,7 @@ def test_generators_alone_make_what_they_learned_without_patches(tiny_model, mon
     for k in range(2):
         x = resize(x, tiny_model.scale_sizes[k])
         z = draw_noise(1, tiny_model.scale_sizes[k], k, bare.config, rng)
-        z = tiny_model.mix_noise(z, tiny_model.fresh_share(1.0)) if k == 0 else z
+        z = mix_noise(z, tiny_model.z_star, fresh_share(tiny_model.variation_curve, 1.0)) if k == 0 else z
         x = refine(tiny_model.generators[k], x, tiny_model.noise_amps[k] * z, tiny_model.config)
     assert drawn.tobytes() == tensor_to_image(x).tobytes()
 

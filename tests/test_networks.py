@@ -7,15 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from singan import networks
-from singan.networks import (
-    SOUND_WIDTHS,
-    PatchNet,
-    PublishedNet,
-    convolve,
-    half_precision,
-    one_thread,
-    sound_columns,
-)
+from singan.device import half_precision, one_thread
+from singan.networks import SOUND_WIDTHS, PatchNet, PublishedNet, convolve, sound_columns
 
 
 def network(out_channels=1, **kwargs) -> PatchNet:

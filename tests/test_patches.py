@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from singan.patches import search as searching
 from singan.patches.field import identity, search, voting
 from singan.patches.search import (
-    COMPLETENESS,
     PATCH,
+    REUSE,
     SIDEWAYS,
     TILES,
     Patches,
@@ -112,9 +112,9 @@ def test_bytes_of_patches_count_what_is_prepared_for_a_search():
 # --- the search -----------------------------------------------------------------------------------
 
 
-def nearest_by_hand(queries: np.ndarray, keys: np.ndarray, completeness=COMPLETENESS) -> np.ndarray:
+def nearest_by_hand(queries: np.ndarray, keys: np.ndarray, reuse=REUSE) -> np.ndarray:
     distances = ((queries[:, None] - keys[None]) ** 2).sum(2)
-    return (distances / (distances.min(0) + completeness)).argmin(1)
+    return (distances / (distances.min(0) + reuse)).argmin(1)
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 10**7])
@@ -122,14 +122,14 @@ def test_nearest_patches_are_those_of_a_plain_search_whatever_the_memory(monkeyp
     monkeypatch.setattr(searching, "CHUNK", chunk)
     rng = np.random.default_rng(0)
     queries, keys = rng.normal(size=(60, 26)).astype("f"), rng.normal(size=(41, 26)).astype("f")
-    ours = nearest(torch.from_numpy(queries).view(3, 20, 26), prepare(torch.from_numpy(keys)), COMPLETENESS)
+    ours = nearest(torch.from_numpy(queries).view(3, 20, 26), prepare(torch.from_numpy(keys)), REUSE)
     assert ours.tolist() == [nearest_by_hand(part, keys).tolist() for part in queries.reshape(3, 20, 26)]
 
 
 @pytest.mark.parametrize("chunk", [1, 1000, 10**7])
-@pytest.mark.parametrize("completeness", [0.003, 0.1, math.inf])
+@pytest.mark.parametrize("reuse", [0.003, 0.1, math.inf])
 @pytest.mark.parametrize("prior", [0.0, 0.7, 5.0])
-def test_search_is_a_plain_search_with_place_and_completeness(monkeypatch, prior, completeness, chunk):
+def test_search_is_a_plain_search_with_place_and_reuse(monkeypatch, prior, reuse, chunk):
     monkeypatch.setattr(searching, "CHUNK", chunk)
     real, x = smooth(0, 16, 21), smooth(1, 18, 15) + 0.1 * picture(2, 18, 15)
     rows, columns = corners(18), corners(15)
@@ -144,16 +144,16 @@ def test_search_is_a_plain_search_with_place_and_completeness(monkeypatch, prior
                     distances[i, j, y, z] = ((patch - training[:, y : y + PATCH, z : z + PATCH]) ** 2).mean()
                     away = (top / 18 - y / 16) ** 2 + SIDEWAYS**2 * (left / 15 - z / 21) ** 2
                     distances[i, j, y, z] += prior**2 * away
-    if completeness < math.inf:
-        distances /= distances.min((0, 1)) + completeness
+    if reuse < math.inf:
+        distances /= distances.min((0, 1)) + reuse
     for i, j in np.ndindex(len(rows), len(columns)):
         expected_y[i, j], expected_x[i, j] = np.unravel_index(distances[i, j].argmin(), distances.shape[2:])
-    field = search(x, exact(real), prior, completeness=completeness)
+    field = search(x, exact(real), prior, reuse=reuse)
     assert (field.size, field.source) == ((18, 15), (16, 21))
     assert field.y.tolist() == [expected_y.tolist()] and field.x.tolist() == [expected_x.tolist()]
 
 
-def test_infinite_completeness_takes_the_nearest_patch_and_a_low_one_spreads_the_choice():
+def test_infinite_reuse_takes_the_nearest_patch_and_a_low_one_spreads_the_choice():
     rng = np.random.default_rng(0)
     queries, keys = rng.normal(size=(60, 147)).astype("f"), rng.normal(size=(41, 147)).astype("f")
     keys[0] = 0  # near to everything
@@ -182,9 +182,9 @@ def test_strong_place_prior_keeps_patches_at_their_height_and_lets_them_move_sid
 
 def test_region_of_ones_is_no_region():
     x, real = picture(1, 22, 31), picture(0, 20, 30)
-    for completeness in (0.003, math.inf):
-        whole = search(x, exact(real), 0.5, completeness=completeness)
-        within = search(x, exact(real), 0.5, completeness=completeness, region=torch.ones(1, 1, 22, 31))
+    for reuse in (0.003, math.inf):
+        whole = search(x, exact(real), 0.5, reuse=reuse)
+        within = search(x, exact(real), 0.5, reuse=reuse, region=torch.ones(1, 1, 22, 31))
         assert torch.equal(within.y, whole.y) and torch.equal(within.x, whole.x)
 
 
@@ -192,7 +192,7 @@ def test_only_patches_that_touch_the_region_are_searched_for_and_others_stay_at_
     x, real = picture(1, 40, 40), picture(0, 20, 30)
     region = torch.zeros(1, 1, 40, 40)
     region[..., 16:24, 16:24] = 0.1  # anything over 0 counts
-    found, whole = (search(x, exact(real), 0.0, completeness=math.inf, region=r) for r in (region, None))
+    found, whole = (search(x, exact(real), 0.0, reuse=math.inf, region=r) for r in (region, None))
     own = identity((40, 40), (20, 30), CPU)
     for i, top in enumerate(corners(40)):
         for j, left in enumerate(corners(40)):

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 import singan
-from singan import checkpoint
+from singan.storage import checkpoint
 
 ROOT = Path(__file__).parent.parent / "pretrained"
 SHIPPED = sorted(path for path in ROOT.iterdir() if path.is_dir())

@@ -12,7 +12,7 @@ from PIL import Image
 
 from singan import TrainConfig
 from singan.pyramid import from_bytes, published_resize, published_sizes
-from singan.trainer import begin_scale, scale_trainer, start_run
+from singan.training.start import begin_scale, scale_trainer, start_run
 
 SHAPES = [(186, 248), (166, 250), (250, 250), (60, 90), (25, 33), (26, 40), (33, 43), (50, 50), (64, 48), (77, 101)]
 SHAPES += [(90, 60), (100, 100), (120, 300), (131, 97), (200, 133), (248, 186), (333, 500), (480, 640), (750, 1000)]
@@ -62,12 +62,11 @@ def test_training_and_drawing_are_the_published_ones(double: None, widths: tuple
     run = start_run(Image.fromarray(image), config, 5, torch.device("cpu"))
     expected = reference.Program(image, widths, steps=3, seed=5)
     while run.scale < len(run.real):
-        state = begin_scale(run)
-        trainer = scale_trainer(run, state)
+        run.state = begin_scale(run)
+        trainer = scale_trainer(run)
         for _ in range(3):
             trainer.step()
-            state.step += 1
-        trainer.finish()
+        run.finished = trainer.finish()
     model = run.model
     assert len(model.generators) == len(expected.scales) == 3
     for k, scale in enumerate(expected.scales):

@@ -16,12 +16,13 @@ from PIL import Image
 
 import singan
 from singan import networks
-from singan import trainer as training
 from singan.config import TrainConfig
-from singan.networks import SOUND_WIDTHS, half_precision, sound_width
+from singan.device import half_precision
+from singan.networks import SOUND_WIDTHS, sound_width
 from singan.tasks.animation import animation_config
 from singan.tasks.super_resolution import super_resolution_config
-from singan.trainer import begin_scale, scale_trainer, start_run
+from singan.training import step
+from singan.training.start import begin_scale, scale_trainer, start_run
 
 TINY = {"steps": 1, "pool_size": 2, "batch_size": 1, "width": 16, "critic_width": 16}  # the fault takes 16 channels
 # Of a whole gradient, relative to that in float32; rounding alone makes up to 0.09, with batch norm 0.55; NaN is far
@@ -53,11 +54,13 @@ def trainers(size, config):
     """A trainer for each scale; but for the published one, all from the same blank images."""
     run = start_run(picture(*size), config, 0, torch.device("cpu"))
     for k in range(len(run.real)):
-        run.scale = k
-        trainer = scale_trainer(run, begin_scale(run))
+        if not config.published:
+            run.finished = replace(run.finished, scales=k)
+        run.state = begin_scale(run)
+        trainer = scale_trainer(run)
         yield trainer
         if config.published:
-            trainer.finish()
+            run.finished = trainer.finish()
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def test_no_step_has_a_width_that_is_not_sound(size, name, widths, monkeypatch):
 
 def test_widths_would_not_be_sound_if_crops_were_as_wide_as_they_could_be(widths, monkeypatch):
     """What the test above is worth: with each config, and the crops that TrainConfig has, most sizes would fail."""
-    monkeypatch.setattr(training, "sound_width", lambda width, layers: width)
+    monkeypatch.setattr(step, "sound_width", lambda width, layers: width)
     monkeypatch.setattr(networks, "amx_in_use", lambda device: False)
     for name, config in CONFIGS.items():
         failing = 0

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 import singan
-from singan import TrainConfig
+from singan import TrainConfig, animate, animation_config, iter_frames
 from singan.errors import ConfigError
-from singan.tasks import animate, animation, animation_config, iter_frames
+from singan.tasks import animation
 from singan.tasks.animation import Walk
 
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 
 import singan
+from singan import edit, harmonize
 from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.image import image_to_tensor, tensor_to_image
-from singan.tasks import edit, harmonize
 from singan.tasks.blending import feather, fit, load_mask
 from singan.tasks.editing import find_erased, levelled
 from singan.tasks.harmonization import find_mask, smooth_outline, tinted

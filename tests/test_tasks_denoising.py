@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 import singan
+from singan import denoise
 from singan.errors import ConfigError, ImageError, ImageWarning
-from singan.tasks import denoise
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 import singan
+from singan import extend, fill
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
-from singan.tasks import extend, fill
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,12 @@ from PIL import Image
 
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
-from singan.model import draw_noise, refine
 from singan.patches.field import search
 from singan.patches.vote import vote
 from singan.pyramid import resize
+from singan.scale import draw_noise, refine
 from singan.tasks.filters import blur
-from singan.tasks.injection import Injection, choose, inject, judge, quantize, resolve, run
+from singan.tasks.injection import Injection, choose, inject, judge, quantize, resolve, run_injection
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def injection() -> Injection:
 
 
 def results(model, injection, scale, seed=0, **options):
-    return run(model, injection, scale, seed, settings={"task": "test"}, **options)
+    return run_injection(model, injection, scale, seed, settings={"task": "test"}, **options)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +77,10 @@ def test_without_voting_it_is_the_published_injection(tiny_model, injection):
     assert image.tobytes() == tensor_to_image(x).tobytes()
 
 
-def voted(model, level, x, rounds, completeness):
+def voted(model, level, x, rounds, reuse):
     patches = model.patches_at(level)
     for _ in range(rounds):
-        x = vote(search(x, patches, model.config.place_prior, completeness=completeness), patches)
+        x = vote(search(x, patches, model.config.place_prior, reuse=reuse), patches)
     return x
 
 
@@ -95,7 +95,7 @@ def test_voting_is_done_before_the_injection_and_after_each_generator_while_roun
         x = refine(model.generators[k], x, model.noise_amps[k] * draw_noise(1, size, k, config, rng), config)
         if k == 2:
             x = voted(model, 2, x, 1, 0.05)
-    (image,) = results(model, replace(injection, completeness=0.05), 2, 3)
+    (image,) = results(model, replace(injection, reuse=0.05), 2, 3)
     assert image.tobytes() == tensor_to_image(x).tobytes()
 
 
@@ -150,7 +150,7 @@ def test_finish_makes_the_result(tiny_model, injection):
 
 
 def test_info_carries_settings_seed_scale_and_judgement(tiny_model, injection):
-    (image,) = run(tiny_model, injection, 3, 8, settings={"task": "test", "colour": "red"})
+    (image,) = run_injection(tiny_model, injection, 3, 8, settings={"task": "test", "colour": "red"})
     assert set(image.info) == {"task", "colour", "scale", "seed", "misfit", "lost"}
     assert (image.info["task"], image.info["colour"], image.info["scale"], image.info["seed"]) == ("test", "red", 3, 8)
     judged = judge(tiny_model, injection)(image_to_tensor(image))
@@ -323,5 +323,5 @@ def test_large_images_are_judged_at_a_scale_that_can_be_searched(tiny_model, inj
     checkers = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(27, 35) * 0.5
     result = injection.image + checkers
     assert judge(tiny_model, injection)(result)["lost"] > 0.2
-    monkeypatch.setattr("singan.tasks.injection.MAX_PIXELS", 26 * 34)
+    monkeypatch.setattr("singan.tasks.injection.MAX_SEARCHED_PIXELS", 26 * 34)
     assert judge(tiny_model, injection)(result)["lost"] < 0.05

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from singan import paint_to_image
 from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.image import image_to_tensor
 from singan.model import SinGAN
-from singan.tasks import paint_to_image
 from singan.tasks.painting import find_palette
 
 

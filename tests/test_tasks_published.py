@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 import singan
-from singan import tasks
 from singan.image import image_to_tensor, tensor_to_image
-from singan.model import draw_noise
+from singan.scale import draw_noise
 from singan.tasks.animation import Walk, iter_frames
 from singan.tasks.blending import FEATHER, blend, load_mask, published
+from singan.tasks.super_resolution import enlarge
 
 
 def picture(height, width, seed=0):
@@ -58,7 +58,7 @@ def test_samples_take_nothing_but_fresh_noise_unless_told(model):
 
 def test_super_resolution_enlarges_by_one_factor_and_corrects_nothing(model):
     image = model.training_image
-    result = tasks.super_resolution.enlarge(model, image, 3.0, seed=5)
+    result = enlarge(model, image, 3.0, seed=5)
     assert result.info["detail"] == 1
     rng, count, x = torch.Generator().manual_seed(5), 5, image_to_tensor(image)
     for i in range(count):
@@ -67,7 +67,7 @@ def test_super_resolution_enlarges_by_one_factor_and_corrects_nothing(model):
         x = refined(model, -1, x, noise)
     assert x.shape[2] > 3 * image.height and result.size == (3 * image.width, 3 * image.height)
     assert levels(result, tensor_to_image(x[:, :, : result.height, : result.width])) < 0.1
-    soft = tasks.super_resolution.enlarge(model, image, 3.0, seed=5, detail=0.0)
+    soft = enlarge(model, image, 3.0, seed=5, detail=0.0)
     assert levels(soft, result) > 1
 
 
@@ -90,13 +90,13 @@ def test_injection_shrinks_once_and_enlarges_by_the_factor(model):
     x = injected(model, image_to_tensor(Image.fromarray(changed)), 2, 4)
     soft = published(model, x, load_mask(model, Image.fromarray(mask)), 7).region
     expected = tensor_to_image(blend(model.real_at(-1), x, soft).clamp(-1, 1))
-    (result,) = tasks.harmonize(model, changed, mask, scale=2, seed=4)
+    (result,) = singan.harmonize(model, changed, mask, scale=2, seed=4)
     assert levels(result, expected) < 0.1 and levels(result, model.training_image) > 1
-    (voted,) = tasks.harmonize(model, changed, mask, scale=2, seed=4, voting=True)
+    (voted,) = singan.harmonize(model, changed, mask, scale=2, seed=4, voting=True)
     assert levels(result, voted) > 0.3
 
 
-@pytest.mark.parametrize(("task", "radius"), [(tasks.harmonize, 7), (tasks.edit, 20)])
+@pytest.mark.parametrize(("task", "radius"), [(singan.harmonize, 7), (singan.edit, 20)])
 def test_masks_are_widened_by_pixels_whatever_the_size(model, task, radius):
     assert max(model.image_size) < 100  # where pixels of an image of 250 would be less than half as many
     changed = np.array(model.training_image)
@@ -112,9 +112,9 @@ def test_masks_are_widened_by_pixels_whatever_the_size(model, task, radius):
 
 def test_paintings_keep_their_colours_and_take_the_training_images_size(model):
     painting = picture(*model.image_size, seed=9)
-    (result,) = tasks.paint_to_image(model, painting, scale=2, seed=4)
+    (result,) = singan.paint_to_image(model, painting, scale=2, seed=4)
     assert levels(result, tensor_to_image(injected(model, image_to_tensor(painting), 2, 4).clamp(-1, 1))) < 0.1
-    (square,) = tasks.paint_to_image(model, picture(50, 50), scale=2)
+    (square,) = singan.paint_to_image(model, picture(50, 50), scale=2)
     assert square.size == model.training_image.size
 
 
@@ -144,6 +144,6 @@ def test_animation_walks_so_unless_a_variation_is_asked_for(model):
 
 
 def test_painting_with_a_palette_trains_the_scale_as_published(model):
-    (result,) = tasks.paint_to_image(model, picture(50, 60, 9), scale=2, colors=4)
+    (result,) = singan.paint_to_image(model, picture(50, 60, 9), scale=2, colors=4)
     assert result.info["colors"] == 4 and result.size == model.training_image.size
     assert math.isfinite(levels(result, model.training_image))

@@ -9,11 +9,10 @@ import torch
 from PIL import Image
 
 import singan
-from singan import TrainConfig
+from singan import TrainConfig, super_resolution_config, super_resolve
 from singan.errors import ConfigError, ImageError, TaskWarning
 from singan.image import image_to_tensor, tensor_to_image
 from singan.pyramid import learned_size, resize, scale_sizes
-from singan.tasks import super_resolution_config, super_resolve
 from singan.tasks.super_resolution import enlarge, passes
 
 
@@ -29,6 +28,7 @@ def tiny_presets(monkeypatch):
     for name in ("fast",):
         tiny = TrainConfig(steps=2, width=8, critic_width=8, crop_size=40, pool_size=4)
         monkeypatch.setitem(singan.config.PRESETS, name, tiny)
+    monkeypatch.setattr("singan.tasks.super_resolution.STEPS", 2)
 
 
 def shrunk_error(result: Image.Image, given: Image.Image) -> float:
@@ -97,7 +97,7 @@ def test_detail_goes_evenly_from_none_to_all(tiny_model, tiny_picture, monkeypat
 
 def test_strips_give_the_whole_image(tiny_model, tiny_picture, monkeypatch):
     whole = np.asarray(enlarge(tiny_model, tiny_picture, 3, detail=1), int)
-    monkeypatch.setattr("singan.model.STRIP_PIXELS", 210 * 7)
+    monkeypatch.setattr("singan.scale.STRIP_PIXELS", 210 * 7)
     assert np.abs(np.asarray(enlarge(tiny_model, tiny_picture, 3, detail=1), int) - whole).max() <= 1
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from singan import retarget, variation_map
 from singan.errors import ConfigError
-from singan.tasks import retarget, variation_map
 
 
 @pytest.mark.parametrize(

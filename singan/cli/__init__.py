@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from singan import __version__
 from singan.cli import hub, models, tasks
 from singan.cli.common import Interrupted
-from singan.errors import SinGANError
+from singan.errors import SinGANError, one_line
+from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for group in (models, tasks, hub):
@@ -51,5 +51,5 @@ def singan(
 
 
 def _fail(message: object, code: int) -> int:
-    typer.echo("singan: " + " ".join(str(message).split()), err=True)
+    typer.echo(f"singan: {one_line(message, 5000)}", err=True)
     return code

@@ -14,9 +14,10 @@ import typer
 
 from singan.config import VARIATION
 from singan.errors import ImageWarning, SinGANError, TaskWarning
+from singan.files import STATE_FILE
 
 if TYPE_CHECKING:
-    from singan.trainer import TrainEvent
+    from singan.training.events import TrainEvent
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
@@ -54,7 +55,7 @@ def print_json(result: dict[str, Any]) -> None:
 
 def remove_checkpoint(checkpoint: Path) -> None:
     """Remove the resume state, and the directory unless something else is in it."""
-    (checkpoint / "state.safetensors").unlink(missing_ok=True)
+    (checkpoint / STATE_FILE).unlink(missing_ok=True)
     if checkpoint.is_dir() and not any(checkpoint.iterdir()):
         checkpoint.rmdir()
 

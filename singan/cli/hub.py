@@ -9,6 +9,7 @@ import typer
 
 from singan.cli.common import AsJson, Force, Revision, print_json
 from singan.errors import ConfigError
+from singan.files import CONFIG_FILE
 
 RepoId = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository on the Hub.")]
 
@@ -23,7 +24,7 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Upload the model in MODEL_DIR to the Hugging Face Hub, as whoever `hf auth login` logged in."""
-    from singan import hub
+    from singan.storage import hub
 
     pushed = hub.push(
         model_dir,
@@ -48,7 +49,7 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Download a model from the Hugging Face Hub into a directory of its own, whole or not at all."""
-    from singan import hub
+    from singan.storage import hub
 
     hub.pull(repo_id, out, revision=revision)
     if as_json:
@@ -64,7 +65,7 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Turn a model of the published code into one of this package."""
-    if (out / "config.json").exists() and not force:
+    if (out / CONFIG_FILE).exists() and not force:
         raise ConfigError(f"{out} holds a trained model: choose another directory, or replace it with --force.")
 
     from singan.convert import load_published

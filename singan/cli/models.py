@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from singan import __version__
 from singan.cli.common import (
     AsJson,
     Force,
@@ -28,6 +27,8 @@ from singan.cli.common import (
     show_silently,
 )
 from singan.errors import ConfigError, TrainingError
+from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
+from singan.version import __version__
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
@@ -52,7 +53,7 @@ def draft(
 
     from singan.config import TrainConfig
     from singan.image import load_image
-    from singan.trainer import draft
+    from singan.training.loop import draft
 
     asked = {} if photo_size is None else {"photo_size": photo_size}
     config = TrainConfig.preset("draft", **asked)
@@ -90,10 +91,10 @@ def train(
     checkpoint = out / "checkpoint"
     _check_out(out, checkpoint, resume, force)
 
+    from singan import animation_config
     from singan.config import TrainConfig
     from singan.image import load_image
-    from singan.tasks import animation_config
-    from singan.trainer import iter_train
+    from singan.training.loop import iter_train
 
     given = {"photo_size": photo_size, "max_size": max_size, "steps": steps, "mixed_precision": bfloat16 or None}
     asked = {k: v for k, v in given.items() if v is not None}
@@ -143,7 +144,7 @@ def sample(
     if taken and not force:
         raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
 
-    from singan.files import save_png
+    from singan.image import save_png
     from singan.model import SinGAN
 
     model = SinGAN.from_pretrained(where, revision=revision)
@@ -201,8 +202,8 @@ def info(
 def _check_out(out: Path, checkpoint: Path, resume: bool, force: bool) -> None:
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file: choose a directory for --out.")
-    trained = (out / "config.json").exists() or (out / "model.safetensors").exists()
-    started = (checkpoint / "state.safetensors").exists()
+    trained = (out / CONFIG_FILE).exists() or (out / WEIGHTS_FILE).exists()
+    started = (checkpoint / STATE_FILE).exists()
     if resume and not started:
         cure = "it is already trained" if trained else "leave out --resume to start"
         raise ConfigError(f"{checkpoint} holds no broken-off run, nothing to resume: {cure}.")
@@ -220,7 +221,7 @@ def _how_to_resume(
     purpose: str,
     asked: dict[str, int],
 ) -> str:
-    if not (checkpoint / "state.safetensors").exists():
+    if not (checkpoint / STATE_FILE).exists():
         return "Interrupted before the first checkpoint: nothing of this run is kept."
     command = ["singan", "train", str(image), "--out", str(out), "--preset", preset]
     command += ["--for", purpose] if purpose != "sampling" else []

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from singan import __version__
 from singan.cli.common import (
     AsJson,
     Force,
@@ -28,21 +27,23 @@ from singan.cli.common import (
 )
 from singan.config import DETAIL
 from singan.errors import ConfigError
+from singan.files import CONFIG_FILE, STATE_FILE
+from singan.version import __version__
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from singan.model import SinGAN
-    from singan.tasks import TaskEvent
+    from singan.tasks.injection import TaskEvent
 
 Out = Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by scale.")]
-Where = Annotated[
+InjectionScale = Annotated[
     str,
     typer.Option(
         "--scale", metavar="K|auto", help="Injection scale: 1 (free) to the finest, several as 2,4, auto, all."
     ),
 ]
-Plain = Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")]
+NoVoting = Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")]
 Mask = Annotated[Path | None, typer.Option(help="White where something was pasted or changed.")]
 StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
 
@@ -66,14 +67,14 @@ def sr(
     _refuse(out, force)
     if save_model is not None and not Path(source).is_file():
         raise ConfigError(f"{source} is a model already: leave out --save-model.")
-    if save_model is not None and (save_model / "config.json").exists() and not force:
+    if save_model is not None and (save_model / CONFIG_FILE).exists() and not force:
         raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
 
+    from singan import super_resolution_config, super_resolve
     from singan.image import load_image
     from singan.model import SinGAN
-    from singan.tasks import super_resolution_config, super_resolve
     from singan.tasks.super_resolution import check_enlarging
-    from singan.trainer import iter_train
+    from singan.training.loop import iter_train
 
     with _task("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
         if not Path(source).is_file():
@@ -85,7 +86,7 @@ def sr(
             checkpoint = None if save_model is None else save_model / "checkpoint"
             if checkpoint is not None and force:
                 remove_checkpoint(checkpoint)
-            started = checkpoint is not None and (checkpoint / "state.safetensors").exists()
+            started = checkpoint is not None and (checkpoint / STATE_FILE).exists()
             config = super_resolution_config(factor, photo.size, preset)
             try:
                 events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=started)
@@ -107,21 +108,14 @@ def harmonize(
     composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
     out: Out,
     mask: Mask = None,
-    scale: Where = "auto",
+    scale: InjectionScale = "auto",
     seed: Seed = 0,
-    no_voting: Plain = False,
+    no_voting: NoVoting = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a pasted object look like part of the picture."""
-    scales = parse_scale(scale)
-    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
-
-    from singan.tasks import harmonize
-
-    with _task("harmonize", as_json) as result, noted(as_json) as notes:
-        images = harmonize(loaded, composite, mask, scale=scales, seed=seed, voting=_voting(no_voting))
-    _save(result, images, out, as_json, notes)
+    _inject("harmonize", model, out, scale, seed, no_voting, force, as_json, composite, mask)
 
 
 def edit(
@@ -129,53 +123,31 @@ def edit(
     edited: Annotated[Path, typer.Argument(help="The training image, roughly edited.")],
     out: Out,
     mask: Annotated[Path, typer.Option(help="White where it was changed.")],
-    scale: Where = "auto",
+    scale: InjectionScale = "auto",
     seed: Seed = 0,
-    no_voting: Plain = False,
+    no_voting: NoVoting = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a roughly edited picture seamless."""
-    scales = parse_scale(scale)
-    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
-
-    from singan.tasks import edit
-
-    with _task("edit", as_json) as result, noted(as_json) as notes:
-        images = edit(loaded, edited, mask, scale=scales, seed=seed, voting=_voting(no_voting))
-    _save(result, images, out, as_json, notes)
+    _inject("edit", model, out, scale, seed, no_voting, force, as_json, edited, mask)
 
 
 def paint2image(
     model: Model,
     painting: Annotated[Path, typer.Argument(help="Clip-art, a sketch or a painting.")],
     out: Out,
-    scale: Where = "auto",
+    scale: InjectionScale = "auto",
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
     colors: Annotated[int | None, typer.Option(help="Reduce it to a palette, and train on that; published: 5.")] = None,
     seed: Seed = 0,
-    no_voting: Plain = False,
+    no_voting: NoVoting = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn a painting into a picture of the learned kind."""
-    scales, height_width = parse_scale(scale), parse_size(size)
-    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
-
-    from singan.tasks import paint_to_image
-
-    with _task("paint2image", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
-        images = paint_to_image(
-            loaded,
-            painting,
-            scale=scales,
-            size=height_width,
-            colors=colors,
-            seed=seed,
-            voting=_voting(no_voting),
-            on_event=on_event,
-        )
-    _save(result, images, out, as_json, notes)
+    options = {"size": parse_size(size), "colors": colors}
+    _inject("paint2image", model, out, scale, seed, no_voting, force, as_json, painting, **options)
 
 
 def fill(
@@ -197,7 +169,7 @@ def fill(
     shares = None if extend is None else parse_shares(extend)
     _refuse(out, force, several=n > 1)
 
-    from singan import tasks
+    import singan
     from singan.image import load_image
     from singan.model import SinGAN
     from singan.tasks.filling import draft_of
@@ -206,9 +178,9 @@ def fill(
         loaded = draft_of(load_image(source)) if Path(source).is_file() else SinGAN.from_pretrained(source)
         if shares is None:
             assert mask is not None
-            images = tasks.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
+            images = singan.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
         else:
-            images = tasks.extend(loaded, **shares, n=n, seed=seed, on_event=on_event)
+            images = singan.extend(loaded, **shares, n=n, seed=seed, on_event=on_event)
     _save(result, images, out, as_json, notes, number="seed")
 
 
@@ -233,7 +205,7 @@ def animate(
     height_width = parse_size(size)
     loaded = _load(model, out, force, (".webp", ".gif", ".mp4"))
 
-    from singan.tasks import animate
+    from singan import animate
 
     with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
         animate(
@@ -258,25 +230,17 @@ def denoise(
     model: Model,
     out: Out,
     noisy: Annotated[Path | None, typer.Argument(help="The noisy picture; by default what the model learned.")] = None,
-    scale: Where = "auto",
+    scale: InjectionScale = "auto",
     times: Annotated[int, typer.Option(help="Inject the result again, so often in all.")] = 1,
     average: Annotated[bool, typer.Option("--average", help="One picture: the mean over the scales.")] = False,
     seed: Seed = 0,
-    no_voting: Plain = False,
+    no_voting: NoVoting = False,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Remove noise, with a model of the picture or, better, of a clean one of its kind."""
-    scales = parse_scale(scale)
-    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
-
-    from singan.tasks import denoise
-
-    with _task("denoise", as_json) as result, noted(as_json) as notes:
-        images = denoise(
-            loaded, noisy, scale=scales, seed=seed, times=times, average=average, voting=_voting(no_voting)
-        )
-    _save(result, images, out, as_json, notes)
+    options = {"times": times, "average": average}
+    _inject("denoise", model, out, scale, seed, no_voting, force, as_json, noisy, **options)
 
 
 def retarget(
@@ -293,7 +257,7 @@ def retarget(
     """Make the picture wider or higher, with more of the same in it."""
     loaded = _load(model, out, force)
 
-    from singan.tasks import retarget
+    from singan import retarget
 
     with _task("retarget", as_json, {"width": width, "height": height}) as result:
         variation = loaded.config.usual_variation if variation is None else variation
@@ -316,7 +280,7 @@ def variation(
     """Draw a heat map of how much each pixel varies from sample to sample."""
     loaded = _load(model, out, force)
 
-    from singan.tasks import variation_map
+    from singan import variation_map
 
     with _task("map", as_json) as result, _bar(as_json) as on_event:
         image = variation_map(loaded, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
@@ -346,8 +310,29 @@ def parse_shares(text: str) -> dict[str, float]:
     return dict(zip(("top", "right", "bottom", "left"), shares * 4 if len(shares) == 1 else shares, strict=True))
 
 
-def _voting(no_voting: bool) -> bool | None:
-    return False if no_voting else None
+def _inject(
+    task: str,
+    model: str,
+    out: Path,
+    scale: str,
+    seed: int,
+    no_voting: bool,
+    force: bool,
+    as_json: bool,
+    *pictures: Path | None,
+    **options: Any,
+) -> None:
+    """Run a task whose picture enters the pyramid at some scale, and save what it gives."""
+    scales = parse_scale(scale)
+    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
+
+    import singan
+
+    run: Any = singan.paint_to_image if task == "paint2image" else getattr(singan, task)
+    options |= {"scale": scales, "seed": seed, "voting": False if no_voting else None}
+    with _task(task, as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+        images = run(loaded, *pictures, **options, on_event=on_event)
+    _save(result, images, out, as_json, notes)
 
 
 def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> None:
@@ -405,12 +390,12 @@ def _save(
     number: str = "scale",
 ) -> None:
     """Write one PNG, or one for each scale or other `number`, with the settings in them."""
-    from singan.files import save_png
+    from singan.image import save_png
 
     paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
     out.parent.mkdir(parents=True, exist_ok=True)
     for image, path in zip(images, paths, strict=True):
-        save_png(image, path, {str(name): value for name, value in image.info.items()})
+        save_png(image, path, image.info)
     result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
     scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
     _report({**result, "warnings": notes}, paths, as_json, scales)

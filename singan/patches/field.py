@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import COMPLETENESS, PATCH, SIDEWAYS, TILES, Patches, nearest, place, project
+from singan.patches.search import PATCH, REUSE, SIDEWAYS, TILES, Patches, nearest, place, project
 from singan.patches.vote import STRIDE, Field, positions, voters
 
 REACH = 2  # how far away, in voters, the neighbours are whose offsets a patch may take
@@ -39,7 +39,7 @@ def search(
     patches: Patches,
     place_prior: float,
     *,
-    completeness: float = COMPLETENESS,
+    reuse: float = REUSE,
     region: torch.Tensor | None = None,
 ) -> Field:
     """The field of `image`, (N, 3, H, W), by comparing all patches with all.
@@ -54,11 +54,11 @@ def search(
     keys, across = patches.placed(place_prior), patches.shape[1]
 
     if region is None:
-        found = nearest(queries, keys, completeness).view(-1, len(rows), len(columns))
+        found = nearest(queries, keys, reuse).view(-1, len(rows), len(columns))
         return Field(size, patches.size, found // across, found % across)
     field, chosen = identity(size, patches.size, device), touched(region).flatten()
     if chosen.any():
-        found = nearest(queries[:, chosen], keys, completeness)[0]
+        found = nearest(queries[:, chosen], keys, reuse)[0]
         field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // across, found % across
     return field
 

@@ -19,8 +19,7 @@ import torch.nn.functional as F
 PATCH = 7
 DIRECTIONS = 24  # they hold some 98 % of the variance of a photograph's patches
 SIDEWAYS = 0.3
-COMPLETENESS = 0.003  # lower: more weight on showing all of the training image
-MAX_PIXELS = 5000  # of a training image that is searched; the cost grows with the square
+REUSE = 0.003  # lower: more weight on showing all of the training image
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
 TILES = (1, 8, 16, 32)  # patches down or across that are projected at once
 CHUNK = 16_000_000  # distances held in memory at once, 64 MB
@@ -107,20 +106,20 @@ def prepare(keys: torch.Tensor) -> Keys:
     return Keys(centre, keys - centre, (keys - centre).square().sum(1))
 
 
-def nearest(queries: torch.Tensor, keys: Keys, completeness: float) -> torch.Tensor:
-    """(N, n, d), (m, d) -> (N, n): the key with the least distance to each query, weighted by completeness.
+def nearest(queries: torch.Tensor, keys: Keys, reuse: float) -> torch.Tensor:
+    """(N, n, d), (m, d) -> (N, n): the key with the least distance to each query, weighted by reuse.
 
-    A distance is divided by that of the key to the nearest of the n queries, plus `completeness`; infinity: it is not.
+    A distance is divided by that of the key to the nearest of the n queries, plus `reuse`; infinity: it is not.
     """
     count, each, _ = queries.shape
     if count > 1 and count * each * len(keys.values) > CHUNK:
-        return torch.cat([nearest(part, keys, completeness) for part in queries.split(1)])
+        return torch.cat([nearest(part, keys, reuse) for part in queries.split(1)])
     measure, parts = _measure(queries.flatten(0, 1), keys)
-    if completeness == math.inf:
+    if reuse == math.inf:
         return torch.cat([measure(part).argmin(1) for part in parts]).view(count, each)
 
     def weight(closest: torch.Tensor) -> torch.Tensor:
-        return 1 / (closest + completeness)
+        return 1 / (closest + reuse)
 
     if len(parts) == 1:
         matrix = measure(parts[0]).view(count, each, -1)

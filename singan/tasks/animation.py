@@ -19,13 +19,16 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
 from singan.errors import ConfigError
 from singan.files import atomic_path
 from singan.image import tensor_to_image
-from singan.model import SinGAN, check_seed, check_size, draw_noise
+from singan.model import SinGAN
+from singan.scale import draw_noise
 from singan.tasks import video
 from singan.tasks.injection import OnEvent, TaskEvent
+from singan.variation import fresh_share, mix_noise
 
 MAX_FRAMES = 10_000
 MIN_LOOP_ALPHA = 0.01  # a walk that is hardly pulled back takes thousands of steps to forget its start
@@ -58,8 +61,7 @@ def animate(
     appears when it is complete. MP4 needs the package imageio-ffmpeg; a `ConfigError` says so.
     """
     path = Path(out)
-    if not 1 <= fps <= 60:
-        raise ConfigError(f"fps is {fps:g}; it goes from 1 to 60.")
+    check_range("fps", fps, 1, 60)
     images = iter_frames(
         model,
         frames=frames,
@@ -175,12 +177,10 @@ class Walk:
 def _check(
     model: SinGAN, frames: int, start_scale: int, alpha: float, beta: float, variation: float, loop: bool
 ) -> None:
-    if not 2 <= frames <= MAX_FRAMES:
-        raise ConfigError(f"frames is {frames}; it goes from 2 to {MAX_FRAMES}.")
+    check_range("frames", frames, 2, MAX_FRAMES, int)
     model.check_start_scale(start_scale)
     for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):
-        if not 0 <= value <= end:
-            raise ConfigError(f"{name} is {value:g}; it goes from 0 to {end:g}.")
+        check_range(name, value, 0, end)
     if loop and alpha < MIN_LOOP_ALPHA:
         raise ConfigError(
             f"alpha is {alpha:g}; a walk that closes needs {MIN_LOOP_ALPHA:g} or more: raise it, or turn loop off."
@@ -193,12 +193,12 @@ def _frames(
     if model.config.field:
         yield from _swaying(model, frames, size, walk, variation)
         return
-    base, share = model.reconstruct_tensor(start_scale), model.fresh_share(variation)
+    base, share = model.reconstruct_tensor(start_scale), fresh_share(model.variation_curve, variation)
 
     def draw(rng: torch.Generator, scale: int) -> torch.Tensor:
         return draw_noise(1, model.size_at(scale, size), scale, model.config, rng).to(model.device)
 
-    home = model.mix_noise(torch.zeros_like(draw(torch.Generator(), 0)), 0.0)  # the training image's own
+    home = mix_noise(torch.zeros_like(draw(torch.Generator(), 0)), model.z_star, 0.0)  # the training image's own
     walks = {
         k: walk.noise(partial(draw, scale=k), k, 0.0 if k else home) for k in range(start_scale, len(model.noise_amps))
     }
@@ -207,7 +207,7 @@ def _frames(
         z = next(walks[scale])
         if scale:
             return z
-        return model.mix_noise(z, share) if walk.scaled else home + z
+        return mix_noise(z, model.z_star, share) if walk.scaled else home + z
 
     for _ in range(frames):
         yield tensor_to_image(model.generate(base, start_scale, size, noise))

@@ -72,7 +72,7 @@ def feather(mask: torch.Tensor, radius: float, sigma: float = FEATHER) -> torch.
     return torch.where(soft > NOTHING, soft, 0).clamp(max=1)
 
 
-def plain(model: SinGAN, voting: bool | None) -> bool:
+def without_voting(model: SinGAN, voting: bool | None) -> bool:
     """Whether a composite is injected without voting, as published: if that is asked for, or what the model is for."""
     return not voting if voting is not None else model.config.published
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from singan.errors import ConfigError
+from singan.checks import check_range
 from singan.image import image_to_tensor, load_image
 from singan.model import SinGAN
 from singan.tasks.blending import Picture, fit
-from singan.tasks.injection import Injection, OnEvent, Scale, run
+from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
 ROUNDS = (1, 1)
 KEEP = 0.5
@@ -39,19 +39,18 @@ def denoise(
     mean over the scales. `voting=False` leaves patch voting out.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
-    if not 1 <= times <= MAX_TIMES:
-        raise ConfigError(f"times is {times}; it goes from 1 to {MAX_TIMES}.")
+    check_range("times", times, 1, MAX_TIMES, int)
     x = model.real_at(-1) if noisy is None else fit(model, noisy, "The noisy picture")
     if scale == "auto" and (x - model.real_at(-1)).abs().mean() < SAME:
         scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
     settings = {"task": "denoise", "times": times}
-    first = Injection(x, ROUNDS, keep=KEEP, fine=True)
-    images = run(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
+    first = Injection(x, ROUNDS, keep=KEEP, judge_finest=True)
+    images = run_injection(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)
     for turn in range(1, times):
         again = []
         for image in images:
             injection = replace(first, image=image_to_tensor(load_image(image)).to(model.device))
-            again += run(model, injection, image.info["scale"], seed + turn, voting=voting, settings=settings)
+            again += run_injection(model, injection, image.info["scale"], seed + turn, voting=voting, settings=settings)
         images = again
     for image in images:
         image.info["seed"] = seed

@@ -12,10 +12,10 @@ from PIL import Image
 
 from singan.model import SinGAN
 from singan.patches.stitch import OFFSETS, lit, stitch
-from singan.tasks.blending import Picture, fit, load_mask, plain, published
+from singan.tasks.blending import Picture, fit, load_mask, published, without_voting
 from singan.tasks.filling import stitched_sizes
 from singan.tasks.filters import grow, highest
-from singan.tasks.injection import Injection, OnEvent, Scale, run
+from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
 RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
@@ -50,7 +50,7 @@ def edit(
     """
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
-    if plain(model, voting):
+    if without_voting(model, voting):
         injection = published(model, changed, white, RADIUS)
     else:
         erased = find_erased(torch.where(white > 0, changed, real), white)
@@ -65,7 +65,7 @@ def edit(
 
         usual = 1 + len(model.levels) - len(stitched_sizes(model, real))
         injection = Injection(put_in, (), region=band, draw=stitched, usual=min(usual, model.num_scales - 1))
-    return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
+    return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
 
 
 def levelled(changed: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -8,16 +8,16 @@ from collections.abc import Callable
 import torch
 from PIL import Image
 
+from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
 from singan.errors import ConfigError, ImageError
 from singan.image import tensor_to_image
-from singan.model import SinGAN, check_seed, check_size
-from singan.patches.search import MAX_PIXELS
+from singan.model import SinGAN
 from singan.patches.stitch import lit, stitch
-from singan.pyramid import mirrored, resize
+from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, resize
 from singan.tasks.blending import Picture, feather, load_mask
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
-from singan.trainer import draft
+from singan.training.loop import draft
 
 ROUNDS = (6, 4, 3, 2)  # of voting beyond the border, from the coarsest scale on
 SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
@@ -65,8 +65,7 @@ def extend(
     """
     sides = {"top": top, "right": right, "bottom": bottom, "left": left}
     for name, share in sides.items():
-        if not 0 <= share <= MAX_EXTENSION:
-            raise ConfigError(f"{name} is {share:g}; a side grows by 0 to {MAX_EXTENSION:g} of the picture.")
+        check_range(name, share, 0, MAX_EXTENSION, says=f"a side grows by 0 to {MAX_EXTENSION:g} of the picture")
     height, width = model.image_size
     above, below, before, after = (
         round(share * side) for share, side in ((top, height), (bottom, height), (left, width), (right, width))
@@ -104,8 +103,7 @@ def _each(
     drawn: Callable[[int], torch.Tensor], n: int, seed: int, on_event: OnEvent | None, settings: dict[str, object]
 ) -> list[Image.Image]:
     """`n` images, as they are `drawn` with `seed` and those after it."""
-    if isinstance(n, bool) or not isinstance(n, int) or not 1 <= n <= 64:
-        raise ConfigError(f"n is {n!r}; it goes from 1 to 64.")
+    check_range("n", n, 1, 64, int)
     check_seed(seed, n)
     images = []
     for k in range(n):
@@ -121,5 +119,5 @@ def stitched_sizes(model: SinGAN, image: torch.Tensor, first: int | None = None)
     """The sizes of `image`, (1, 3, H, W), at the model's levels from `first` on, by default the last small one."""
     size = image.shape[2], image.shape[3]
     sizes = [model.size_at(k, size) for k in range(len(model.levels))]
-    small = max((k for k, at in enumerate(sizes) if math.prod(at) <= MAX_PIXELS), default=0)
+    small = max((k for k, at in enumerate(sizes) if math.prod(at) <= MAX_SEARCHED_PIXELS), default=0)
     return sizes[small if first is None else min(first, small) :]

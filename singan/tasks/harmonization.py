@@ -14,9 +14,9 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.model import SinGAN
-from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, plain, published
+from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, published, without_voting
 from singan.tasks.filters import blur, highest, towards_colors, unit, without_texture
-from singan.tasks.injection import Injection, OnEvent, Scale, run
+from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
 NEAR = 4  # pixels around the object whose patches look for sources too
@@ -59,11 +59,13 @@ def harmonize(
     pasted = fit(model, composite, "The composite")
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
     real = model.real_at(-1)
-    if plain(model, voting):
+    if without_voting(model, voting):
         injection = replace(published(model, pasted, white, RADIUS), limit=LIMIT)
     else:
         injection = _injection(pasted, white, real)
-    return run(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"})
+    return run_injection(
+        model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"}
+    )
 
 
 def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:

@@ -19,11 +19,13 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from singan.checks import check_seed
 from singan.errors import ConfigError
 from singan.image import tensor_to_image
-from singan.model import SinGAN, check_seed, draw_noise
-from singan.patches.search import MAX_PIXELS, distances_to
-from singan.pyramid import resize
+from singan.model import SinGAN
+from singan.patches.search import distances_to
+from singan.pyramid import MAX_SEARCHED_PIXELS, resize
+from singan.scale import draw_noise
 from singan.tasks.filters import blur
 
 Scale = int | Sequence[int] | Literal["auto", "all"]
@@ -50,15 +52,15 @@ class Injection:
     """What enters the pyramid, and how the results are treated.
 
     `image`: (1, 3, H, W) in [-1, 1]; the result has its size. `given`: what the user gave, if that is another image:
-    results are judged by it. `rounds` of voting at the scale before the injection, at it, and so on. `completeness`:
+    results are judged by it. `rounds` of voting at the scale before the injection, at it, and so on. `reuse`:
     see `patches.field.search`. `region`, (1, 1, H, W), 0 to 1: how far the result may leave `image`; where it is 0
     nothing is voted or judged. `structure`: what is coarser than so many pixels, of 250, stays the image's during the
     `rounds`, with `texture_only` to the end. `limit` of the structure that may be lost, how much its loss weighs
-    against misfit (`keep`), and whether to take the `coarsest` within the limit, when the scale is chosen. `fine`:
-    what has to go is fine, like noise, so that misfit is judged at the finest scale too. `palette`, (colours, 3): the
-    enlarged image is reduced to these at the injection scale. `finish` makes the result of what the pyramid returns,
-    both (1, 3, H, W). `draw` is asked for a scale's result instead of the pyramid; `usual`: the scale that is taken
-    without comparing.
+    against misfit (`keep`), and whether to take the `coarsest` within the limit, when the scale is chosen.
+    `judge_finest`: what has to go is fine, like noise, so that misfit is judged at the finest scale too. `palette`,
+    (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the result of what the
+    pyramid returns, both (1, 3, H, W). `draw` is asked for a scale's result instead of the pyramid; `usual`: the scale
+    that is taken without comparing.
     """
 
     image: torch.Tensor
@@ -67,18 +69,18 @@ class Injection:
     keep: float = 0.0
     limit: float = 1.0
     coarsest: bool = False
-    completeness: float = math.inf
+    reuse: float = math.inf
     region: torch.Tensor | None = None
     structure: float = 0.0
     texture_only: bool = False
-    fine: bool = False
+    judge_finest: bool = False
     palette: torch.Tensor | None = None
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
     draw: Callable[[int], torch.Tensor] | None = None
     usual: int | None = None
 
 
-def run(
+def run_injection(
     model: SinGAN,
     injection: Injection,
     scale: Scale,
@@ -148,7 +150,7 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
             noise,
             found,
             rounds=_rounds(model, injection, k, k - scale + 1),
-            completeness=injection.completeness,
+            reuse=injection.reuse,
             region=None if injection.region is None else F.adaptive_max_pool2d(injection.region, here),
             settle=_settle(injection, here, k - scale + 1),
         )
@@ -195,8 +197,10 @@ def judge(model: SinGAN, injection: Injection) -> Callable[[torch.Tensor], dict[
     """
     given = injection.image if injection.given is None else injection.given
     size = given.shape[2], given.shape[3]
-    coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_PIXELS), default=0)
-    sizes = {k: model.size_at(k, size) for k in ({coarse, model.num_scales - 1} if injection.fine else {coarse})}
+    coarse = max((k for k, (h, w) in enumerate(model.scale_sizes) if h * w <= MAX_SEARCHED_PIXELS), default=0)
+    sizes = {
+        k: model.size_at(k, size) for k in ({coarse, model.num_scales - 1} if injection.judge_finest else {coarse})
+    }
     whole = injection.region
     regions = {k: None if whole is None else F.adaptive_max_pool2d(whole, at) for k, at in sizes.items()}
 

@@ -7,18 +7,17 @@ from dataclasses import replace
 import torch
 from PIL import Image
 
-from singan.config import at_scale
-from singan.errors import ConfigError
+from singan.checks import check_range, check_size
 from singan.image import image_to_tensor, load_image, tensor_to_image
-from singan.model import SinGAN, check_size
+from singan.model import SinGAN
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, plain, titled
+from singan.tasks.blending import Picture, titled, without_voting
 from singan.tasks.filters import towards_colors
-from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run
-from singan.trainer import iter_retrain_scale
+from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run_injection
+from singan.training.retrain import retrain_scale
 
 ROUNDS = (4, 3, 2, 2, 1)
-COMPLETENESS = 0.003
+REUSE = 0.003
 STRUCTURE = 5.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
 LIMIT = 0.8  # of the painting's layout that may be lost; flat colours lose much to texture alone
 
@@ -47,20 +46,20 @@ def paint_to_image(
     image = load_image(painting, name=titled("The painting", painting))
     size = size or _default_size(model, image)
     check_size(size)
-    if colors is not None and not 2 <= colors <= 64:
-        raise ConfigError(f"colors is {colors}; a palette has 2 to 64.")
+    if colors is not None:
+        check_range("colors", colors, 2, 64, int, says="a palette has 2 to 64")
     x = resize(image_to_tensor(image), size).to(model.device)
     injection = Injection(
-        x if plain(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
+        x if without_voting(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
         ROUNDS,
         given=x,
         limit=LIMIT,
         coarsest=True,
-        completeness=COMPLETENESS,
+        reuse=REUSE,
         structure=STRUCTURE,
     )
     settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
-    images = run(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
+    images = run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
     if colors is None:
         return images
     settings["colors"] = colors
@@ -82,20 +81,16 @@ def _quantized(
     palette = find_palette(model.real_at(scale), colors)
     injection = replace(injection, palette=palette)
     if scale >= len(model.generators):  # nothing to train there
-        return run(model, injection, scale, seed, voting=voting, settings=settings)[0]
-    training = iter_retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed)
-    total = at_scale(model.config.steps, scale)
-    while True:
-        try:
-            step = next(training)
-        except StopIteration as done:
-            retrained = done.value
-            break
+        return run_injection(model, injection, scale, seed, voting=voting, settings=settings)[0]
+
+    def on_step(step: int, steps: int) -> None:
         if on_event:
-            on_event(TaskEvent(step, total, "step"))
+            on_event(TaskEvent(step, steps, "step"))
+
+    retrained = retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed, on_step=on_step)
     # What was trained on palette images needs no voting before it.
     injection = replace(injection, rounds=(0, *ROUNDS[1:]))
-    return run(retrained, injection, scale, seed, voting=voting, settings=settings)[0]
+    return run_injection(retrained, injection, scale, seed, voting=voting, settings=settings)[0]
 
 
 def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:

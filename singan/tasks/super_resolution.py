@@ -10,14 +10,17 @@ from typing import Any
 import torch
 from PIL import Image
 
+from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
 from singan.errors import ConfigError, TaskWarning
 from singan.image import image_to_tensor, load_image, tensor_to_image
-from singan.model import SinGAN, check_seed, check_size, draw_noise, refine
+from singan.model import SinGAN
 from singan.pyramid import published_resize, resize
+from singan.scale import draw_noise, refine
 from singan.tasks.blending import Picture
 from singan.tasks.injection import OnEvent, TaskEvent
-from singan.trainer import TrainEvent, train
+from singan.training.events import TrainEvent
+from singan.training.loop import train
 
 MAX_FACTOR = 8
 STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
@@ -138,12 +141,11 @@ def enlarge(
 def check_enlarging(size: tuple[int, int], factor: float, detail: float | None, seed: int) -> None:
     """Raise `ConfigError` unless a picture of `size` (width, height) can be enlarged so."""
     check_factor(factor)
-    if detail is not None and not 0 <= detail <= 1:
-        raise ConfigError(f"detail is {detail:g}; it goes from 0 to 1.")
+    if detail is not None:
+        check_range("detail", detail, 0, 1)
     check_seed(seed)
     check_size((round(factor * size[1]), round(factor * size[0])))
 
 
 def check_factor(factor: float) -> None:
-    if not 1 <= factor <= MAX_FACTOR:
-        raise ConfigError(f"factor is {factor:g}; it goes from 1 to {MAX_FACTOR}.")
+    check_range("factor", factor, 1, MAX_FACTOR)

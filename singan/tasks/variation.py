@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from PIL import Image, ImageOps
 
-from singan.errors import ConfigError
+from singan.checks import check_range
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 
@@ -30,8 +28,7 @@ def retarget(
     `SinGAN.sample`.
     """
     for name, times in (("width", width), ("height", height)):
-        if not 0 < times < math.inf:
-            raise ConfigError(f"{name} is {times:g}; it is a number over 0: 2 makes the picture twice as large.")
+        check_range(name, times, 1e-9, 1e9, says="it is a number over 0: 2 makes the picture twice as large")
     size = round(height * model.image_size[0]), round(width * model.image_size[1])
     return model.sample(n, size=size, start_scale=start_scale, variation=variation, seed=seed)
 
@@ -50,8 +47,7 @@ def variation_map(
     The deviation that white stands for, in levels of 255, is in the image's `info` as "white". The other arguments,
     and the errors, are those of `SinGAN.sample`.
     """
-    if not 2 <= n <= MAX_SAMPLES:
-        raise ConfigError(f"n is {n}; a map takes 2 to {MAX_SAMPLES} samples.")
+    check_range("n", n, 2, MAX_SAMPLES, int, says=f"a map takes 2 to {MAX_SAMPLES} samples")
     variation = model.config.usual_variation if variation is None else variation
     model.check_sampling(n, None, start_scale, variation, seed)
     size = model.scale_sizes[-1]  # that of the photograph would show no more

@@ -10,16 +10,24 @@ from typing import Any, Literal, NamedTuple
 
 import gradio as gr
 
-from singan import tasks
-from singan.errors import ConfigError, SinGANError
-from singan.tasks.injection import OnEvent, TaskEvent
-from singan.ui.editor import mark_pyramid
-from singan.ui.injected import progress, shown
-from singan.ui.look import run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
-from singan.ui.uploads import scratch
+import singan
+from singan.errors import ConfigError
+from singan.ui.frame import (
+    PRIVATE,
+    SILENT,
+    build_buttons,
+    build_seed,
+    build_status,
+    busy,
+    framed,
+    shown,
+    watched,
+    wire_buttons,
+)
+from singan.ui.look import STOPPED, run_status
+from singan.ui.shelf import COMPUTE, Shelf, Top, mark
 from singan.ui.variation import fit
-from singan.ui.work import MAX_SEED, pick_seed, watch
+from singan.ui.work import pick_seed
 
 HINT = "Press Animate, or click an example. A second of animation takes about one to make."
 MAX_FRAMES = 200
@@ -67,13 +75,10 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
                 kind = gr.Radio(FORMATS, value="webp", label="File")
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-                new_seed = gr.Checkbox(False, label="New seed each time")
-            with gr.Row():
-                go = gr.Button("Animate", variant="primary", min_width=100)
-                stop = gr.Button("Stop", interactive=False, min_width=100)
+                seed, new_seed = build_seed()
+            go, stop = build_buttons("Animate")
         with gr.Column(scale=2, min_width=320):
-            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            status = build_status(HINT)
             picture = gr.Image(
                 label="Animation",
                 type="filepath",
@@ -88,7 +93,6 @@ def build(demo: gr.Blocks, top: Top) -> None:
 
     chosen = [top.shelf, top.name]
     view = View(status, picture, film, seed, go, stop)
-    private: dict[str, Any] = {"api_visibility": "private"}
     wiring: dict[str, Any] = {
         "fn": animate,
         "inputs": [*chosen, variation, frames, fps, loop, start_scale, alpha, beta, kind, seed, new_seed],
@@ -96,14 +100,12 @@ def build(demo: gr.Blocks, top: Top) -> None:
         "show_progress": "hidden",
         **COMPUTE,
     }
-    gr.on([demo.load, top.name.change, top.renewed.change], fit, chosen, start_scale, show_progress="hidden", **private)
+    gr.on([demo.load, top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     run = go.click(**wiring, api_name="animate")
     example = examples.input(
-        open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **private
-    ).then(**wiring, **private)
-    for ended in (run.success, run.failure, example.success, example.failure):
-        ended(idle, None, [go, stop], queue=False, **private)
-    stop.click(stopped, None, list(view), cancels=[run, example], queue=False, **private)
+        open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **PRIVATE
+    ).then(**wiring, **PRIVATE)
+    wire_buttons(go, stop, [run, example], (status, STOPPED))
 
 
 def animate(
@@ -135,59 +137,26 @@ def animate(
         seed: seed of the walk
         new_seed: take a random seed instead
     """
-    seed = pick_seed(seed, new_seed)
-    yield View(
-        run_status("Starting", 0, []), seed=seed, go=gr.update(interactive=False), stop=gr.update(interactive=True)
-    )
+    first = pick_seed(seed, new_seed)
+    yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
-    with toasts(), scratch() as folder:  # gradio has its copy after the yield
-        try:
-            if frames > MAX_FRAMES:
-                raise ConfigError(
-                    f"frames is {frames}; here it goes up to {MAX_FRAMES}: use the command singan animate."
-                )
-            model, path = shelf.load(pyramid), Path(folder, f"{pyramid}-{seed}.{kind}")
 
-            def job(on_event: OnEvent) -> Path:
-                return tasks.animate(
-                    model,
-                    path,
-                    frames=frames,
-                    fps=fps,
-                    start_scale=start_scale,
-                    alpha=alpha,
-                    beta=beta,
-                    variation=variation,
-                    loop=loop,
-                    seed=seed,
-                    on_event=on_event,
-                )
+    def moments(folder: Path) -> Iterator[View]:
+        if frames > MAX_FRAMES:
+            raise ConfigError(f"frames is {frames}; here it goes up to {MAX_FRAMES}: use the command singan animate.")
+        model, path = shelf.load(pyramid), folder / f"{pyramid}-{first}.{kind}"
+        walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": first}
+        walk |= {"frames": frames, "fps": fps, "start_scale": start_scale}
+        yield from watched(lambda on_event: singan.animate(model, path, **walk, on_event=on_event), View)
+        text = f"{frames} frames, {path.stat().st_size / 1e6:.1f} MB, in {time.perf_counter() - start:.1f} s."
+        moving, still = shown(str(path)), shown(None)
+        film, picture = (moving, still) if kind == "mp4" else (still, moving)
+        yield View(run_status(text, None, []), picture, film, first)
 
-            def show(event: TaskEvent | None) -> View:
-                return View(progress(event)) if event else View()
-
-            yield from watch(job, show)
-            text = f"{frames} frames, {path.stat().st_size / 1e6:.1f} MB, in {time.perf_counter() - start:.1f} s."
-            moving, still = shown(str(path)), shown(None)
-            film, picture = (moving, still) if kind == "mp4" else (still, moving)
-            yield View(run_status(text, None, []), picture, film, seed)
-        except SinGANError as error:
-            yield View(run_status(str(error), None, []))
-            raise
+    yield from framed(moments, View)
 
 
 def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, float, int]:
     """The pyramid and the settings of an example."""
     pyramid, variation, start_scale = EXAMPLES[caption]
-    return pyramid, mark_pyramid(shelf, pyramid), variation, start_scale
-
-
-def idle() -> tuple[dict, dict]:
-    """The two buttons when no run is in progress."""
-    return gr.update(interactive=True), gr.update(interactive=False)
-
-
-def stopped() -> View:
-    """What a run that was stopped leaves: nothing."""
-    go, stop = idle()
-    return View(run_status("Stopped; nothing is kept.", None, []), go=go, stop=stop)
+    return pyramid, mark(shelf, pyramid), variation, start_scale

@@ -9,22 +9,23 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from singan import tasks
+import singan
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
-from singan.ui.editor import mark_pyramid
+from singan.ui.examples import build_examples, example_pictures
+from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import COMPUTE, Shelf, Top, mark, toasts
 
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     """Make the tab."""
-    pictures = injected.example_pictures(examples, top)
+    pictures = example_pictures(examples, top)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             noisy = gr.File(label="Noisy picture", height=140, elem_id="noisy")
@@ -34,21 +35,20 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
             go = gr.Button("Denoise", variant="primary")
         with gr.Column(scale=2, min_width=320):
             results = injected.build_results(HINT, controls)
-            gallery = injected.build_examples(pictures)
+            gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
         path = pictures[event.index]
-        return path.stem, mark_pyramid(shelf, path.stem), str(path)
+        return path.stem, mark(shelf, path.stem), str(path)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
-    private: dict[str, Any] = {"api_visibility": "private"}
     go.click(denoise, **wiring, **COMPUTE, show_progress="hidden", api_name="denoise")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **private).then(
-        denoise, **wiring, **COMPUTE, show_progress="hidden", **private
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).then(
+        denoise, **wiring, **COMPUTE, **SILENT
     )
     for changed in (top.name.change, demo.load):
-        changed(fit, chosen, [controls.scale], show_progress="hidden", **private)
+        changed(fit, chosen, [controls.scale], **SILENT)
 
 
 def denoise(
@@ -81,11 +81,11 @@ def denoise(
         picture = picture.resize(model.image_size[::-1], Image.Resampling.BICUBIC)  # large, it would take a gigabyte
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            return tasks.denoise(model, picture, scale=scale, seed=seed, times=times, on_event=on_event)
+            return singan.denoise(model, picture, scale=scale, seed=seed, times=times, on_event=on_event)
 
         return Task(picture, job, notes)
 
-    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
 
 
 def fit(shelf: Shelf, pyramid: str) -> dict:

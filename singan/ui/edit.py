@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from singan import tasks
+import singan
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import canvas, injected
-from singan.ui.editor import (
-    MASK_BRUSH,
-    Value,
-    build_editor,
-    build_mask,
-    fresh_canvas,
-    on_canvas,
-    open_example,
-    own_picture,
-)
+from singan.ui.composite import build_composite
+from singan.ui.editor import Value, on_canvas
+from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
 
@@ -32,47 +24,17 @@ HINT = "Paint over a part of the picture, then copy, move or erase it; or click 
 
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
-    """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
-    pictures = injected.example_pictures(examples, top)
-    owner = gr.State("")  # the pyramid whose picture is on the canvas
-    with gr.Row(equal_height=False):
-        with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Picture", MASK_BRUSH, "edit-canvas")
-            how = gr.Radio(
-                [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
-            )
-            right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
-            down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
-            apply = gr.Button("Apply to the painted part")
-            with gr.Row():
-                upload = gr.UploadButton("Upload an edit", size="sm", min_width=100)
-                clear = gr.Button("Start over", size="sm", min_width=100)
-            controls, advanced = injected.build_controls()
-            with advanced:
-                mask = build_mask("edit-mask")
-            go = gr.Button("Make it seamless", variant="primary")
-        with gr.Column(scale=1, min_width=320):
-            results = injected.build_results(HINT, controls)
-            gallery = injected.build_examples(pictures)
-
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        return open_example(shelf, pictures[event.index])
-
-    chosen = [top.shelf, top.name]
-    drawn = [editor, mask]
-    wiring: dict[str, Any] = {"inputs": [*chosen, *drawn, *controls], "outputs": results.view(controls)}
-    fresh = [owner, *drawn, controls.scale, results.pair, results.strip]
-    loaded = [top.name, top.pictures, *fresh]
-    private: dict[str, Any] = {"api_visibility": "private"}
-    go.click(edit, **wiring, **COMPUTE, show_progress="hidden", api_name="edit")
-    gallery.select(load_example, top.shelf, loaded, **private).then(
-        edit, **wiring, **COMPUTE, show_progress="hidden", **private
-    )
-    for changed in (top.name.change, demo.load):
-        changed(fresh_canvas, [*chosen, owner], fresh, show_progress="hidden", **private)
-    clear.click(fresh_canvas, chosen, fresh, show_progress="hidden", **private)
-    upload.upload(own_picture, [*chosen, upload], drawn, show_progress="hidden", **private)
-    apply.click(change, [*drawn, how, right, down], drawn, show_progress="minimal", **COMPUTE, **private)
+    """Make the tab."""
+    with build_composite(demo, top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
+        how = gr.Radio(
+            [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
+        )
+        right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
+        down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
+        apply = gr.Button("Apply to the painted part")
+        with gr.Row():
+            tab.build_buttons("Upload an edit")
+    apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **COMPUTE, **PRIVATE)
 
 
 def edit(
@@ -104,11 +66,11 @@ def edit(
             raise ImageError("Nothing is changed yet: paint over a part of the picture first.")
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            return tasks.edit(model, picture, white, scale=scale, seed=seed, on_event=on_event)
+            return singan.edit(model, picture, white, scale=scale, seed=seed, on_event=on_event)
 
         return Task(picture, job, injected.size_notes(picture, model))
 
-    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
 
 
 def change(
@@ -132,4 +94,4 @@ def change(
 
 def without(picture: Image.Image, region: Image.Image) -> Image.Image:
     """`picture` with what is in `region`, white in the mask, drawn anew from the rest."""
-    return tasks.fill(draft_of(picture), region.resize(picture.size, Image.Resampling.NEAREST))[0].resize(picture.size)
+    return singan.fill(draft_of(picture), region.resize(picture.size, Image.Resampling.NEAREST))[0].resize(picture.size)

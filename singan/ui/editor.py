@@ -14,12 +14,13 @@ from gradio.components.image_editor import AcceptBlobs, EditorData, EditorValue
 from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
-from singan.errors import ImageError
+from singan.errors import ImageError, one_line
 from singan.image import check_file, in_mode
-from singan.ui.injected import scales, shown, size_notes
+from singan.ui.frame import shown
+from singan.ui.injected import scales, size_notes
 from singan.ui.limits import Limits
 from singan.ui.photo import UPLOADED, open_photo
-from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, show_notes, toasts
+from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, mark, show_notes, toasts
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
 MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is over: it takes 12 bytes a pixel
@@ -70,7 +71,7 @@ def _decoded(base: Any, component: Any, payload: Any, name: str) -> Any:
                 image.load()
         return value
     except Exception as error:  # on damaged data the decoders raise almost anything
-        text = f"{name} is damaged ({html.escape(str(error)[:100])}); make it again."
+        text = f"{name} is damaged ({html.escape(one_line(error, 100))}); make it again."
         raise gr.Error(text, print_exception=False) from None
 
 
@@ -154,7 +155,7 @@ def open_example(shelf: Shelf, path: Path) -> tuple[Any, ...]:
     with toasts():
         model = shelf.load(name)
     picture, mask = Image.open(path), unshared(Image.open(path.with_suffix(".mask.png")))
-    return name, mark_pyramid(shelf, name), name, on_canvas(picture), mask, scales(model), shown(None), shown(None)
+    return name, mark(shelf, name), name, on_canvas(picture), mask, scales(model), shown(None), shown(None)
 
 
 def own_picture(shelf: Shelf, pyramid: str, path: str) -> tuple[Value, None]:
@@ -188,8 +189,3 @@ def open_object(path: str | None, limits: Limits) -> Image.Image:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)  # a copy, and a copy of that, would be large
         return in_mode(image, "RGBA")
-
-
-def mark_pyramid(shelf: Shelf, name: str) -> dict:
-    """The row of pyramids with this one marked."""
-    return gr.update(selected_index=shelf.names().index(name))

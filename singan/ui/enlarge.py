@@ -12,25 +12,37 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from singan import tasks
+import singan
 from singan.config import DETAIL
-from singan.errors import ConfigError, ImageError, SinGANError
-from singan.files import save_png
+from singan.errors import ConfigError, ImageError
+from singan.image import save_png
 from singan.model import SinGAN
 from singan.tasks.super_resolution import check_enlarging, enlarge
-from singan.trainer import TrainEvent, iter_train
-from singan.ui.injected import build_examples, build_pair, example_pictures, progress, shown
-from singan.ui.look import clock, run_status
+from singan.training.events import TrainEvent
+from singan.training.loop import iter_train
+from singan.ui.examples import build_examples, example_pictures
+from singan.ui.frame import (
+    PRIVATE,
+    build_buttons,
+    build_seed,
+    build_status,
+    busy,
+    framed,
+    shown,
+    watched,
+    wire_buttons,
+)
+from singan.ui.injected import build_pair
+from singan.ui.look import STOPPED, clock, run_status
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
-from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED, pick_seed, watch
+from singan.ui.shelf import COMPUTE, Shelf, Top
+from singan.ui.work import pick_seed
 
 HINT = (
     "Upload a picture, click an example, or leave it out to enlarge the chosen model's photo. "
     "It is learned first, which takes 10 to 20 seconds."
 )
-MAX_PIXELS = 17_000_000  # of the result, which then takes a minute: 512x512 px 8 times, 1024x1024 px 4 times
+MAX_ENLARGED_PIXELS = 17_000_000  # of the result, which then takes a minute: 512x512 px 8 times, 1024x1024 px 4 times
 NO_LEARNING = (
     "Learning pictures is switched off here: run this app on your own machine, or choose a model that was trained for "
     "super-resolution and leave the picture out."
@@ -59,13 +71,10 @@ def build(top: Top, examples: Path) -> None:
                 0, 1, DETAIL, step=0.01, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
             )
             with gr.Accordion("Advanced", open=False):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-                new_seed = gr.Checkbox(False, label="New seed each time")
-            with gr.Row():
-                go = gr.Button("Enlarge", variant="primary", min_width=100)
-                stop = gr.Button("Stop", interactive=False, min_width=100)
+                seed, new_seed = build_seed()
+            go, stop = build_buttons("Enlarge")
         with gr.Column(scale=2, min_width=320):
-            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            status = build_status(HINT)
             pair = build_pair("Bicubic (left) and learned (right)")
             gallery = build_examples(pictures)
 
@@ -73,7 +82,6 @@ def build(top: Top, examples: Path) -> None:
         return str(pictures[event.index])
 
     view = View(status, pair, seed, go, stop)
-    private: dict[str, Any] = {"api_visibility": "private"}
     wiring: dict[str, Any] = {
         "fn": super_resolve,
         "inputs": [top.shelf, top.name, photo, factor, detail, seed, new_seed],
@@ -82,10 +90,8 @@ def build(top: Top, examples: Path) -> None:
         **COMPUTE,
     }
     run = go.click(**wiring, api_name="super_resolve")
-    example = gallery.select(load_example, None, photo, **private).then(**wiring, **private)
-    for ended in (run.success, run.failure, example.success, example.failure):
-        ended(idle, None, [go, stop], queue=False, **private)
-    stop.click(stopped, None, list(view), cancels=[run, example], queue=False, **private)
+    example = gallery.select(load_example, None, photo, **PRIVATE).then(**wiring, **PRIVATE)
+    wire_buttons(go, stop, [run, example], (status, STOPPED))
 
 
 def super_resolve(
@@ -110,74 +116,59 @@ def super_resolve(
         seed: seed of all randomness
         new_seed: take a random seed instead
     """
-    seed = pick_seed(seed, new_seed)
-    yield View(
-        run_status("Starting", 0, []), seed=seed, go=gr.update(interactive=False), stop=gr.update(interactive=True)
-    )
+    first = pick_seed(seed, new_seed)
+    yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
-    with toasts(), scratch() as folder:  # gradio has its copies after the yield
-        try:
-            notes: list[str] = []
-            given = shelf.load(pyramid) if photo is None else None
-            if given is not None:
-                small, name = given.training_image, f"The photo of {pyramid!r}"
-            else:
-                small, notes = open_photo(photo or "", shelf.limits)
-                name = Path(photo or "").name
-            check_size(small, name, factor)
-            check_enlarging(small.size, factor, detail, seed)
-            if given is not None and len(given.generators) == len(given.levels):
-                model = given
-                if min(model.config.alpha) < 100:
-                    notes = ["This model was trained for sampling; a picture is better learned."]
-            elif not shelf.limits.allow_training:
-                raise ConfigError(NO_LEARNING)
-            else:
-                model = yield from _learn(small, factor, seed, shelf.limits.max_seconds)
-            result = yield from watch(
-                lambda on_event: enlarge(model, small, factor, detail=detail, seed=seed, on_event=on_event),
-                lambda event: View(progress(event)) if event else View(),
-            )
-            paths = str(Path(folder, "bicubic.png")), str(Path(folder, "super-resolution.png"))
-            save_png(small.resize(result.size, Image.Resampling.BICUBIC), Path(paths[0]), {"factor": factor})
-            save_png(result, Path(paths[1]), {str(key): value for key, value in result.info.items()})
-            text = (
-                f"From {small.width}x{small.height} to {result.width}x{result.height} px "
-                f"in {clock(time.perf_counter() - start)}."
-            )
-            yield View(run_status(text, None, notes), shown(paths), seed)
-        except SinGANError as error:
-            yield View(run_status(str(error), None, []))
-            raise
+
+    def moments(folder: Path) -> Iterator[View]:
+        notes: list[str] = []
+        given = shelf.load(pyramid) if photo is None else None
+        if given is not None:
+            small, name = given.training_image, f"The photo of {pyramid!r}"
+        else:
+            small, notes = open_photo(photo or "", shelf.limits)
+            name = Path(photo or "").name
+        check_size(small, name, factor)
+        check_enlarging(small.size, factor, detail, first)
+        if given is not None and len(given.generators) == len(given.levels):
+            model = given
+            if min(model.config.alpha) < 100:
+                notes = ["This model was trained for sampling; a picture is better learned."]
+        elif not shelf.limits.allow_training:
+            raise ConfigError(NO_LEARNING)
+        else:
+            model = yield from _learn(small, factor, first, shelf.limits.max_seconds)
+        result = yield from watched(
+            lambda on_event: enlarge(model, small, factor, detail=detail, seed=first, on_event=on_event), View
+        )
+        plain, learned = folder / "bicubic.png", folder / "super-resolution.png"
+        save_png(small.resize(result.size, Image.Resampling.BICUBIC), plain, {"factor": factor})
+        save_png(result, learned, result.info)
+        text = (
+            f"From {small.width}x{small.height} to {result.width}x{result.height} px "
+            f"in {clock(time.perf_counter() - start)}."
+        )
+        yield View(run_status(text, None, notes), shown((str(plain), str(learned))), first)
+
+    yield from framed(moments, View)
 
 
 def check_size(image: Image.Image, name: str, factor: float) -> None:
     """Raise `ImageError` if the picture is too large to be enlarged so here."""
     megapixels = factor**2 * image.width * image.height / 1e6
-    if megapixels > MAX_PIXELS / 1e6:
-        most = math.floor(2 * math.sqrt(MAX_PIXELS / (image.width * image.height))) / 2
+    if megapixels > MAX_ENLARGED_PIXELS / 1e6:
+        most = math.floor(2 * math.sqrt(MAX_ENLARGED_PIXELS / (image.width * image.height))) / 2
         cure = f"lower the factor to {most:g}" if most > 1 else "crop or shrink it"
         raise ImageError(
             f"{name} is {image.width}x{image.height} px, which makes {megapixels:.3g} megapixels; "
-            f"here it goes up to {MAX_PIXELS / 1e6:g}: {cure}, or use the command singan sr."
+            f"here it goes up to {MAX_ENLARGED_PIXELS / 1e6:g}: {cure}, or use the command singan sr."
         )
-
-
-def idle() -> tuple[dict, dict]:
-    """The two buttons when no run is in progress."""
-    return gr.update(interactive=True), gr.update(interactive=False)
-
-
-def stopped() -> View:
-    """What a run that was stopped leaves: nothing."""
-    go, stop = idle()
-    return View(run_status("Stopped; nothing is kept.", None, []), go=go, stop=stop)
 
 
 def _learn(image: Image.Image, factor: float, seed: int, max_seconds: float) -> Generator[View, None, SinGAN]:
     """Learn the picture, and show how far it is. Raises `ConfigError` if that takes too long."""
     last = 0.0
-    config = tasks.super_resolution_config(factor, image.size)
+    config = singan.super_resolution_config(factor, image.size)
     with closing(iter_train(image, config, seed=seed)) as events:  # also when the visitor stops it, or goes away
         for event in events:
             if event.seconds > max_seconds and event.model is None:

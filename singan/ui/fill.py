@@ -9,23 +9,22 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from singan import tasks
-from singan.errors import ConfigError, ImageError, SinGANError
-from singan.files import save_png
+import singan
+from singan.errors import ConfigError, ImageError
+from singan.image import save_png
 from singan.model import SinGAN
 from singan.tasks.filling import draft_of
-from singan.tasks.injection import OnEvent, TaskEvent
+from singan.tasks.injection import OnEvent
 from singan.ui import canvas
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
-from singan.ui.injected import progress
+from singan.ui.frame import SILENT, build_seed, build_status, framed, watched
+from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
-from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED, pick_seed, watch
+from singan.ui.work import pick_seed
 
 HINT = "Paint over what shall go, or say below how far the picture shall grow."
 MAX_RESULTS = 8
-MAX_PIXELS = 40_000_000  # of all results of one call
 
 
 class View(NamedTuple):
@@ -53,21 +52,18 @@ def build(demo: gr.Blocks, top: Top) -> None:
                 ]
                 grow = gr.Button("Grow the picture")
             with gr.Accordion("Advanced", open=False):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-                new_seed = gr.Checkbox(False, label="New seed each time")
+                seed, new_seed = build_seed()
         with gr.Column(scale=2, min_width=320):
-            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            status = build_status(HINT)
             results = build_gallery("Results", 2, "fill-results")
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     last = [number, seed, new_seed]
     go.click(fill, [top.shelf, editor, *last], shown, **COMPUTE, show_progress="hidden", api_name="fill")
     grow.click(extend, [top.shelf, editor, *sides, *last], shown, **COMPUTE, show_progress="hidden", api_name="extend")
-    for changed in (top.name.change, demo.load):
-        changed(fresh_picture, [*chosen, owner], fresh, **private)
-    clear.click(fresh_picture, chosen, fresh, **private)
-    upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **private)
+    gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
+    clear.click(fresh_picture, chosen, fresh, **SILENT)
+    upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
 
 
 def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
@@ -101,7 +97,7 @@ def fill(shelf: Shelf, edited: Value, number: int = 3, seed: int | None = 0, new
         if white is None:
             raise ImageError("Nothing is painted over yet: paint over what shall go.")
         mask = white.resize(picture.size, Image.Resampling.NEAREST)
-        return lambda model, seed, on_event: tasks.fill(model, mask, n=number, seed=seed, on_event=on_event)
+        return lambda model, seed, on_event: singan.fill(model, mask, n=number, seed=seed, on_event=on_event)
 
     yield from _run(edited, begin, number, 1.0, pick_seed(seed, new_seed))
 
@@ -134,7 +130,7 @@ def extend(
     shares = {"top": top / 100, "right": right / 100, "bottom": bottom / 100, "left": left / 100}
 
     def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
-        return lambda model, seed, on_event: tasks.extend(model, **shares, n=number, seed=seed, on_event=on_event)
+        return lambda model, seed, on_event: singan.extend(model, **shares, n=number, seed=seed, on_event=on_event)
 
     grown = (1 + shares["top"] + shares["bottom"]) * (1 + shares["left"] + shares["right"])
     yield from _run(edited, begin, number, grown, pick_seed(seed, new_seed))
@@ -149,27 +145,21 @@ def _run(
 ) -> Iterator[View]:
     """`grown`: the area of a result over that of the picture."""
     yield View(run_status("Starting", 0, []), None, seed)
-    with toasts(), scratch() as folder:  # gradio has its copies after the yield
-        try:
-            picture = canvas.backdrop(edited)
-            megapixels = number * grown * picture.width * picture.height / 1e6
-            if not 1 <= number <= MAX_RESULTS or megapixels > MAX_PIXELS / 1e6:
-                raise ConfigError(
-                    f"{number} results are {megapixels:.3g} megapixels together; the limits are {MAX_RESULTS} results "
-                    f"and {MAX_PIXELS / 1e6:g} megapixels: ask for fewer or smaller ones."
-                )
-            job = begin(picture)
 
-            def show(event: TaskEvent | None) -> View:
-                return View(progress(event)) if event else View()
+    def moments(folder: Path) -> Iterator[View]:
+        picture = canvas.backdrop(edited)
+        megapixels = number * grown * picture.width * picture.height / 1e6
+        if not 1 <= number <= MAX_RESULTS or megapixels > MAX_CALL_PIXELS / 1e6:
+            raise ConfigError(
+                f"{number} results are {megapixels:.3g} megapixels together; the limits are {MAX_RESULTS} results "
+                f"and {MAX_CALL_PIXELS / 1e6:g} megapixels: ask for fewer or smaller ones."
+            )
+        job = begin(picture)
+        files = []
+        for image in (yield from watched(lambda on_event: job(draft_of(picture), seed, on_event), View)):
+            path = folder / f"{image.info['task']}-{image.info['seed']}.png"
+            save_png(image, path, image.info)
+            files.append((str(path), f"seed {image.info['seed']}"))
+        yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
 
-            images = yield from watch(lambda on_event: job(draft_of(picture), seed, on_event), show)
-            files = []
-            for image in images:
-                path = Path(folder, f"{image.info['task']}-{image.info['seed']}.png")
-                save_png(image, path, {str(key): value for key, value in image.info.items()})
-                files.append((str(path), f"seed {image.info['seed']}"))
-            yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
-        except SinGANError as error:
-            yield View(run_status(str(error), None, []))
-            raise
+    yield from framed(moments, View)

@@ -1,8 +1,8 @@
-"""What the tabs share whose picture enters the pyramid at some scale: controls, result, strip of scales, examples."""
+"""What the tabs share whose picture enters the pyramid at some scale: controls, result, strip of scales."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from singan.errors import SinGANError
-from singan.files import save_png
+from singan.image import save_png
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
+from singan.ui.frame import PRIVATE, build_seed, build_status, framed, progress, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import Shelf, Top, toasts
-from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED, pick_seed, watch
+from singan.ui.shelf import Shelf
+from singan.ui.work import pick_seed, watch
 
 STRIP_SIDE = 256  # of the pictures in the strip of scales
 
@@ -67,14 +66,13 @@ def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tupl
     """The choice of a scale, and what is folded away, with the seed in it."""
     scale = gr.Dropdown(["auto"], value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info)
     with gr.Accordion("Advanced", open=False) as advanced:
-        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-        new_seed = gr.Checkbox(False, label="New seed each time")
+        seed, new_seed = build_seed()
     return Controls(scale, seed, new_seed), advanced
 
 
 def build_results(hint: str, controls: Controls) -> Results:
     """The slider of before and after, and under it the results of all scales; a click on one chooses it."""
-    status = gr.HTML(run_status(hint, None, []), container=True, padding=True)
+    status = build_status(hint)
     pair = build_pair("Before and after")
     strip = gr.Gallery(
         label="All scales: click one to choose it",
@@ -88,7 +86,7 @@ def build_results(hint: str, controls: Controls) -> Results:
         elem_classes=["grow", "strip"],
     )
     full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
-    strip.select(pick, [pair, strip, full], [pair, controls.scale], queue=False, api_visibility="private")
+    strip.select(pick, [pair, strip, full], [pair, controls.scale], queue=False, **PRIVATE)
     return Results(status, pair, strip, full)
 
 
@@ -105,11 +103,6 @@ def build_pair(label: str) -> gr.ImageSlider:
     )
 
 
-def shown(value: Any) -> dict:
-    """A component with a value, or hidden without one."""
-    return gr.update(value=value, visible=value is not None)
-
-
 def pick(
     pair: tuple[str, str], strip: list[tuple[str, str]], full: list[str], event: gr.SelectData
 ) -> tuple[tuple[str, str], str]:
@@ -118,7 +111,7 @@ def pick(
     return (pair[0], full[event.index]), caption.split()[1]
 
 
-def run(
+def show_task(
     shelf: Shelf,
     pyramid: str,
     begin: Callable[[SinGAN], Task],
@@ -127,50 +120,39 @@ def run(
     new_seed: bool,
 ) -> Iterator[View]:
     """Do the task that `begin` makes for a pyramid, and show it."""
-    seed = pick_seed(seed, new_seed)
-    yield View(status=run_status("Starting", 0, []), seed=seed)
+    first = pick_seed(seed, new_seed)
+    yield View(status=run_status("Starting", 0, []), seed=first)
     start = perf_counter()
-    with toasts(), scratch() as folder:  # gradio has its copies after the yield
-        try:
-            model = shelf.load(pyramid)
-            task = begin(model)
-            wanted = int(scale) if scale.isdecimal() else scale
-            made: list[Image.Image] = []
 
-            def show(event: TaskEvent | None) -> View:
-                if event is None:
-                    return View()
-                if event.unit == "scale" and event.image:
-                    if event.done == 1:  # of another round, if there was one
-                        made.clear()
-                    made.append(event.image)
-                return View(status=progress(event))
+    def moments(folder: Path) -> Iterator[View]:
+        model = shelf.load(pyramid)
+        task = begin(model)
+        wanted = int(scale) if scale.isdecimal() else scale
+        made: list[Image.Image] = []
 
-            results = yield from watch(lambda on_event: task.job(wanted, seed, on_event), show)
-            best = results[0]
-            kept = made if any(image is best for image in made) else results
-            paths, small = _save(kept, pyramid, Path(folder))
-            first = Path(folder, "before.png")
-            save_png(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), first, {"model": pyramid})
-            chosen = next(path for path, image in zip(paths, kept, strict=True) if image is best)
-            at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
-            text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
-            names = [f"Scale {image.info['scale']}{' ✓' if image is best else ''}" for image in kept]
-            yield View(
-                run_status(text, None, task.notes),
-                shown((str(first), chosen)),
-                shown(list(zip(small, names, strict=True))),
-                paths,
-                seed,
-            )
-        except SinGANError as error:
-            yield View(status=run_status(str(error), None, []))
-            raise
+        def show(event: TaskEvent | None) -> View:
+            if event is None:
+                return View()
+            if event.unit == "scale" and event.image:
+                if event.done == 1:  # of another round, if there was one
+                    made.clear()
+                made.append(event.image)
+            return View(status=progress(event))
 
+        results = yield from watch(lambda on_event: task.job(wanted, first, on_event), show)
+        best = results[0]
+        kept = made if any(image is best for image in made) else results
+        paths, small = _save(kept, pyramid, folder)
+        before = folder / "before.png"
+        save_png(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), before, {"model": pyramid})
+        chosen = next(path for path, image in zip(paths, kept, strict=True) if image is best)
+        at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
+        text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
+        names = [f"Scale {image.info['scale']}{' ✓' if image is best else ''}" for image in kept]
+        strip = list(zip(small, names, strict=True))
+        yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(strip), paths, first)
 
-def progress(event: TaskEvent) -> str:
-    """A status line with its bar."""
-    return run_status(f"{event.unit.capitalize()} {event.done} of {event.total}", event.done / event.total, [])
+    yield from framed(moments, View)
 
 
 def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[str], list[str]]:
@@ -178,7 +160,7 @@ def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[s
     paths, small = [], []
     for image in images:
         path = folder / f"{pyramid}-{image.info['task']}-{image.info['scale']}.png"
-        save_png(image, path, {"model": pyramid, **{str(key): value for key, value in image.info.items()}})
+        save_png(image, path, {"model": pyramid, **image.info})
         paths.append(str(path))
         preview = image.copy()
         preview.thumbnail((STRIP_SIDE, STRIP_SIDE), Image.Resampling.BOX)
@@ -199,32 +181,3 @@ def size_notes(image: Image.Image, model: SinGAN) -> list[str]:
     if image.size == (width, height):
         return []
     return [f"Resized from {image.width}x{image.height} to {width}x{height} px, the size of the model's picture."]
-
-
-# --- examples
-
-
-def example_pictures(folder: Path, top: Top) -> list[Path]:
-    """The examples in a folder: pictures that are called after pyramids, of those that are there."""
-    found = {path.stem: path for path in pictures_in(folder)}
-    return [found[name] for name in top.shelf.value.names() if name in found]
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The PNG and WebP files in a folder, by name."""
-    return sorted(path for path in folder.glob("*") if path.suffix in (".png", ".webp"))
-
-
-def build_examples(pictures: Sequence[Path]) -> gr.Gallery:
-    """Examples to click."""
-    return gr.Gallery(
-        [(path, path.stem) for path in pictures],
-        columns=3,
-        label="Examples: click one to run it",
-        format="png",
-        allow_preview=False,
-        buttons=[],
-        interactive=False,
-        visible=bool(pictures),
-        elem_classes=["grow", "examples"],
-    )

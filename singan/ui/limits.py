@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from singan.errors import ConfigError
-from singan.image import MAX_PIXELS
+from singan.image import MAX_INPUT_PIXELS
 
+MAX_CALL_PIXELS = 40_000_000  # of all samples or results of one call
 SPACE_SECONDS = 900  # of a run on a Space, unless it says otherwise
 
 
@@ -33,7 +34,7 @@ class Limits:
         return cls(
             max_seconds=_number(environment, "SINGAN_MAX_SECONDS", SPACE_SECONDS if on_space else math.inf, math.inf),
             max_upload_megapixels=_number(
-                environment, "SINGAN_MAX_UPLOAD_MEGAPIXELS", cls.max_upload_megapixels, MAX_PIXELS / 1e6
+                environment, "SINGAN_MAX_UPLOAD_MEGAPIXELS", cls.max_upload_megapixels, MAX_INPUT_PIXELS / 1e6
             ),
             allow_training=allow == "1",
         )

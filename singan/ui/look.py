@@ -8,7 +8,7 @@ from html import escape
 import gradio as gr
 import numpy as np
 
-from singan.trainer import TrainEvent
+from singan.training.events import TrainEvent
 
 INTRO = """
 <header id="intro">
@@ -137,6 +137,9 @@ def run_status(text: str, done: float | None, notes: list[str]) -> str:
     bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
     said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
     return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
+
+
+STOPPED = run_status("Stopped; nothing is kept.", None, [])
 
 
 def note(text: str) -> str:

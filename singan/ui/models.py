@@ -12,10 +12,10 @@ from typing import Any
 
 import gradio as gr
 
-from singan import hub
-from singan.checkpoint import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
-from singan.errors import CheckpointError, HubError
+from singan.errors import CheckpointError, HubError, one_line
+from singan.files import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
 from singan.model import SinGAN
+from singan.storage import hub
 from singan.ui.shelf import Shelf, Top, load_own, plain_name, toasts
 from singan.ui.uploads import scratch
 
@@ -149,4 +149,4 @@ def _unpack(path: Path) -> Iterator[tuple[str, bytes]]:
                 with archive.open(member) as file:
                     yield name, file.read(UPLOAD_BYTES[name])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
-        raise CheckpointError(f"{path.name} is not a zip file that can be read ({str(error)[:100]}).") from None
+        raise CheckpointError(f"{path.name} is not a zip file that can be read ({one_line(error, 100)}).") from None

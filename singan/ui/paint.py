@@ -9,15 +9,17 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from singan import tasks
+import singan
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
-from singan.ui.editor import Value, build_editor, mark_pyramid, on_canvas
+from singan.ui.editor import Value, build_editor, on_canvas
+from singan.ui.examples import build_examples, example_pictures
+from singan.ui.frame import PRIVATE, SILENT, shown
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, show_notes, toasts
+from singan.ui.shelf import COMPUTE, Shelf, Top, mark, show_notes, toasts
 
 HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
 COLORS = 8  # of the brush
@@ -26,7 +28,7 @@ MAX_SIDE = 1024  # of an uploaded painting, which is used at the size of the pho
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     """Make the tab. Its canvas starts empty, with a brush in the colours of the chosen pyramid's picture."""
-    pictures = injected.example_pictures(examples, top)
+    pictures = example_pictures(examples, top)
     owner = gr.State("")  # the pyramid that the canvas was made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -49,27 +51,26 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
             go = gr.Button("Turn into a picture", variant="primary")
         with gr.Column(scale=1, min_width=320):
             results = injected.build_results(HINT, controls)
-            gallery = injected.build_examples(pictures)
+            gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
         path = pictures[event.index]
         owner, _, *rest = blank(shelf, path.stem)
         painting = with_palette(shelf.load(owner), Image.open(path))
-        return owner, mark_pyramid(shelf, owner), owner, painting, *rest
+        return owner, mark(shelf, owner), owner, painting, *rest
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
     fresh = [owner, editor, controls.scale, results.pair, results.strip]
-    private: dict[str, Any] = {"api_visibility": "private"}
     go.click(paint_to_image, **wiring, **COMPUTE, show_progress="hidden", api_name="paint_to_image")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **private).then(
-        paint_to_image, **wiring, **COMPUTE, show_progress="hidden", **private
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).then(
+        paint_to_image, **wiring, **COMPUTE, **SILENT
     )
     for changed in (top.name.change, demo.load):
-        changed(blank, [*chosen, owner], fresh, show_progress="hidden", **private)
-    clear.click(blank, chosen, fresh, show_progress="hidden", **private)
-    over.click(photo, chosen, editor, show_progress="hidden", **private)
-    upload.upload(own, [top.shelf, upload], editor, show_progress="hidden", **private)
+        changed(blank, [*chosen, owner], fresh, **SILENT)
+    clear.click(blank, chosen, fresh, **SILENT)
+    over.click(photo, chosen, editor, **SILENT)
+    upload.upload(own, [top.shelf, upload], editor, **SILENT)
 
 
 def paint_to_image(
@@ -98,13 +99,13 @@ def paint_to_image(
         picture = canvas.flattened(painting)
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            return tasks.paint_to_image(
+            return singan.paint_to_image(
                 model, picture, scale=scale, seed=seed, colors=colors or None, on_event=on_event
             )
 
         return Task(picture, job)
 
-    yield from injected.run(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
 
 
 def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
@@ -115,7 +116,7 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
         model = shelf.load(pyramid)
     size = model.image_size[::-1]
     empty = model.training_image.resize((1, 1), Image.Resampling.BOX).resize(size)
-    return pyramid, with_palette(model, empty), injected.scales(model), injected.shown(None), injected.shown(None)
+    return pyramid, with_palette(model, empty), injected.scales(model), shown(None), shown(None)
 
 
 def with_palette(model: SinGAN, picture: Image.Image) -> dict:

@@ -11,11 +11,12 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.image import FORMATS, read_image
-from singan.trainer import draft as make_draft
+from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
+from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.limits import Limits
 from singan.ui.look import note
-from singan.ui.shelf import QUICK, Shelf, Top, plain_name, show_notes, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_notes, toasts
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
@@ -24,21 +25,20 @@ def build(top: Top) -> None:
     """Wire the upload above the tabs, and the line under it."""
     taken = take(top, top.upload, api_name="draft")
     for ended in (taken.success, taken.failure):  # ready for the next one
-        ended(lambda: None, None, top.upload, queue=False, api_visibility="private")
+        ended(lambda: None, None, top.upload, queue=False, **PRIVATE)
     gr.on(
         [top.name.change, top.renewed.change],
         tell,
         [top.shelf, top.name],
         top.said,
-        show_progress="hidden",
-        api_visibility="private",
+        **SILENT,
     )
 
 
 def take(top: Top, upload: gr.File, **options: Any) -> Any:
     """Make a draft of what is uploaded there, and choose it. Returns the event."""
     event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **QUICK, **options)
-    event.success(row, [top.shelf, top.name], top.pictures, show_progress="hidden", api_visibility="private")
+    event.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
     return event
 
 
@@ -56,11 +56,6 @@ def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
         put = shelf.put(plain_name(Path(photo).stem), model, photo=Path(photo))
     show_notes(notes)
     return put
-
-
-def row(shelf: Shelf, pyramid: str) -> dict:
-    """The row of pyramids with that one marked."""
-    return gr.update(value=shelf.pictures(), selected_index=shelf.names().index(pyramid))
 
 
 def tell(shelf: Shelf, pyramid: str) -> dict:

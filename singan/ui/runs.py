@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError
-from singan.resume import STATE_FILE
+from singan.files import STATE_FILE
 from singan.ui.look import Curves
 from singan.ui.uploads import scratch
 

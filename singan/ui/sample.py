@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,13 @@ import gradio as gr
 
 from singan.config import VARIATION
 from singan.errors import ConfigError
-from singan.files import save_png
+from singan.image import save_png
+from singan.ui.frame import build_seed
+from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery
 from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED
-
-MAX_PIXELS = 40_000_000  # of all samples of one call
+from singan.ui.work import pick_seed
 
 
 def build(demo: gr.Blocks, top: Top) -> None:
@@ -43,8 +42,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
                     info="Coarsest scale to draw anew: details only.",
                     visible=first is not None and len(first.generators) > 1,
                 )
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-                new_seed = gr.Checkbox(True, label="New seed each time")
+                seed, new_seed = build_seed(new=True)
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
@@ -84,18 +82,17 @@ def sample(
         seed: picture k is drawn with seed + k
         new_seed: take a random seed instead
     """
-    if new_seed or seed is None:
-        seed = secrets.randbelow(2**31)
+    seed = pick_seed(seed, new_seed)
     with toasts(), scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
         model = shelf.load(pyramid)
         size = (height or model.image_size[0], width or model.image_size[1])
         megapixels = number * size[0] * size[1] / 1e6
-        if megapixels > MAX_PIXELS / 1e6:
+        if megapixels > MAX_CALL_PIXELS / 1e6:
             raise ConfigError(
                 f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
-                f"the limit is {MAX_PIXELS / 1e6:g}: ask for fewer or smaller ones."
+                f"the limit is {MAX_CALL_PIXELS / 1e6:g}: ask for fewer or smaller ones."
             )
         model.check_sampling(number, size, start_scale, variation, seed)
         pictures = []

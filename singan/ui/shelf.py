@@ -17,9 +17,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from singan.checkpoint import describe
 from singan.errors import CheckpointError, SinGANError
 from singan.model import SinGAN
+from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
 
@@ -226,6 +226,16 @@ def build_top(shelf: Shelf) -> Top:
 def choose(event: gr.SelectData) -> str:
     """The name of the pyramid that was clicked."""
     return event.value["caption"]
+
+
+def mark(shelf: Shelf, name: str) -> dict:
+    """The row of pyramids with this one marked."""
+    return gr.update(selected_index=shelf.names().index(name))
+
+
+def mark_new(shelf: Shelf, name: str) -> dict:
+    """As `mark`, with the pictures of the pyramids, of which one is new."""
+    return gr.update(value=shelf.pictures(), selected_index=shelf.names().index(name))
 
 
 def start_scales(model: SinGAN) -> dict:

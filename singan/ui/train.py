@@ -16,15 +16,17 @@ from PIL import Image
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ImageError, SinGANError
-from singan.resume import STATE_FILE
-from singan.trainer import TrainEvent, iter_train
+from singan.files import STATE_FILE
+from singan.training.events import TrainEvent
+from singan.training.loop import iter_train
 from singan.ui import zerogpu
-from singan.ui.injected import build_examples, pictures_in
+from singan.ui.examples import build_examples, pictures_in
+from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
 from singan.ui.limits import Limits
 from singan.ui.look import clock, run_status
-from singan.ui.photo import draft, open_photo, row, take
+from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
-from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, plain_name, toasts
+from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, mark_new, plain_name, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED
 
@@ -91,9 +93,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
                     label="Method of the paper",
                     info="Published constants, at 250 px, for comparisons. Takes hours on a CPU.",
                 )
-            with gr.Row():
-                train_button = gr.Button("Train", variant="primary", min_width=100)
-                stop_button = gr.Button("Stop", interactive=False, min_width=100)
+            train_button, stop_button = build_buttons("Train")
             resume_button = gr.Button("Resume", visible=False)
             download = gr.DownloadButton("Download model", visible=False)
             sample_button = gr.Button("Sample from it", visible=False)
@@ -133,23 +133,20 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
         top.shelf, top.name, top.pictures, top.renewed,
     )  # fmt: skip
     inputs = [top.shelf, top.name, photo, photo_size, seed, steps, paper]
-    take(top, photo, api_visibility="private").success(
-        lambda: None, None, photo, queue=False, api_visibility="private"
+    take(top, photo, **PRIVATE).success(
+        lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
-    top.name.change(
-        look, [top.shelf, top.name, status], [status, now], show_progress="hidden", api_visibility="private"
-    )
+    top.name.change(look, [top.shelf, top.name, status], [status, now], **SILENT)
     wiring: dict[str, Any] = {"outputs": list(view), **COMPUTE, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
-    opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], api_visibility="private")
-    opened.success(row, [top.shelf, top.name], top.pictures, show_progress="hidden", api_visibility="private")
-    example = opened.success(train, inputs, **wiring, api_visibility="private")
-    for ended in (run.success, run.failure, again.success, again.failure, example.success, example.failure):
-        ended(idle, None, [train_button, stop_button], queue=False, api_visibility="private")
+    opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)
+    opened.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
+    example = opened.success(train, inputs, **wiring, **PRIVATE)
+    wire_buttons(train_button, stop_button, [run, again, example])
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
-    sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, api_visibility="private")
-    demo.load(reopen, [top.shelf, run_id], list(view), show_progress="hidden", api_visibility="private")
+    sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
+    demo.load(reopen, [top.shelf, run_id], list(view), **SILENT)
 
 
 def look(shelf: Shelf, pyramid: str, said: str) -> tuple[Any, Any]:
@@ -237,11 +234,6 @@ def stop(run_id: str | None) -> dict:
     if run is not None:
         run.stop.set()
     return gr.update(interactive=False)
-
-
-def idle() -> tuple[dict, dict]:
-    """The two buttons when no run is in progress."""
-    return gr.update(interactive=True), gr.update(interactive=False)
 
 
 @zerogpu.borrow_gpu

@@ -8,15 +8,13 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from singan import tasks
+import singan
 from singan.config import VARIATION
-from singan.errors import SinGANError
-from singan.files import save_png
-from singan.ui.injected import progress
+from singan.image import save_png
+from singan.ui.frame import SILENT, build_status, framed, watched
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
-from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED, pick_seed, watch
+from singan.ui.work import MAX_SEED, pick_seed
 
 HINT = "Black does not change from sample to sample, white changes the most."
 
@@ -39,7 +37,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
             seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0, maximum=MAX_SEED)
             go = gr.Button("Draw the map")
         with gr.Column(scale=2, min_width=320):
-            status = gr.HTML(run_status(HINT, None, []), container=True, padding=True)
+            status = build_status(HINT)
             heat = gr.Image(
                 label="Variation map",
                 format="png",
@@ -50,13 +48,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
             )
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
     chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
-    gr.on(
-        [demo.load, top.name.change, top.renewed.change],
-        fit,
-        **chosen,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    gr.on([demo.load, top.name.change, top.renewed.change], fit, **chosen, **SILENT)
     go.click(variation_map, inputs, [status, heat, seed], **COMPUTE, show_progress="hidden", api_name="variation_map")
 
 
@@ -79,22 +71,17 @@ def variation_map(
     """
     first = pick_seed(seed, False)
     yield View(run_status("Starting", 0, []), seed=first)
-    with toasts(), scratch() as folder:  # gradio has its copy after the yield
-        try:
-            model = shelf.load(pyramid)
-            heat = yield from watch(
-                lambda on_event: tasks.variation_map(
-                    model, n=number, start_scale=start_scale, variation=variation, seed=first, on_event=on_event
-                ),
-                lambda event: View(progress(event)) if event else View(),
-            )
-            path = Path(folder, f"{pyramid}-variation.png")
-            save_png(heat, path, {"model": pyramid, **{str(key): value for key, value in heat.info.items()}})
-            text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
-            yield View(run_status(text, None, []), str(path), first)
-        except SinGANError as error:
-            yield View(run_status(str(error), None, []))
-            raise
+
+    def moments(folder: Path) -> Iterator[View]:
+        model = shelf.load(pyramid)
+        options: dict[str, Any] = {"n": number, "start_scale": start_scale, "variation": variation, "seed": first}
+        heat = yield from watched(lambda on_event: singan.variation_map(model, **options, on_event=on_event), View)
+        path = folder / f"{pyramid}-variation.png"
+        save_png(heat, path, {"model": pyramid, **heat.info})
+        text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
+        yield View(run_status(text, None, []), str(path), first)
+
+    yield from framed(moments, View)
 
 
 def fit(shelf: Shelf, pyramid: str) -> dict:

@@ -1,49 +1,31 @@
-"""A model on disk: config.json and model.safetensors as plain values, checked in full (docs/checkpoint.md).
+"""What config.json says of a model, as plain values, checked in full (docs/checkpoint.md).
 
-Nothing that a file says is believed before it is checked, and no memory is taken for what has not been checked.
+Nothing that it says is believed before it is checked, and no memory is taken for what has not been checked.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import math
-import os
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
-import numpy as np
-import torch
-from PIL import Image
-from safetensors import SafetensorError, deserialize
-from safetensors.torch import load as safetensors_load
-from safetensors.torch import save as safetensors_bytes
-
-from singan import __version__
 from singan.config import TrainConfig, at_scale
-from singan.errors import CheckpointError, ConfigError
-from singan.files import files_in, stamp
-from singan.image import MAX_PIXELS
-from singan.patches.search import MAX_PIXELS as MAX_VOTING_PIXELS
+from singan.errors import CheckpointError, ConfigError, one_line
+from singan.image import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
+from singan.pyramid import voting_scales
+from singan.scale import noise_size
+from singan.variation import CURVE
+from singan.version import __version__
 
-T = TypeVar("T")
 FORMAT_VERSION = 3
-CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
-MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
 MIN_PUBLISHED = 8  # pixels a side of the coarsest scale
-READS = 20  # of a model that is being saved, before it is given up
-MAX_HEADER_BYTES = 10**6  # of model.safetensors; 32 scales of 16 layers with batch norm take 250 kB
 MAX_SCALES = 32
 MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
-MAX_COARSEST_PIXELS = 20_000  # that are searched at scale 0, whatever the shape, since nothing starts without it
 MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
-CURVE = 10  # parts of the variation curve
 PHOTOS = ("photo", "image")  # tensors of pixels
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Size = tuple[int, int]  # (height, width)
@@ -94,7 +76,7 @@ class Description:
         try:
             return Description.from_dict(json.loads(json.dumps(self.to_dict(), allow_nan=False)))
         except (CheckpointError, ConfigError, TypeError, ValueError) as error:
-            raise CheckpointError(f"The model cannot be saved: {_line(error)}.") from None
+            raise CheckpointError(f"The model cannot be saved: {one_line(error)}.") from None
 
     @classmethod
     def from_dict(cls, described: Any) -> Description:
@@ -177,22 +159,6 @@ def _check_steps(sizes: list[Size], factor: float) -> None:
         raise CheckpointError(f"its scales are not the factor {factor:g} apart")
 
 
-def noise_size(size: Size, config: TrainConfig) -> Size:
-    """Noise is drawn for the image alone, or for its padding too."""
-    extra = 2 * config.layers if config.noise_padding else 0
-    return size[0] + extra, size[1] + extra
-
-
-def voting_scales(config: TrainConfig, sizes: list[Size]) -> int:
-    """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
-    limits = [MAX_COARSEST_PIXELS if config.field else MAX_VOTING_PIXELS] + [MAX_VOTING_PIXELS] * (len(sizes) - 1)
-    votes = [
-        bool(at_scale(config.voting_rounds, k)) and h * w <= limit
-        for k, ((h, w), limit) in enumerate(zip(sizes, limits, strict=True))
-    ]
-    return [*votes, False].index(False)
-
-
 def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
     """Name and shape of all that model.safetensors must hold: PHOTOS are uint8, the others are float32."""
     config, sizes = description.config, description.scale_sizes
@@ -211,144 +177,6 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
             running = ["running_mean", "running_var"] if config.published else []
             shapes |= {f"scales.{k}.norms.{i}.{name}": (width,) for name in ["weight", "bias", *running]}
     return shapes
-
-
-def describe(folder: Path) -> Description:
-    """Read config.json. Raises `CheckpointError` if it is not there or describes no model."""
-    return _steady(folder, _describe)
-
-
-def _steady(folder: Path, reader: Callable[[Path], T]) -> T:
-    """What `reader` makes of the files of a model; again, if a writer was at work in the folder meanwhile."""
-    for _ in range(READS):
-        before = stamp(folder, MAX_BYTES)
-        try:
-            return reader(files_in(folder))
-        except CheckpointError:
-            if stamp(folder, MAX_BYTES) == before:
-                raise
-    return reader(files_in(folder))
-
-
-def _describe(folder: Path) -> Description:
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES[CONFIG_FILE]:
-            raise CheckpointError(f"it has {size} bytes, over a million")
-        described = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_not_finite, parse_int=_integer)
-        return Description.from_dict(described)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON ({_line(error)}); save or download the model again.") from None
-    except (CheckpointError, ConfigError) as error:
-        raise CheckpointError(f"{path} is not a SinGAN configuration: {str(error).rstrip('.')}.") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
-
-
-def read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
-    """Read a model directory; the photograph is among the tensors as "photo", (H, W, 3) uint8, but for format 1.
-    Raises `CheckpointError` unless both files agree to the last tensor.
-
-    Files beside the two are not looked at. Symbolic links are followed: the Hub's cache is made of them, and what
-    they lead to passes the same checks.
-    """
-    return _steady(folder, _read)
-
-
-def _read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
-    description = _describe(folder)
-    path = folder / WEIGHTS_FILE
-    if not path.is_file():
-        raise CheckpointError(f"{folder} holds no {WEIGHTS_FILE}; save or download the model again.")
-    try:
-        tensors = _read_weights(path, description)
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged ({_line(error)}); save or download the model again.") from None
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
-    if "image" in tensors:  # format 2
-        tensors["photo"] = tensors.pop("image")
-    elif description.photo_size:
-        try:
-            tensors["photo"] = unpack(tensors["photo"], description.photo_size)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path}: {error}") from None
-    return description, tensors
-
-
-def pack(photo: torch.Tensor) -> torch.Tensor:
-    """A photograph, (H, W, 3) uint8, without loss as the bytes of a WebP file, (n,) uint8."""
-    packed = io.BytesIO()
-    Image.fromarray(photo.cpu().numpy()).save(packed, "WEBP", lossless=True, exact=True, quality=100, method=4)
-    return torch.frombuffer(bytearray(packed.getvalue()), dtype=torch.uint8)
-
-
-def unpack(packed: torch.Tensor, size: Size) -> torch.Tensor:
-    """The inverse of `pack`, of which nothing is believed. Raises `CheckpointError`."""
-    try:
-        with Image.open(io.BytesIO(packed.numpy().tobytes()), formats=["WEBP"]) as image:
-            if image.size != size[::-1] or image.mode != "RGB" or getattr(image, "n_frames", 1) != 1:
-                raise CheckpointError(f"the photo in it is not one RGB image of {size[0]}x{size[1]} px.")
-            return torch.from_numpy(np.array(image))
-    except CheckpointError:
-        raise
-    except Exception as error:  # on damaged data the decoder raises almost anything
-        raise CheckpointError(f"the photo in it is damaged ({_line(error)}).") from None
-
-
-def contents(description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> dict[str, bytes]:
-    """config.json, model.safetensors and preview.png of a model. `tensors` are as `read` gives them.
-
-    Raises `CheckpointError` if the model is too large.
-    """
-    packed = pack(tensors["photo"])
-    owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, "photo": packed}.items()}
-    weights = safetensors_bytes(owned)
-    if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
-        raise CheckpointError(
-            f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower photo_size or width."
-        )
-    digest = hashlib.sha256(weights).hexdigest()
-    described = replace(description, weights_sha256=digest, photo_bytes=len(packed)).to_dict()
-    shown = io.BytesIO()
-    preview.save(shown, "PNG")
-    config = json.dumps(described, indent=1) + "\n"
-    return {CONFIG_FILE: config.encode(), WEIGHTS_FILE: weights, PREVIEW_FILE: shown.getvalue()}
-
-
-def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
-    shapes = tensor_shapes(description)
-    need = sum(math.prod(shape) * (1 if name in PHOTOS else 4) for name, shape in shapes.items())
-    with path.open("rb") as file:  # once: another file may take its place at any time
-        size = os.fstat(file.fileno()).st_size
-        start = file.read(8)
-        header = int.from_bytes(start, "little")
-        if size > MAX_BYTES[WEIGHTS_FILE] or header > MAX_HEADER_BYTES or size != 8 + header + need:
-            raise CheckpointError(
-                f"{path} has {size} bytes where {CONFIG_FILE} asks for {need:.9g} and a header; "
-                "the two do not belong together."
-            )
-        data = start + file.read(size - 8)
-    if hashlib.sha256(data).hexdigest() != description.weights_sha256:
-        raise CheckpointError(f"{path} is not the file that {CONFIG_FILE} was saved with; save or download both again.")
-    found = {name: (view["dtype"], tuple(view["shape"])) for name, view in deserialize(data)}
-    if found.keys() != shapes.keys():
-        odd = sorted(found.keys() ^ shapes.keys())[0]
-        raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
-    for name, shape in shapes.items():
-        kind, (dtype, its_shape) = "U8" if name in PHOTOS else "F32", found[name]
-        if (dtype, its_shape) != (kind, shape):
-            raise CheckpointError(f"{path}: {name} is {f'{dtype} {list(its_shape)}':.60}, not {kind} {list(shape)}.")
-    tensors = safetensors_load(data)
-    for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
-            raise CheckpointError(f"{path}: {name} holds NaN or infinite values; the model cannot be used.")
-        if name.endswith("running_var") and (tensor < 0).any():
-            raise CheckpointError(f"{path}: {name} is a variance and holds negative values; the model cannot be used.")
-    return tensors
 
 
 # --- values in config.json ------------------------------------------------------------------------
@@ -398,8 +226,14 @@ def _number(value: Any, name: str, low: float, high: float) -> float:
 
 def _size(value: Any, name: str) -> Size:
     sides = _list(value, name, 2)
-    if len(sides) != 2 or any(type(side) is not int or side < 1 for side in sides) or math.prod(sides) > MAX_PIXELS:
-        raise CheckpointError(f"{name} holds something else than a (height, width) of at most {MAX_PIXELS:.0g} pixels")
+    if (
+        len(sides) != 2
+        or any(type(side) is not int or side < 1 for side in sides)
+        or math.prod(sides) > MAX_INPUT_PIXELS
+    ):
+        raise CheckpointError(
+            f"{name} holds something else than a (height, width) of at most {MAX_INPUT_PIXELS:.0g} pixels"
+        )
     return sides[0], sides[1]
 
 
@@ -428,17 +262,3 @@ def _integer_in(value: Any, name: str, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise CheckpointError(f"{name} is something else than a whole number from {low} to {high}")
     return value
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > 30:  # to convert very many takes very long
-        raise ValueError(f"an integer of {len(digits)} digits")
-    return int(digits)
-
-
-def _not_finite(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

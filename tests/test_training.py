@@ -1,6 +1,7 @@
 """Training: events, crops, resume after a kill, divergence, odd inputs, the paper's preset."""
 
 import itertools
+import math
 import os
 import random
 import signal
@@ -17,14 +18,18 @@ import torch.nn.functional as F
 from PIL import Image
 
 import singan
-from singan import resume
-from singan import trainer as training
+from singan import files
+from singan.config import at_scale
 from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning, TrainingError
 from singan.image import image_to_tensor
-from singan.model import refine
 from singan.pyramid import resize
-from singan.state import Run
-from singan.trainer import ScaleTrainer, begin_scale, iter_retrain_scale, iter_train, scale_trainer, start_run, train
+from singan.scale import refine
+from singan.training import loop, resume, step
+from singan.training.loop import iter_train, train
+from singan.training.retrain import retrain_scale
+from singan.training.start import begin_scale, scale_trainer, start_run
+from singan.training.state import ScaleState
+from singan.training.step import CropTrainer
 
 
 def weights(model: singan.SinGAN) -> dict[str, torch.Tensor]:
@@ -127,12 +132,13 @@ def test_stop_before_the_first_scale_is_an_error(tiny_picture, tiny_config):
 # --- crops ----------------------------------------------------------------------------------------
 
 
-def trainer_at(picture, config, scale) -> ScaleTrainer:
+def trainer_at(picture, config, scale) -> CropTrainer:
     run = start_run(picture, config, 0, torch.device("cpu"))
     for _ in range(scale):
-        state = begin_scale(run)
-        scale_trainer(run, state).finish()
-    return scale_trainer(run, begin_scale(run))
+        run.state = begin_scale(run)
+        run.finished = scale_trainer(run).finish()
+    run.state = begin_scale(run)
+    return scale_trainer(run)
 
 
 def test_training_on_a_crop_sees_what_the_whole_image_shows(tiny_picture, tiny_config):
@@ -174,11 +180,11 @@ def test_pixels_near_the_border_are_trained_on_too(tiny_picture, tiny_config):
 # --- resume ---------------------------------------------------------------------------------------
 
 SCRIPT = """
-import sys, torch, singan, singan.trainer
+import sys, torch, singan, singan.training.loop
 from PIL import Image
 torch.set_num_threads(1)
 picture, folder, out, again, pace = sys.argv[1:]
-singan.trainer.CHECKPOINT_SECONDS = float(pace)
+singan.training.loop.CHECKPOINT_SECONDS = float(pace)
 config = singan.TrainConfig(
     steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=6, voting_rounds=1
 )
@@ -269,7 +275,7 @@ def test_every_flipped_bit_of_the_state_is_refused(tiny_picture, tiny_config, tm
     events = iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path)
     next(event for event in events if event.total_step == 8)
     events.close()
-    state, rng = tmp_path / resume.STATE_FILE, random.Random(0)
+    state, rng = tmp_path / files.STATE_FILE, random.Random(0)
     data = state.read_bytes()
     for _ in range(200):
         broken = bytearray(data)
@@ -294,8 +300,8 @@ def test_resume_on_another_number_of_threads_is_told(tiny_picture, tiny_config, 
 
 # Places where Ctrl-C may come while a scale is finished, or just before or after: before or after a call of these.
 PLACES = [
-    (resume, "save"), (ScaleTrainer, "finish"), (ScaleTrainer, "_carry"), (training, "clone"), (training, "refine"),
-    (training, "begin_scale"), (ScaleTrainer, "step"), (singan.SinGAN, "apply_scale"),
+    (resume, "save"), (CropTrainer, "finish"), (CropTrainer, "carry"), (step, "clone"), (step, "refine"),
+    (loop, "begin_scale"), (CropTrainer, "step"), (singan.SinGAN, "apply_scale"),
 ]  # fmt: skip
 
 
@@ -326,7 +332,7 @@ def test_run_broken_off_while_a_scale_is_finished_ends_the_same(
 
 def test_damaged_state_is_refused(tiny_picture, tiny_config, tmp_path):
     next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
-    state = tmp_path / resume.STATE_FILE
+    state = tmp_path / files.STATE_FILE
     data = state.read_bytes()
     for broken in (b"", data[:-100], b"\x00" * 100):
         state.write_bytes(broken)
@@ -345,25 +351,25 @@ def test_image_so_long_that_much_of_it_would_be_learned_is_refused(preset):
 
 
 def spoil(monkeypatch, bad_steps):
-    """Make the losses of the given calls of `step` not finite."""
-    step, calls = ScaleTrainer.step, itertools.count()
+    """Make a loss of the given steps not finite."""
+    update, calls = CropTrainer.update, itertools.count()
 
     def spoilt(self):
-        losses = step(self)
-        return {**losses, "critic_fake": float("nan")} if next(calls) in bad_steps else losses
+        critic, error = update(self)
+        return (critic._replace(fake=critic.fake * math.nan) if next(calls) in bad_steps else critic), error
 
-    monkeypatch.setattr(ScaleTrainer, "step", spoilt)
+    monkeypatch.setattr(CropTrainer, "update", spoilt)
 
 
 def test_scale_that_diverges_is_retried_once_at_half_the_rate(tiny_picture, tiny_config, monkeypatch):
     rates = []
-    original = Run.set_rates
+    original = ScaleState.set_rates
 
-    def record(self, state):
-        original(self, state)
-        rates.append((self.scale, state.step, state.generator_opt.param_groups[0]["lr"]))
+    def record(self, config, scale):
+        original(self, config, scale)
+        rates.append((scale, self.step, self.generator_opt.param_groups[0]["lr"]))
 
-    monkeypatch.setattr(Run, "set_rates", record)
+    monkeypatch.setattr(ScaleState, "set_rates", record)
     spoil(monkeypatch, {8})  # the third step of scale 1
     model = train(tiny_picture, replace(tiny_config, warmup_steps=0))
     assert len(model.generators) == 4
@@ -471,12 +477,10 @@ def test_shared_pictures_train_where_they_are(tiny_config):
 
 def retrain(model, scale, transform, **options):
     """The steps, and the model that is returned."""
-    steps, training = [], iter_retrain_scale(model, scale, transform, **options)
-    while True:
-        try:
-            steps.append(next(training))
-        except StopIteration as done:
-            return steps, done.value
+    steps = []
+    trained = retrain_scale(model, scale, transform, on_step=lambda step, of: steps.append((step, of)), **options)
+    assert {of for _, of in steps} == {at_scale(model.config.steps, scale)}
+    return [step for step, _ in steps], trained
 
 
 def test_retrained_scale_is_the_only_one_that_changes_and_the_model_is_left_alone(tiny_model):
@@ -501,8 +505,8 @@ def test_retraining_goes_by_its_seed(tiny_model):
 @pytest.mark.parametrize("pool_size", [0, 6])
 def test_retraining_starts_from_transformed_images_only(tiny_model, pool_size, monkeypatch):
     model = replace(tiny_model, config=replace(tiny_model.config, pool_size=pool_size))
-    draw, drawn = ScaleTrainer._draw_base, []
-    monkeypatch.setattr(ScaleTrainer, "_draw_base", lambda *args: drawn.append(draw(*args)) or drawn[-1])
+    draw, drawn = CropTrainer._draw_base, []
+    monkeypatch.setattr(CropTrainer, "_draw_base", lambda *args: drawn.append(draw(*args)) or drawn[-1])
     retrain(model, 2, lambda images: torch.full_like(images, 0.25))
     assert len(drawn) == 6
     m = model.config.layers
@@ -525,7 +529,6 @@ def test_retraining_learns_to_undo_the_transform(tiny_picture, tiny_config):
 
 
 def test_retraining_that_diverges_is_an_error(tiny_model, monkeypatch):
-    step = ScaleTrainer.step
-    monkeypatch.setattr(ScaleTrainer, "step", lambda self: {**step(self), "penalty": float("nan")})
+    spoil(monkeypatch, {0})
     with pytest.raises(TrainingError, match="^Retraining scale 2 diverged at step 0: try another seed"):
         retrain(tiny_model, 2, torch.round)

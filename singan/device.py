@@ -1,0 +1,62 @@
+"""Where things are computed, and how precisely: devices, half precision and threads."""
+
+from __future__ import annotations
+
+import threading
+
+import torch
+
+from singan.errors import ConfigError
+
+
+def pick_device(device: str | torch.device | None) -> torch.device:
+    """The device asked for, or the best there is: cuda, mps, cpu. Raises `ConfigError` if it is not there."""
+    if device is None:
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    try:
+        chosen = torch.device(device)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"Device {str(device)!r} cannot be used ({reason}); try cpu.") from None
+    return chosen
+
+
+def half_precision(device: torch.device, enabled: bool) -> torch.autocast:
+    """Convolutions in bfloat16 where the hardware multiplies it; elsewhere it would be slower, not faster."""
+    if device.type == "cpu":
+        enabled = enabled and torch.cpu._is_avx512_bf16_supported()
+    elif device.type == "cuda":
+        enabled = enabled and torch.cuda.is_bf16_supported()
+    else:
+        return torch.autocast("cpu", torch.bfloat16, enabled=False)
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def amx_in_use(device: torch.device) -> bool:
+    """Whether convolutions are in bfloat16 here, on a CPU with AMX."""
+    return device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.cpu._is_amx_tile_supported()
+
+
+class _OneThread:
+    """`with one_thread:` PyTorch computes in this thread alone; any number of threads may be in it at once."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = torch.get_num_threads()
+            self._inside += 1
+            torch.set_num_threads(1)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                torch.set_num_threads(self._before)
+
+
+one_thread = _OneThread()

@@ -1,0 +1,112 @@
+"""The model card: the README.md of a model, made from its config.json, or edited by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from singan.config import PRESETS, TrainConfig
+from singan.errors import CheckpointError
+from singan.files import CARD_FILE, files_in
+from singan.storage.checkpoint import describe
+from singan.storage.description import Description
+
+YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}  # that stand for something else than text
+
+CARD = """---
+license: {licence}
+library_name: singan
+pipeline_tag: unconditional-image-generation
+tags:
+- singan
+- gan
+- single-image
+---
+
+# {title}
+
+A SinGAN model of one picture, shown here{how}
+
+![The picture](preview.png)
+
+| | |
+|---|---|
+{rows}
+
+```python
+import singan
+
+model = singan.SinGAN.from_pretrained({where})
+model.sample(1, seed=1)[0].save("sample.png")
+```
+"""
+
+
+def model_card(description: Description, where: str) -> str:
+    """The README.md of a model, made from its config.json; `where` is what its code snippet loads.
+
+    `info["photo"]` may hold title, author, license and source of the picture.
+    """
+    info = description.info
+    photo = {name: _cell(text) for name, text in info.get("photo", {}).items()}
+    licence = photo.get("license", "unknown")
+    title = photo.get("title", _cell(where.rpartition("/")[2]))
+    height, width = description.scale_sizes[-1]
+    if description.config.field and description.photo_size:
+        height, width = description.photo_size
+    config = description.config
+
+    def of_its_size(preset: TrainConfig) -> TrainConfig:
+        return replace(preset, max_size=config.max_size, photo_size=config.photo_size)
+
+    preset = next((name for name, known in PRESETS.items() if of_its_size(known) == config), "own settings")
+    facts = {
+        "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
+        "licence of the picture": licence,
+        "source": photo.get("source"),
+        "size": f"{width}x{height} px",
+        "scales": len(description.scale_sizes),
+        "generators": description.num_generators,
+        "parameters": f"{description.num_parameters:,}",
+        "preset": preset,
+        "seed": info.get("seed"),
+        "training": _training(description),
+        "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
+    }
+    rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
+    how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
+    where = json.dumps(where, ensure_ascii=False)
+    return CARD.format(how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
+
+
+def _yaml_text(word: str) -> str:
+    """An identifier as YAML reads it as text: not as a number, a truth value or nothing."""
+    plain = re.fullmatch(r"[a-z][a-z0-9.-]*", word) and word not in YAML_WORDS
+    return word if plain else json.dumps(word)
+
+
+def _training(description: Description) -> str | None:
+    info = description.info
+    if not description.num_generators:
+        return "none, a draft"
+    return f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None
+
+
+def card_is_edited(folder: Path) -> bool:
+    """Whether the folder has a card that is not the one made from the config.json beside it, for whatever place."""
+    path = files_in(folder) / CARD_FILE
+    if not path.is_file():
+        return False
+    try:
+        card = path.read_bytes().decode()
+        where = json.loads(card.partition("from_pretrained(")[2].partition(")\n")[0])
+        return card != model_card(describe(folder), where)
+    except (CheckpointError, ValueError, AttributeError, RecursionError):  # no model, no text, or no place in it
+        return True
+
+
+def _cell(text: str) -> str:
+    """Text from a file as it may stand in a table of Markdown."""
+    return " ".join(re.sub(r"[|<>`\[\]]", " ", text).split())

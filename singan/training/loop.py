@@ -1,0 +1,160 @@
+"""Training as a stream of events."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+from PIL import Image
+
+from singan.checks import check_range, check_seed
+from singan.config import TrainConfig
+from singan.device import pick_device
+from singan.errors import ConfigError, TrainingError
+from singan.image import load_image
+from singan.model import SinGAN
+from singan.training.events import TrainEvent, make_event
+from singan.training.resume import Keeper
+from singan.training.start import begin_scale, scale_trainer, start_run
+from singan.training.state import Diverged, TrainingRun
+from singan.training.step import ScaleTrainer
+
+CHECKPOINT_SECONDS = 30.0
+
+Picture = Image.Image | np.ndarray | str | os.PathLike[str]
+
+
+def train(
+    image: Picture,
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    on_event: Callable[[TrainEvent], object] | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] | None = None,
+) -> SinGAN:
+    """Learn one image; `iter_train` run to its end, with the same arguments. `on_event` is shown every event."""
+    events = iter_train(
+        image, config, seed=seed, device=device, checkpoint_dir=checkpoint_dir, resume=resume, stop=stop
+    )
+    for event in events:
+        if on_event:
+            on_event(event)
+    assert event.model is not None  # the last event carries it
+    return event.model
+
+
+def draft(
+    image: Picture,
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+) -> SinGAN:
+    """A model without training, in a fraction of a second: `train` with the preset "draft".
+
+    Its samples are the photograph's own patches, put together anew after its coarsest image was displaced at random.
+    `config`: another one without generators. Raises `ImageError`, `ConfigError`.
+    """
+    config = config or TrainConfig.preset("draft")
+    if config.generators != 0:
+        raise ConfigError("A draft has no generators: set generators to 0, or train.")
+    return train(image, config, seed=seed, device=device)
+
+
+def iter_train(
+    image: Picture,
+    config: TrainConfig | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    checkpoint_dir: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    preview_every: int | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Generator[TrainEvent, None, None]:
+    """Learn one image, yielding an event a step.
+
+    `image`: anything `load_image` takes. `seed` fixes all randomness: the same seed on the same machine gives
+    the same weights to the last bit. `checkpoint_dir`: the run is kept there, at the start, every 30 s, after
+    each scale, and when it is broken off in any way; `resume` continues it and ends with the weights of an
+    uninterrupted run. `preview_every`: a preview every so many steps. `stop` is asked at every step; once it
+    returns True the run ends with the scales finished so far.
+
+    Raises `ImageError`; `ConfigError` on a seed or `preview_every` out of range; `CheckpointError` if there is nothing
+    to resume, or something that would be overwritten; `TrainingError` if a scale diverges twice (its `model` holds the
+    finished scales) or the run is stopped before the first scale is finished.
+    """
+    check_seed(seed)
+    if preview_every is not None:
+        check_range("preview_every", preview_every, 1, 10**9, int)
+    return _run(load_image(image), config or TrainConfig(), seed, device, checkpoint_dir, resume, preview_every, stop)
+
+
+def _run(
+    image: Image.Image,
+    config: TrainConfig,
+    seed: int,
+    device: str | torch.device | None,
+    checkpoint_dir: str | os.PathLike[str] | None,
+    resuming: bool,
+    preview_every: int | None,
+    stop: Callable[[], bool] | None,
+) -> Generator[TrainEvent, None, None]:
+    run = start_run(image, config, seed, pick_device(device))
+    del image  # which may be of a hundred megapixels
+    keeper = Keeper(run, checkpoint_dir, resuming)
+    start = time.monotonic() - run.seconds
+    last = len(run.real) - 1
+    yield make_event("start", run, max(0, min(run.scale, last)), run.state.step if run.state else 0)
+    with keeper:
+        while run.scale <= last:
+            run.state = run.state or begin_scale(run)
+            try:
+                stopped = yield from _learn_scale(run, keeper, start, preview_every, stop)
+            except Diverged:  # nothing of it is worth a checkpoint
+                run.state = begin_scale(run, run.state.attempt + 1)
+                continue
+            if stopped:
+                yield make_event("done", run, run.scale, run.state.step, preview=preview(run), model=True)
+                return
+            yield make_event("scale", run, run.scale - 1, run.steps[run.scale - 1], preview=preview(run), model=True)
+        yield make_event("done", run, max(0, last), sum(run.steps[-1:]), preview=preview(run), model=True)
+
+
+def _learn_scale(
+    run: TrainingRun, keeper: Keeper, start: float, preview_every: int | None, stop: Callable[[], bool] | None
+) -> Generator[TrainEvent, None, bool]:
+    """The steps of the scale that the run is at, and its end. Returns True if it was stopped; raises `Diverged`."""
+    state, trainer = run.state, scale_trainer(run)
+    assert state is not None
+    while state.step < run.steps[run.scale]:
+        if stop and stop():
+            if run.scale == 0:
+                raise TrainingError("The run was stopped before its first scale was finished: nothing to keep.")
+            return True
+        with keeper.changing():
+            run.losses = trainer.step()
+        run.seconds = time.monotonic() - start
+        keeper.save(CHECKPOINT_SECONDS)
+        look = preview_every is not None and state.step % preview_every == 0
+        yield make_event("step", run, run.scale, state.step, preview=preview(run, trainer) if look else None)
+    keeper.save()  # where it goes on from if it is broken off in the next line
+    with keeper.changing():
+        run.finished, run.state = trainer.finish(), None
+    run.seconds = time.monotonic() - start
+    keeper.save()
+    return False
+
+
+def preview(run: TrainingRun, trainer: ScaleTrainer | None = None) -> Image.Image:
+    """The first sample of the finished scales, with that of `trainer` as it now stands; of a draft its photo. The run's
+    own randomness is not touched."""
+    if not run.real:
+        return run.model.training_image
+    return (trainer.so_far() if trainer else run.finished).model.sample()[0]
