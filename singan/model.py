@@ -1,4 +1,7 @@
-"""SinGAN: a trained pyramid of generators; sampling, saving and loading. Knows nothing of training."""
+"""SinGAN: a trained pyramid of generators; sampling, saving and loading. Knows nothing of training.
+
+Longer than other files, because sampling, training, injection and animation go through one and the same pyramid here.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ from singan.errors import ConfigError
 from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
-from singan.patches.composition import Composition, column_distance, composition_distance
+from singan.patches.composition import Composition, most_alike
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import Field, vote
@@ -37,7 +40,7 @@ from singan.pyramid import (
     steps_beyond,
     voting_scales,
 )
-from singan.scale import draw_noise, load_weights, make_generator, refine
+from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import card_is_edited, model_card
 from singan.storage.description import Description
@@ -45,8 +48,6 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
 PREVIEW_SIDE = 512  # of preview.png
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
-COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
-COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -173,9 +174,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def draw_layout(self, x: torch.Tensor, variation: float, rng: torch.Generator) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
 
-        Of `config.candidates` it is the one composed most like the training image: the others lack some of its
-        parts, repeat them, or have something under them that does not belong there, which counts less the more
-        `variation` is asked for. What is nearly the training image itself is not chosen.
+        Of `config.candidates` it is the one composed most like the training image (`most_alike`).
         """
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
@@ -185,10 +184,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return drawn[:1], found
         if self._composition is None:
             self._composition = Composition(self.patches_at(0).image)
-        real, columns = self._composition, COLUMNS * (1 - variation)
-        distance = composition_distance(drawn, real) + columns * column_distance(drawn, real)
-        away = (drawn - resize(self.patches_at(0).image, (drawn.shape[2], drawn.shape[3]))).abs().mean((1, 2, 3))
-        best = int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())
+        best = most_alike(drawn, self.patches_at(0).image, self._composition, variation)
         return drawn[best : best + 1], found.one(best)
 
     def generate(
@@ -376,7 +372,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         described = self._description()
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        files = checkpoint.contents(described, self._tensors(described), preview)
+        files = checkpoint.contents(described, self._tensors(), preview)
         card = model_card(described, folder.resolve().name).encode()
         files[CARD_FILE] = (files_in(folder) / CARD_FILE).read_bytes() if by_hand else card
         replace_files(folder, files)
@@ -410,10 +406,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             force_download=force_download,
         )
         described, tensors = checkpoint.read(folder)
-        generators = [make_generator(described.config, k) for k in range(described.num_generators)]
-        for k, generator in enumerate(generators):
-            load_weights(generator, tensors, f"scales.{k}.")
-            generator.requires_grad_(False)
+        generators = load_generators(described.config, described.num_generators, tensors)
         votes = voting_scales(described.config, described.scale_sizes) if described.stores_memory else 0
         photo = tensors.get("photo", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
         model = cls(
@@ -473,14 +466,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         )
         return description.checked()
 
-    def _tensors(self, described: Description) -> dict[str, torch.Tensor]:
+    def _tensors(self) -> dict[str, torch.Tensor]:
         """What model.safetensors holds, the photograph not yet packed."""
         tensors = {"z_star": self.z_star, "photo": self.photo}
         tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
-        for k, generator in enumerate(self.generators):
-            state = {name: value for name, value in generator.state_dict().items() if value.is_floating_point()}
-            tensors |= {f"scales.{k}.{name}": value for name, value in state.items()}
-        return tensors
+        return tensors | generator_tensors(self.generators)
 
     def size_at(self, scale: int, size: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of a level in an image that is `size` at the last one."""

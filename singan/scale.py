@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -35,6 +35,20 @@ def load_weights(network: PatchNet, tensors: Mapping[str, torch.Tensor], prefix:
     """Load into `network` those of `tensors` whose names start with `prefix`."""
     weights = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     network.load_state_dict(weights, strict=True)
+
+
+def load_generators(config: TrainConfig, count: int, tensors: Mapping[str, torch.Tensor]) -> list[PatchNet]:
+    """The first generators, finished, of `tensors` as `generator_tensors` names them."""
+    generators = [make_generator(config, k).requires_grad_(False) for k in range(count)]
+    for k, generator in enumerate(generators):
+        load_weights(generator, tensors, f"scales.{k}.")
+    return generators
+
+
+def generator_tensors(generators: Sequence[PatchNet]) -> dict[str, torch.Tensor]:
+    """The weights of generators, as files name them."""
+    states = {f"scales.{k}": generator.state_dict() for k, generator in enumerate(generators)}
+    return {f"{k}.{name}": t for k, state in states.items() for name, t in state.items() if t.is_floating_point()}
 
 
 def noise_size(size: tuple[int, int], config: TrainConfig) -> tuple[int, int]:

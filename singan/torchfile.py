@@ -128,40 +128,37 @@ def _read_legacy(data: bytes) -> tuple[Any, Callable[[str], bytes]]:
     return value, found.__getitem__
 
 
-def _run(stream: IO[bytes], stored: dict[str, torch.dtype] | None = None) -> Any:
-    """Run one pickle and return what it leaves; `stored` collects the types of the storages it names."""
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
+class _Machine:
+    """Runs one pickle; `stored` collects the types of the storages it names."""
 
-    def popped() -> list[Any]:
+    def __init__(self, stored: dict[str, torch.dtype] | None) -> None:
+        self.stored = stored
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+
+    def popped(self) -> list[Any]:
         """All above the last mark."""
-        start = marks.pop()
-        values = stack[start:]
-        del stack[start:]
+        start = self.marks.pop()
+        values = self.stack[start:]
+        del self.stack[start:]
         return values
 
-    argument: Any
-    for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if step > MAX_STEPS:
-            raise CheckpointError("it has more steps than any model.")
-        name = opcode.name
-        if name == "STOP":
-            return stack.pop()
-        elif name == "PROTO":
-            pass
-        elif name == "MARK":
-            marks.append(len(stack))
+    def do(self, name: str, argument: Any) -> None:
+        """One step."""
+        stack = self.stack
+        if name == "MARK":
+            self.marks.append(len(stack))
         elif name in CONSTANTS:
             stack.append(CONSTANTS[name]())
         elif name in LITERALS:
             stack.append(argument)
         elif name in ("BINPUT", "LONG_BINPUT"):
-            memo[argument] = stack[-1]
+            self.memo[argument] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(memo[argument])
+            stack.append(self.memo[argument])
         elif name == "TUPLE":
-            stack.append(tuple(popped()))
+            stack.append(tuple(self.popped()))
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
             count = int(name[-1])
             stack[-count:] = [tuple(stack[-count:])]
@@ -169,13 +166,13 @@ def _run(stream: IO[bytes], stored: dict[str, torch.dtype] | None = None) -> Any
             value = stack.pop()
             _as(list, stack[-1]).append(value)
         elif name == "APPENDS":
-            values = popped()
+            values = self.popped()
             _as(list, stack[-1]).extend(values)
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()
             _as(dict, stack[-1])[_as(str, key)] = value
         elif name == "SETITEMS":
-            values = popped()
+            values = self.popped()
             keys = [_as(str, key) for key in values[::2]]  # hashing a deep tuple would overflow the stack
             _as(dict, stack[-1]).update(zip(keys, values[1::2], strict=True))
         elif name == "GLOBAL":
@@ -191,9 +188,20 @@ def _run(stream: IO[bytes], stored: dict[str, torch.dtype] | None = None) -> Any
             arguments, called = stack.pop(), _as(Name, stack.pop())
             stack.append(_call(called, arguments))
         elif name == "BINPERSID":
-            stack.append(_persistent(stack.pop(), stored))
-        else:
+            stack.append(_persistent(stack.pop(), self.stored))
+        elif name != "PROTO":
             raise CheckpointError(f"it holds the opcode {name}, which no model needs.")
+
+
+def _run(stream: IO[bytes], stored: dict[str, torch.dtype] | None = None) -> Any:
+    """Run one pickle and return what it leaves; `stored` collects the types of the storages it names."""
+    machine = _Machine(stored)
+    for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+        if step > MAX_STEPS:
+            raise CheckpointError("it has more steps than any model.")
+        if opcode.name == "STOP":
+            return machine.stack.pop()
+        machine.do(opcode.name, argument)
     raise ValueError("it ends too early")
 
 

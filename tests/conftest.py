@@ -14,12 +14,16 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_ENDPOINT"] = ENDPOINT
 os.environ["HF_HOME"] = tempfile.mkdtemp()
 os.environ.pop("HF_TOKEN", None)
+os.environ["OMP_NUM_THREADS"] = "1"  # of each worker, and of the processes that it starts: two would wait for another's
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import singan
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from PIL import Image
 import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
 from singan.training.events import TrainEvent
-from singan.ui import build_app, edit, frame, harmonize, look, paint, sample, shelf, train
+from singan.ui import build_app, edit, frame, harmonize, learning, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
 from singan.ui.photo import draft, open_photo
@@ -88,7 +88,7 @@ def fake_run(monkeypatch, events):
         finally:
             happened.append("closed")
 
-    monkeypatch.setattr(train, "iter_train", iter_train)
+    monkeypatch.setattr(learning, "iter_train", iter_train)
     return happened
 
 
@@ -219,7 +219,7 @@ def test_uploaded_photo_is_a_draft_to_sample_from_at_its_own_size(shipped, photo
     assert mine.load(name).training_image.tobytes() == photo.tobytes()
     expected = singan.draft(photo).sample(seed=3)[0]
     assert draw(mine, name, number=1, seed=3)[0][0].tobytes() == expected.tobytes()
-    shown = photo_module.row(mine, name)
+    shown = shelf.mark_new(mine, name)
     assert [caption for _, caption in shown["value"]] == mine.names() and shown["selected_index"] == 0
 
 

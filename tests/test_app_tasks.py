@@ -25,6 +25,7 @@ from singan.ui import (
     paint,
     variation,
 )
+from singan.ui.examples import example_pictures
 from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
 from singan.ui.work import watch
@@ -445,8 +446,8 @@ def test_variation_map_is_that_of_the_task(shipped):
 
 def test_examples_are_those_of_pyramids_that_are_there(examples, shipped):
     top = type("Top", (), {"shelf": gr.State(shipped)})
-    assert [path.name for path in injected.example_pictures(examples / "edit", top)] == ["blue.png", "green-field.png"]
-    assert injected.example_pictures(examples / "nothing", top) == []
+    assert [path.name for path in example_pictures(examples / "edit", top)] == ["blue.png", "green-field.png"]
+    assert example_pictures(examples / "nothing", top) == []
 
 
 def test_example_brings_its_pyramid_its_mask_and_a_canvas_that_stays(examples, shipped):
@@ -511,6 +512,12 @@ def test_own_picture_is_filled_at_its_size_but_for_what_a_canvas_holds(shipped, 
 
 
 # --- the API
+
+
+def test_scale_that_was_cleared_is_picked_automatically(shipped, composite):
+    value = {"background": composite[0], "layers": [], "composite": None}
+    *_, last = harmonize.harmonize(shipped, "blue", value, composite[1], scale=None)
+    assert "picked automatically" in last.status
 
 
 def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monkeypatch):

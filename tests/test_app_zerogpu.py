@@ -123,13 +123,13 @@ def test_error_in_the_worker_keeps_its_text(run):
 import sys
 import app
 from singan.errors import TrainingError
-from singan.ui import shelf, train
+from singan.ui import learning, shelf, train
 
 def diverging(*args, **settings):
     yield from ()
     raise TrainingError("Scale 0 diverged twice.", model=object())
 
-train.iter_train = diverging
+learning.iter_train = diverging
 try:
     list(train.train(shelf.Shelf(app.Path("nowhere")), "", sys.argv[1]))
 except Exception as error:

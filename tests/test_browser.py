@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from singan import PRESETS, SinGAN
-from singan.ui import train
+from singan.ui import learning
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No sandbox, because root may not use it; the rest keeps the browser from calling home.
@@ -273,7 +273,7 @@ def test_place_in_the_queue_is_shown(open_page, photo_path):
 
 def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):
     ended = []
-    real = train.iter_train
+    real = learning.iter_train
 
     def watched(*args, **settings):
         try:
@@ -281,7 +281,7 @@ def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):
         finally:
             ended.append(time.monotonic())
 
-    monkeypatch.setattr(train, "iter_train", watched)
+    monkeypatch.setattr(learning, "iter_train", watched)
     page = open_page()
     start_training(page, photo_path, steps=100_000)
     expect(page.get_by_text(re.compile("Scale 1 of 2 .* step"))).to_be_visible()

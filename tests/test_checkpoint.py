@@ -84,7 +84,7 @@ def test_published_model_is_read_as_it_was_saved(published_model, published_fold
     assert again.factor == published_model.factor < 1 and again.config == published_model.config
     assert json.loads((published_folder / "config.json").read_text())["factor"] == again.factor
     described = again._description()
-    assert set(tensor_shapes(described)) == {*again._tensors(described)}
+    assert set(tensor_shapes(described)) == {*again._tensors()}
     assert again.sample(1, seed=2)[0].tobytes() == published_model.sample(1, seed=2)[0].tobytes()
 
 
@@ -119,10 +119,10 @@ def test_no_mutated_published_model_raises_anything_but_a_checkpoint_error(publi
 def test_shapes_are_those_of_the_networks(tiny_model, norm):
     config = replace(tiny_model.config, width=(8, 4), norm=norm, crop_size=None)
     model = replace(tiny_model, config=config)
-    model.generators = [singan.model.make_generator(config, k) for k in range(2)]
+    model.generators = [singan.scale.make_generator(config, k) for k in range(2)]
     packed = pack(model.photo)
     described = replace(model._description(), photo_bytes=len(packed))
-    tensors = {**model._tensors(described), "photo": packed}
+    tensors = {**model._tensors(), "photo": packed}
     assert tensor_shapes(described) == {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     assert described.num_parameters == model.num_parameters
 

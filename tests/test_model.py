@@ -1,6 +1,7 @@
 """Sampling, drafts, and the photograph that a model keeps."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -446,3 +447,11 @@ def test_unknown_device_is_refused():
         pick_device("cuda:99")
     with pytest.raises(ConfigError, match="Device 'gpu' cannot be used"):
         pick_device("gpu")
+
+
+def test_changed_copy_keeps_the_training_image_that_the_file_held():
+    """Of format 1, whose coarse images follow from nothing else in the file."""
+    model = singan.SinGAN.from_pretrained(Path(__file__).parent / "data" / "format1")
+    assert model.memory
+    changed = replace(model, noise_amps=[2 * amp for amp in model.noise_amps])
+    assert all(a is b for a, b in zip(changed.memory, model.memory, strict=True))

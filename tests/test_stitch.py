@@ -3,8 +3,11 @@
 import pytest
 import torch
 
+from singan.patches import light
 from singan.patches import stitch as stitching
-from singan.patches.stitch import _Level, _propagate, _solved, lit, stitch
+from singan.patches.belief import propagate
+from singan.patches.light import lit, solved
+from singan.patches.stitch import _Level, stitch
 
 SIZES = [(30, 42), (40, 56)]
 
@@ -88,8 +91,8 @@ def test_what_was_drawn_otherwise_takes_on_the_light_along_its_edge():
 
 @pytest.mark.parametrize("size", [(9, 11), (70, 90)])
 def test_poisson_is_solved(size, monkeypatch):
-    monkeypatch.setattr(stitching, "TOLERANCE", 1e-12)
-    monkeypatch.setattr(stitching, "ITERATIONS", 500)
+    monkeypatch.setattr(light, "TOLERANCE", 1e-12)
+    monkeypatch.setattr(light, "ITERATIONS", 500)
     height, width = size
     unknown = torch.zeros(1, 1, *size)
     unknown[..., 2 : height - 3, : width - 4] = 1  # up to the border at one side
@@ -102,12 +105,12 @@ def test_poisson_is_solved(size, monkeypatch):
             matrix[i, j] -= 1
     at = unknown.flatten() > 0
     if height * width > 2000:  # the residual is looked at instead
-        solved = _solved(right, unknown).flatten()
-        assert ((matrix @ solved) - right.flatten())[at].abs().max() < 1e-3
+        found = solved(right, unknown).flatten()
+        assert ((matrix @ found) - right.flatten())[at].abs().max() < 1e-3
     else:
         wanted = torch.linalg.solve(matrix[at][:, at], right.flatten()[at])
-        torch.testing.assert_close(_solved(right, unknown).flatten()[at], wanted, atol=1e-4, rtol=1e-4)
-    assert not _solved(right, unknown).flatten()[~at].any()
+        torch.testing.assert_close(solved(right, unknown).flatten()[at], wanted, atol=1e-4, rtol=1e-4)
+    assert not solved(right, unknown).flatten()[~at].any()
 
 
 def test_propagation_finds_the_cheapest_on_a_chain():
@@ -118,4 +121,4 @@ def test_propagation_finds_the_cheapest_on_a_chain():
     for choice in torch.cartesian_prod(*[torch.arange(3)] * 6):
         paid = alone[torch.arange(6), choice].sum() + cuts[torch.arange(5), choice[:-1], choice[1:]].sum()
         costs[tuple(choice.tolist())] = float(paid)
-    assert tuple(_propagate(alone, cuts, edges, 40).tolist()) == min(costs, key=lambda choice: costs[choice])
+    assert tuple(propagate(alone, cuts, edges, 40).tolist()) == min(costs, key=lambda choice: costs[choice])

@@ -108,6 +108,31 @@ def test_previews_do_not_change_the_result(tiny_picture, tiny_config, tiny_model
     assert same(last.model, tiny_model)
 
 
+def test_pictures_are_the_first_sample_of_what_is_learned_so_far(tiny_picture, tiny_config):
+    """So that none jumps when a scale is done, or the run."""
+    events = list(iter_train(tiny_picture, tiny_config, seed=1, preview_every=6))
+    for event in events:
+        if event.model:
+            assert event.preview.tobytes() == event.model.sample(1, seed=0)[0].tobytes()
+    for last, scale in itertools.pairwise(events):
+        if scale.kind == "scale":  # of the same weights
+            assert last.preview.tobytes() == scale.preview.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "^seed is -1; it goes from 0 to 2.63"),
+        ({"seed": 1.5}, "^seed is 1.5; it takes whole numbers"),
+        ({"preview_every": 0}, "^preview_every is 0; it goes from 1"),
+        ({"preview_every": True}, "^preview_every is True; it takes whole numbers"),
+    ],
+)
+def test_number_out_of_range_is_refused_before_a_step(tiny_picture, tiny_config, options, message):
+    with pytest.raises(ConfigError, match=message):
+        iter_train(tiny_picture, tiny_config, **options)
+
+
 def test_reconstruction_gets_better(tiny_picture, tiny_config):
     def error(steps):
         model = train(tiny_picture, replace(tiny_config, steps=(steps,), width=(16,)))

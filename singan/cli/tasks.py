@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,21 +16,26 @@ from singan.cli.common import (
     Variation,
     noted,
     parse_size,
-    print_json,
     remove_checkpoint,
     show,
     show_silently,
 )
+from singan.cli.results import (
+    load_model,
+    parse_scale,
+    parse_shares,
+    progress_bar,
+    refuse_overwrite,
+    report,
+    save_results,
+    timed,
+)
 from singan.config import DETAIL
 from singan.errors import ConfigError
 from singan.files import CONFIG_FILE, STATE_FILE
-from singan.version import __version__
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from singan.model import SinGAN
-    from singan.tasks.injection import TaskEvent
+    pass
 
 Out = Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by scale.")]
 InjectionScale = Annotated[
@@ -64,7 +65,7 @@ def sr(
     as_json: AsJson = False,
 ) -> None:
     """Enlarge a picture: learn it first, or take a model that did."""
-    _refuse(out, force)
+    refuse_overwrite(out, force)
     if save_model is not None and not Path(source).is_file():
         raise ConfigError(f"{source} is a model already: leave out --save-model.")
     if save_model is not None and (save_model / CONFIG_FILE).exists() and not force:
@@ -76,7 +77,7 @@ def sr(
     from singan.tasks.super_resolution import check_enlarging
     from singan.training.loop import iter_train
 
-    with _task("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
+    with timed("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
         if not Path(source).is_file():
             model = SinGAN.from_pretrained(source)
         else:
@@ -100,7 +101,7 @@ def sr(
                 model.save_pretrained(save_model)
                 remove_checkpoint(checkpoint)
         image = super_resolve(model, factor, detail=detail, seed=seed)
-    _save(result, [image], out, as_json, notes)
+    save_results(result, [image], out, as_json, notes)
 
 
 def harmonize(
@@ -167,21 +168,21 @@ def fill(
     if (mask is None) == (extend is None):
         raise typer.BadParameter("give one of the two: --mask FILE or --extend 20%", param_hint="--mask")
     shares = None if extend is None else parse_shares(extend)
-    _refuse(out, force, several=n > 1)
+    refuse_overwrite(out, force, several=n > 1)
 
     import singan
     from singan.image import load_image
     from singan.model import SinGAN
     from singan.tasks.filling import draft_of
 
-    with _task("fill", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+    with timed("fill", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
         loaded = draft_of(load_image(source)) if Path(source).is_file() else SinGAN.from_pretrained(source)
         if shares is None:
             assert mask is not None
             images = singan.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
         else:
             images = singan.extend(loaded, **shares, n=n, seed=seed, on_event=on_event)
-    _save(result, images, out, as_json, notes, number="seed")
+    save_results(result, images, out, as_json, notes, number="seed")
 
 
 def animate(
@@ -203,11 +204,11 @@ def animate(
 ) -> None:
     """Walk through the noise: a moving picture."""
     height_width = parse_size(size)
-    loaded = _load(model, out, force, (".webp", ".gif", ".mp4"))
+    loaded = load_model(model, out, force, (".webp", ".gif", ".mp4"))
 
     from singan import animate
 
-    with _task("animate", as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+    with timed("animate", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
         animate(
             loaded,
             out,
@@ -223,7 +224,7 @@ def animate(
             on_event=on_event,
         )
     result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": seed, "warnings": notes}
-    _report(result, [out], as_json)
+    report(result, [out], as_json)
 
 
 def denoise(
@@ -255,16 +256,16 @@ def retarget(
     as_json: AsJson = False,
 ) -> None:
     """Make the picture wider or higher, with more of the same in it."""
-    loaded = _load(model, out, force)
+    loaded = load_model(model, out, force)
 
     from singan import retarget
 
-    with _task("retarget", as_json, {"width": width, "height": height}) as result:
+    with timed("retarget", as_json, {"width": width, "height": height}) as result:
         variation = loaded.config.usual_variation if variation is None else variation
         options = {"start_scale": start_scale, "variation": variation, "seed": seed}
         image = retarget(loaded, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
         image.info.update(task="retarget", width=width, height=height, **options)
-    _save(result, [image], out, as_json, [])
+    save_results(result, [image], out, as_json, [])
 
 
 def variation(
@@ -278,36 +279,13 @@ def variation(
     as_json: AsJson = False,
 ) -> None:
     """Draw a heat map of how much each pixel varies from sample to sample."""
-    loaded = _load(model, out, force)
+    loaded = load_model(model, out, force)
 
     from singan import variation_map
 
-    with _task("map", as_json) as result, _bar(as_json) as on_event:
+    with timed("map", as_json) as result, progress_bar(as_json) as on_event:
         image = variation_map(loaded, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
-    _save(result, [image], out, as_json, [])
-
-
-def parse_scale(text: str) -> Any:
-    """ "auto", "all", or the list of scales in "2" or "2,4"."""
-    if text in ("auto", "all"):
-        return text
-    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise typer.BadParameter(
-            f"{text!r} is not a scale: give a number, several as 2,4, auto or all", param_hint="--scale"
-        )
-    return [int(part) for part in text.split(",")]
-
-
-def parse_shares(text: str) -> dict[str, float]:
-    """How much each side grows, from "20%" for all or "0,20%,0,20%" for top, right, bottom, left."""
-    parts = [re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%?", part.strip()) for part in text.split(",")]
-    if len(parts) not in (1, 4) or not all(parts):
-        raise typer.BadParameter(
-            f"{text!r} is not a share: give one for all sides, as 20%, or top,right,bottom,left, as 0,20%,0,20%",
-            param_hint="--extend",
-        )
-    shares = [float(part[1]) / 100 for part in parts if part]
-    return dict(zip(("top", "right", "bottom", "left"), shares * 4 if len(shares) == 1 else shares, strict=True))
+    save_results(result, [image], out, as_json, [])
 
 
 def _inject(
@@ -324,91 +302,15 @@ def _inject(
 ) -> None:
     """Run a task whose picture enters the pyramid at some scale, and save what it gives."""
     scales = parse_scale(scale)
-    loaded = _load(model, out, force, several=scale == "all" or "," in scale)
+    loaded = load_model(model, out, force, several=scale == "all" or "," in scale)
 
     import singan
 
     run: Any = singan.paint_to_image if task == "paint2image" else getattr(singan, task)
     options |= {"scale": scales, "seed": seed, "voting": False if no_voting else None}
-    with _task(task, as_json) as result, noted(as_json) as notes, _bar(as_json) as on_event:
+    with timed(task, as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
         images = run(loaded, *pictures, **options, on_event=on_event)
-    _save(result, images, out, as_json, notes)
-
-
-def _refuse(out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> None:
-    """Raise `ConfigError` if `out`, or one of `several` files named after it, is not to be written."""
-    if out.suffix.lower() not in kinds:
-        raise ConfigError(f"{out} must end in {' or '.join(kinds)}: choose such a name for --out.")
-    names = re.compile(re.escape(out.stem) + (r"(-\d+)?" if several else "") + re.escape(out.suffix))
-    there = [path for path in out.parent.glob("*") if names.fullmatch(path.name)]
-    if there and (out.is_dir() or not force):
-        cure = "choose a file" if out.is_dir() else "choose another --out, or replace it with --force"
-        raise ConfigError(f"{min(there)} exists: {cure}.")
-
-
-def _load(model: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> SinGAN:
-    _refuse(out, force, kinds, several=several)
-
-    from singan.model import SinGAN
-
-    return SinGAN.from_pretrained(model)
-
-
-@contextmanager
-def _task(name: str, as_json: bool, settings: Mapping[str, object] | None = None) -> Iterator[dict[str, Any]]:
-    """What --json prints of a task: its name and seconds, and what is added meanwhile."""
-    result: dict[str, Any] = {"task": name, **(settings or {})}
-    start = time.perf_counter()
-    yield result
-    result["seconds"] = round(time.perf_counter() - start, 3)
-
-
-@contextmanager
-def _bar(silent: bool) -> Iterator[Any]:
-    """A progress bar, as an `on_event`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    hidden = silent or not console.is_terminal
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=hidden) as progress:
-        bar = progress.add_task("", total=None)
-
-        def on_event(event: TaskEvent) -> None:
-            progress.update(bar, description=event.unit, completed=event.done, total=event.total)
-
-        yield on_event
-
-
-def _save(
-    result: dict[str, Any],
-    images: list[Image.Image],
-    out: Path,
-    as_json: bool,
-    notes: list[str],
-    number: str = "scale",
-) -> None:
-    """Write one PNG, or one for each scale or other `number`, with the settings in them."""
-    from singan.image import save_png
-
-    paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for image, path in zip(images, paths, strict=True):
-        save_png(image, path, image.info)
-    result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
-    scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
-    _report({**result, "warnings": notes}, paths, as_json, scales)
-
-
-def _report(
-    result: dict[str, Any], paths: list[Path], as_json: bool, scales: Mapping[str, object] | None = None
-) -> None:
-    if as_json:
-        print_json({**result, "singan": __version__})
-        return
-    for path in map(str, paths):
-        typer.echo(f"{path} (scale {scales[path]})" if scales and scales[path] is not None else path)
+    save_results(result, images, out, as_json, notes)
 
 
 COMMANDS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -12,6 +14,8 @@ OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
 STRIP = 5  # pixels: the width of the columns that are compared
 LOWER = 2  # pixels: as far up or down they may stand
+COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
+COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
 
 
 class Composition:
@@ -24,6 +28,16 @@ class Composition:
         self.height = image.shape[2]
         taller = F.pad(image, (0, 0, LOWER, LOWER), mode="replicate")
         self.columns: Keys = prepare(_columns(taller, self.height).flatten(0, 1))
+
+
+def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float) -> int:
+    """Which of `images`, (N, 3, H, W), is composed most like `real`, that of `image`, (1, 3, h, w). Others lack some
+    of its parts, repeat them, or have something under them that does not belong there, which counts less the more
+    `variation` is asked for. What is nearly `image` itself is not chosen."""
+    columns = COLUMNS * (1 - variation)
+    distance = composition_distance(images, real) + columns * column_distance(images, real)
+    away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
+    return int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())
 
 
 def composition_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:

@@ -17,6 +17,8 @@ from functools import cached_property
 import torch
 import torch.nn.functional as F
 
+from singan.patches.belief import propagate
+from singan.patches.light import FADE, LIGHT, light_of, solved
 from singan.patches.search import CHUNK
 from singan.pyramid import resize
 
@@ -36,13 +38,8 @@ CHANCE = 0.03  # how much seeds may make an offset dearer
 PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on each finer one
 MAX_NODES = 3000  # of the coarsest image
 MANY_NODES = 6000  # more of them are offered less
-LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays; less where, by
-BUSY = 0.22  # steps from pixel to pixel, there is more to see than light
-FADE = 40.0  # pixels at 250 px from a cut until its light has faded
+BUSY = 0.22  # steps from pixel to pixel by which less of a step across a cut is light
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
-ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
-SMALL = 32  # pixels a side that are not shrunk for it
-CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
 NOWHERE = -(2**20)  # an offset that stands for none
 
 
@@ -228,7 +225,7 @@ class _Level:
             kept = (worth - wins).topk(KEPT, largest=False).indices
             offsets, alone = offsets[kept], alone[:, kept]
         offered = offsets.expand(len(self.nodes), -1, -1)
-        best = _propagate(alone, self.cuts(self.nodes, offered, self.edges), self.edges, PASSES)
+        best = propagate(alone, self.cuts(self.nodes, offered, self.edges), self.edges, PASSES)
         return offsets[best]
 
     def choose(self, offsets: torch.Tensor) -> torch.Tensor:
@@ -239,7 +236,7 @@ class _Level:
         chosen = offsets[:, 0].clone()
         if len(open_):
             nodes, offered = self.nodes[open_], offsets[open_]
-            best = _propagate(self.alone(nodes, offered), self.cuts(nodes, offered, edges), edges, SWEEPS)
+            best = propagate(self.alone(nodes, offered), self.cuts(nodes, offered, edges), edges, SWEEPS)
             chosen[open_] = offered[torch.arange(len(best), device=best.device), best]
         return chosen
 
@@ -316,90 +313,13 @@ class _Level:
                 count += copied
             jump = torch.where(count > 0, total / count.clamp(min=1) - step, 0)
             limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / BUSY)
-            jump = _light(jump, limit)
+            jump = light_of(jump, limit)
             right[high][cut] += jump
             right[low][cut] -= jump
         unknown = (~self.known)[None, None].float()
-        lighter = _solved(right.movedim(2, 0)[None], unknown, FADE * max(self.size) / 250)[0].movedim(0, 2)
+        lighter = solved(right.movedim(2, 0)[None], unknown, FADE * max(self.size) / 250)[0].movedim(0, 2)
         filled[self.nodes[:, 0], self.nodes[:, 1]] = self.softened(chosen, colors, lighter)
         return filled.movedim(2, 0)[None].clamp_(-1, 1)
-
-
-def lit(image: torch.Tensor, x: torch.Tensor, hole: torch.Tensor, light: float = LIGHT) -> torch.Tensor:
-    """`x`, (1, 3, H, W), in `hole`, (1, 1, H, W) of 0 and 1, its light evened out along the edge to that of `image`,
-    which is all else; steps larger than `light` are no light."""
-    known, cross = 1 - hole, torch.tensor(CROSS).to(hole)[None, None]
-    beside = F.conv2d(known, cross, padding=1)
-    around = F.conv2d((known * image).transpose(0, 1), cross, padding=1).transpose(0, 1)
-    step = torch.where(beside > 0, around / beside.clamp(min=1) - x, 0)
-    lighter = _solved(hole * beside * _light(step, light), hole, FADE * max(image.shape[2:]) / 250)
-    return torch.where(hole > 0, x + lighter, image).clamp(-1, 1)
-
-
-def _light(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:
-    """Of steps in colour, (n, 3, ...), those that are light: smaller than `limit` in every channel, about."""
-    return steps * torch.exp(-((steps.abs().amax(1, keepdim=True) / limit) ** 8))
-
-
-def _propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:
-    """Which choice, of L, each of n nodes makes, (n,), so that little is paid: `alone`, (n, L), and at `edges`, (e, 2),
-    `cuts`, (e, L, L). Min-sum belief propagation, damped; of what it comes by, the cheapest, or the first of all."""
-    left, right = edges.T
-    forth, back = (alone.new_zeros(len(left), alone.shape[1]) for _ in range(2))
-    node, edge = torch.arange(len(alone), device=left.device), torch.arange(len(left), device=left.device)
-
-    def cost(choice: torch.Tensor) -> float:
-        return float(alone[node, choice].sum() + cuts[edge, choice[left], choice[right]].sum())
-
-    best = node * 0
-    least = cost(best)
-    for sweep in range(sweeps):
-        belief = alone.index_add(0, right, forth).index_add_(0, left, back)
-        if sweep % 4 == 3 or sweep == sweeps - 1:
-            choice = belief.argmin(1)
-            if (now := cost(choice)) < least:
-                best, least = choice, now
-        onward, backward = belief[left] - back, belief[right] - forth
-        onward, backward = (cuts + onward[:, :, None]).amin(1), (cuts + backward[:, None]).amin(2)
-        forth = (forth + onward - onward.amin(1, keepdim=True)) / 2
-        back = (back + backward - backward.amin(1, keepdim=True)) / 2
-    return best
-
-
-def _solved(right: torch.Tensor, unknown: torch.Tensor, fade: float = math.inf) -> torch.Tensor:
-    """The solution of Poisson's equation, 0 where not `unknown`, (1, 1, height, width), for `right`, (1, any, height,
-    width), fading within `fade` pixels: conjugate gradients, from the solution at half the size."""
-    where = unknown[0, 0].nonzero()
-    if not len(where):
-        return torch.zeros_like(right)
-    (top, left), (bottom, end) = (where.amin(0) - 1).clamp(min=0).tolist(), (where.amax(0) + 2).tolist()
-    part = (..., slice(top, bottom), slice(left, end))
-    screen = fade**-2
-    whole, right, unknown = torch.zeros_like(right), right[part] * unknown[part], unknown[part]
-    degree = F.conv2d(F.pad(torch.ones_like(unknown), (1, 1, 1, 1)), torch.tensor(CROSS).to(unknown)[None, None])
-
-    def laplace(x: torch.Tensor) -> torch.Tensor:
-        wide = F.pad(x, (1, 1, 1, 1))
-        beside = wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1] + wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]
-        return unknown * ((degree + screen) * x - beside)
-
-    x = torch.zeros_like(right)
-    if min(right.shape[2:]) > SMALL:  # whose steps are twice as long
-        half = [F.avg_pool2d(part, 2, ceil_mode=True, count_include_pad=False) for part in (right, unknown)]
-        coarse = _solved(4 * half[0], (half[1] > 0.5).float(), fade / 2)
-        x = unknown * F.interpolate(coarse, size=right.shape[2:], mode="bilinear")
-    rest = right - laplace(x)
-    along, square, enough = rest, rest.square().sum(), TOLERANCE * right.square().sum()
-    for _ in range(ITERATIONS):
-        if square <= enough:
-            break
-        moved = laplace(along)
-        share = square / (along * moved).sum()
-        x, rest = x + share * along, rest - share * moved
-        before, square = square, rest.square().sum()
-        along = rest + square / before * along
-    whole[part] = x
-    return whole
 
 
 def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -81,74 +81,85 @@ class Description:
     @classmethod
     def from_dict(cls, described: Any) -> Description:
         """The inverse of `to_dict`, of this format or an older one. Raises `CheckpointError` or `ConfigError`."""
-        if not isinstance(described, dict) or type(described.get("format_version")) is not int:
-            raise CheckpointError("it has no format_version")
-        version, writer = described["format_version"], _text(described.get("singan_version"), "singan_version")
-        if version > FORMAT_VERSION:
-            raise CheckpointError(
-                f"it has format {version}, which takes singan {writer} or later; this is {__version__} "
-                f"and reads up to format {FORMAT_VERSION}: update singan"
-            )
-        if version < 1:
-            raise CheckpointError(f"it has format {version}; the first one was 1")
+        version, writer = _version(described)
         photo = "photo_size" if version > 2 else "learned_size"
         new = [set(), {photo, "stores_memory"}, {photo, "stores_memory", "photo_bytes", "generators"}][version - 1]
         names = {"scale_sizes", "noise_amps", "variation_curve", "weights_sha256", "config", "info"} | new
         missing = sorted(names - set(described))
         if missing:
             raise CheckpointError(f"it has no {missing[0]}")
-        stores_memory = described["stores_memory"] if version > 1 else True
-        if not isinstance(stores_memory, bool):
-            raise CheckpointError("stores_memory is neither true nor false")
         sizes = [_size(size, "scale_sizes") for size in _list(described["scale_sizes"], "scale_sizes", MAX_SCALES)]
         whole = _size(described[photo], photo) if version > 1 else None
-        count = _integer_in(described["generators"], "generators", 0, len(sizes)) if version > 2 else len(sizes)
-        packed = 0
-        if version > 2 and whole:
-            if max(whole) > MAX_PHOTO_SIDE or math.prod(whole) > MAX_PHOTO_PIXELS:
-                raise CheckpointError(
-                    f"photo_size is {whole[0]}x{whole[1]}; it ends at {MAX_PHOTO_SIDE} px a side and "
-                    f"{MAX_PHOTO_PIXELS / 1e6:.0f} megapixels"
-                )
-            packed = _integer_in(described["photo_bytes"], "photo_bytes", 0, 4 * math.prod(whole) + 10_000)
-        amps = [_number(amp, "noise_amps", 0, 1e6) for amp in _list(described["noise_amps"], "noise_amps", MAX_SCALES)]
+        packed = described["photo_bytes"] if version > 2 else 0
         curve = _list(described["variation_curve"], "variation_curve", CURVE + 1)
-        if not sizes or len(amps) != max(1, count):
-            raise CheckpointError(f"it lists {len(sizes)} scales, {count} generators and {len(amps)} noise amplitudes")
+        if len(curve) != CURVE + 1:
+            raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
+        config = TrainConfig.from_dict(described["config"])
+        if config.published and "factor" not in described:
+            raise CheckpointError("it has no factor")
+        description = cls(
+            config=config,
+            scale_sizes=sizes,
+            num_generators=described["generators"] if version > 2 else len(sizes),
+            noise_amps=[
+                _number(amp, "noise_amps", 0, 1e6) for amp in _list(described["noise_amps"], "noise_amps", MAX_SCALES)
+            ],
+            variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
+            photo_size=whole,
+            photo_bytes=_integer_in(packed, "photo_bytes", 0, 4 * math.prod(whole or ()) + 10_000),
+            stores_memory=described["stores_memory"] if version > 1 else True,
+            info=_info(described["info"]),
+            factor=_number(described["factor"], "factor", 0.1, 1) if config.published else 1.0,
+            weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
+            format_version=version,
+            singan_version=writer,
+        )
+        description._check_together(photo)
+        return description
+
+    def _check_together(self, photo: str) -> None:
+        """What the values ask of one another; `photo` is what the file calls the photograph's size."""
+        config, sizes, whole = self.config, self.scale_sizes, self.photo_size
+        count = _integer_in(self.num_generators, "generators", 0, len(sizes))
+        if not isinstance(self.stores_memory, bool):
+            raise CheckpointError("stores_memory is neither true nor false")
+        if not sizes or len(self.noise_amps) != max(1, count):
+            raise CheckpointError(
+                f"it lists {len(sizes)} scales, {count} generators and {len(self.noise_amps)} noise amplitudes"
+            )
+        if self.format_version > 2 and whole and (max(whole) > MAX_PHOTO_SIDE or math.prod(whole) > MAX_PHOTO_PIXELS):
+            raise CheckpointError(
+                f"photo_size is {whole[0]}x{whole[1]}; it ends at {MAX_PHOTO_SIDE} px a side and "
+                f"{MAX_PHOTO_PIXELS / 1e6:.0f} megapixels"
+            )
         # A scale costs time and memory by its size: none is larger than the image that is in the file.
         if any(h > height or w > width for (h, w), (height, width) in pairwise([*sizes, whole or sizes[-1]])):
             raise CheckpointError(f"scale_sizes does not grow up to {photo}")
         if whole is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
             raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")
-        if len(curve) != CURVE + 1:
-            raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
-        config = TrainConfig.from_dict(described["config"])
         if config.field and min(sizes[0]) < PATCH:
             raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too small to be searched")
         if config.field and not voting_scales(config, sizes):
             raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too large to be searched")
-        if config.published and "factor" not in described:
-            raise CheckpointError("it has no factor")
-        factor = _number(described["factor"], "factor", 0.1, 1) if config.published else 1.0
-        if config.published:
-            _check_steps(sizes, factor)
         if not config.field and count != len(sizes):
             raise CheckpointError(f"it lists {count} generators for {len(sizes)} scales, and has no field")
-        return cls(
-            config=config,
-            scale_sizes=sizes,
-            num_generators=count,
-            noise_amps=amps,
-            variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
-            photo_size=whole,
-            photo_bytes=packed,
-            stores_memory=stores_memory,
-            info=_info(described["info"]),
-            factor=factor,
-            weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
-            format_version=version,
-            singan_version=writer,
+        if config.published:
+            _check_steps(sizes, self.factor)
+
+
+def _version(described: Any) -> tuple[int, str]:
+    """The format of the file, and the version of this package that wrote it."""
+    if not isinstance(described, dict) or type(described.get("format_version")) is not int:
+        raise CheckpointError("it has no format_version")
+    version, writer = described["format_version"], _text(described.get("singan_version"), "singan_version")
+    if version > FORMAT_VERSION:
+        raise CheckpointError(
+            f"it has format {version}, which takes singan {writer} or later; this is {__version__} "
+            f"and reads up to format {FORMAT_VERSION}: update singan"
         )
+    if version < 1:
+        raise CheckpointError(f"it has format {version}; the first one was 1")
+    return version, writer
 
 
 def _check_steps(sizes: list[Size], factor: float) -> None:

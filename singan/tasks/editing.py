@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from singan.model import SinGAN
-from singan.patches.stitch import OFFSETS, lit, stitch
+from singan.patches.light import lit
+from singan.patches.stitch import OFFSETS, stitch
 from singan.tasks.blending import Picture, fit, load_mask, published, without_voting
 from singan.tasks.filling import stitched_sizes
 from singan.tasks.filters import grow, highest

@@ -13,7 +13,8 @@ from singan.config import TrainConfig
 from singan.errors import ConfigError, ImageError
 from singan.image import tensor_to_image
 from singan.model import SinGAN
-from singan.patches.stitch import lit, stitch
+from singan.patches.light import lit
+from singan.patches.stitch import stitch
 from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, resize
 from singan.tasks.blending import Picture, feather, load_mask
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject

@@ -19,7 +19,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError, TaskWarning, one_line
 from singan.files import STATE_FILE, atomic_path
-from singan.scale import load_weights, make_critic, make_generator
+from singan.scale import load_generators, load_weights, make_critic, make_generator
 from singan.training.start import begin_scale
 from singan.training.state import Finished, ScaleState, TrainingRun
 
@@ -136,9 +136,7 @@ def load(path: Path, run: TrainingRun) -> None:
 
 def _restore(run: TrainingRun, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     config, scales = run.config, int(facts["scale"])
-    generators = [make_generator(config, k).to(run.device).requires_grad_(False) for k in range(scales)]
-    for k, generator in enumerate(generators):
-        load_weights(generator, tensors, f"scales.{k}.")
+    generators = [generator.to(run.device) for generator in load_generators(config, scales, tensors)]
     model = replace(
         run.model,
         scale_sizes=run.model.scale_sizes if config.field else run.sizes[:scales],

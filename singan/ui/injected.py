@@ -115,11 +115,12 @@ def show_task(
     shelf: Shelf,
     pyramid: str,
     begin: Callable[[SinGAN], Task],
-    scale: str,
+    scale: str | None,
     seed: int | None,
     new_seed: bool,
 ) -> Iterator[View]:
-    """Do the task that `begin` makes for a pyramid, and show it."""
+    """Do the task that `begin` makes for a pyramid, and show it; a scale that was cleared is picked automatically."""
+    scale = scale or "auto"
     first = pick_seed(seed, new_seed)
     yield View(status=run_status("Starting", 0, []), seed=first)
     start = perf_counter()

@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,12 +15,10 @@ from PIL import Image
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ImageError, SinGANError
-from singan.files import STATE_FILE
 from singan.training.events import TrainEvent
-from singan.training.loop import iter_train
-from singan.ui import zerogpu
 from singan.ui.examples import build_examples, pictures_in
 from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
+from singan.ui.learning import run_events
 from singan.ui.limits import Limits
 from singan.ui.look import clock, run_status
 from singan.ui.photo import draft, open_photo, take
@@ -32,7 +29,6 @@ from singan.ui.work import MAX_SEED
 
 SHOW_SECONDS = 0.5  # between two updates of the page
 PREVIEW_SIDE = 512  # of the photo that is shown
-PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
 HINT = "Upload a photo, then press Train; or click the example."
 READY = "Press Train to learn"
@@ -79,50 +75,13 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
     pictures = pictures_in(examples)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
-            photo = gr.File(label="Photo", height=140, elem_id="photo")
-            photo_size = gr.Slider(
-                256, 2048, 1024, step=64, label="Photo kept at (px)", info="Its longest side: samples have this size."
-            )
-            with gr.Accordion("Advanced", open=False):
-                seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
-                steps = gr.Number(
-                    None, label="Steps per scale", info="Empty: as many as it takes.", precision=0, minimum=1
-                )
-                paper = gr.Checkbox(
-                    False,
-                    label="Method of the paper",
-                    info="Published constants, at 250 px, for comparisons. Takes hours on a CPU.",
-                )
+            photo, *settings = _build_settings()
             train_button, stop_button = build_buttons("Train")
             resume_button = gr.Button("Resume", visible=False)
             download = gr.DownloadButton("Download model", visible=False)
             sample_button = gr.Button("Sample from it", visible=False)
         with gr.Column(scale=3, min_width=320):
-            status = gr.HTML(
-                run_status(HINT, None, []),
-                container=True,
-                padding=True,
-                elem_id="status",
-            )
-            now = gr.Image(
-                label="Learning",
-                format="png",
-                interactive=False,
-                height=320,
-                buttons=["fullscreen"],
-                elem_id="now",
-            )
-            curves = gr.HTML(container=True, padding=True, visible=False)
-            scales = gr.Gallery(
-                label="Finished scales",
-                format="png",
-                columns=6,
-                visible=False,
-                buttons=["download", "fullscreen"],
-                interactive=False,
-                elem_id="scales",
-                elem_classes="grow",
-            )
+            status, now, curves, scales = _build_watch()
             gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Shelf, str]:
@@ -132,7 +91,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
         status, now, scales, curves, run_id, train_button, stop_button, resume_button, download, sample_button,
         top.shelf, top.name, top.pictures, top.renewed,
     )  # fmt: skip
-    inputs = [top.shelf, top.name, photo, photo_size, seed, steps, paper]
+    inputs = [top.shelf, top.name, photo, *settings]
     take(top, photo, **PRIVATE).success(
         lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
@@ -147,6 +106,41 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
     sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
     demo.load(reopen, [top.shelf, run_id], list(view), **SILENT)
+
+
+def _build_settings() -> list[Any]:
+    """The inputs of `train`, in their order."""
+    photo = gr.File(label="Photo", height=140, elem_id="photo")
+    photo_size = gr.Slider(
+        256, 2048, 1024, step=64, label="Photo kept at (px)", info="Its longest side: samples have this size."
+    )
+    with gr.Accordion("Advanced", open=False):
+        seed = gr.Number(0, label="Seed", precision=0, minimum=0, maximum=MAX_SEED)
+        steps = gr.Number(None, label="Steps per scale", info="Empty: as many as it takes.", precision=0, minimum=1)
+        paper = gr.Checkbox(
+            False,
+            label="Method of the paper",
+            info="Published constants, at 250 px, for comparisons. Takes hours on a CPU.",
+        )
+    return [photo, photo_size, seed, steps, paper]
+
+
+def _build_watch() -> list[Any]:
+    """What a run is watched in: status, the newest sample, curves, the finished scales."""
+    status = gr.HTML(run_status(HINT, None, []), container=True, padding=True, elem_id="status")
+    now = gr.Image(label="Learning", format="png", interactive=False, height=320, buttons=["fullscreen"], elem_id="now")
+    curves = gr.HTML(container=True, padding=True, visible=False)
+    scales = gr.Gallery(
+        label="Finished scales",
+        format="png",
+        columns=6,
+        visible=False,
+        buttons=["download", "fullscreen"],
+        interactive=False,
+        elem_id="scales",
+        elem_classes="grow",
+    )
+    return [status, now, curves, scales]
 
 
 def look(shelf: Shelf, pyramid: str, said: str) -> tuple[Any, Any]:
@@ -236,45 +230,6 @@ def stop(run_id: str | None) -> dict:
     return gr.update(interactive=False)
 
 
-@zerogpu.borrow_gpu
-def learn(
-    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path
-) -> Generator[TrainEvent | SinGANError, None, None]:
-    """The events of a run that is kept in `folder`; the finished scales are saved in `model`.
-
-    On ZeroGPU a call ends after a scale, and goes on in the next one. An error is a value: as an exception it would
-    lose its text on the way out of the worker.
-    """
-    resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
-    events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
-    with closing(events):
-        try:
-            for event in events:
-                if event.kind == "start":
-                    started = time.monotonic()  # so that a call does at least one step
-                if event.kind == "scale" and event.model:
-                    event.model.save_pretrained(model)
-                yield replace(event, model=None)
-                finished = event.kind == "scale" and event.scale < event.scales - 1
-                over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
-                if zerogpu.ON and (finished or over):
-                    return
-        except SinGANError as error:
-            yield type(error)(str(error))
-
-
-def _events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
-    """The events of a whole run, in as many calls as it takes."""
-    while True:
-        with closing(learn(image, run.config, run.seed, run.folder, run.model)) as events:
-            for event in events:
-                if isinstance(event, SinGANError):
-                    raise event
-                yield event
-                if event.kind == "done":
-                    return
-
-
 def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
     """Train and show it. What is finished is kept in the run however it ends."""
     notes: list[str] = []
@@ -294,7 +249,7 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
         try:
             image, notes = open_photo(run.photo, shelf.limits)
             with closing(
-                _events(run, image)
+                run_events(run, image)
             ) as events:  # also when the visitor goes away: gradio closes this generator
                 run.status, resumable = yield from _show(events, run, shelf.limits, notes)
             if not resumable:

@@ -1,0 +1,30 @@
+"""Min-sum belief propagation: which choice each node of a graph makes, so that little is paid."""
+
+from __future__ import annotations
+
+import torch
+
+
+def propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:
+    """Which choice, of L, each of n nodes makes, (n,), so that little is paid: `alone`, (n, L), and at `edges`, (e, 2),
+    `cuts`, (e, L, L). Min-sum belief propagation, damped; of what it comes by, the cheapest, or the first of all."""
+    left, right = edges.T
+    forth, back = (alone.new_zeros(len(left), alone.shape[1]) for _ in range(2))
+    node, edge = torch.arange(len(alone), device=left.device), torch.arange(len(left), device=left.device)
+
+    def cost(choice: torch.Tensor) -> float:
+        return float(alone[node, choice].sum() + cuts[edge, choice[left], choice[right]].sum())
+
+    best = node * 0
+    least = cost(best)
+    for sweep in range(sweeps):
+        belief = alone.index_add(0, right, forth).index_add_(0, left, back)
+        if sweep % 4 == 3 or sweep == sweeps - 1:
+            choice = belief.argmin(1)
+            if (now := cost(choice)) < least:
+                best, least = choice, now
+        onward, backward = belief[left] - back, belief[right] - forth
+        onward, backward = (cuts + onward[:, :, None]).amin(1), (cuts + backward[:, None]).amin(2)
+        forth = (forth + onward - onward.amin(1, keepdim=True)) / 2
+        back = (back + backward - backward.amin(1, keepdim=True)) / 2
+    return best

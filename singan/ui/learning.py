@@ -1,0 +1,60 @@
+"""The events of a run on a server, in as many calls as its GPU is lent for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from singan.config import TrainConfig
+from singan.errors import SinGANError
+from singan.files import STATE_FILE
+from singan.training.events import TrainEvent
+from singan.training.loop import iter_train
+from singan.ui import zerogpu
+from singan.ui.runs import Run
+
+PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
+
+
+@zerogpu.borrow_gpu
+def learn(
+    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path
+) -> Generator[TrainEvent | SinGANError, None, None]:
+    """The events of a run that is kept in `folder`; the finished scales are saved in `model`.
+
+    On ZeroGPU a call ends after a scale, and goes on in the next one. An error is a value: as an exception it would
+    lose its text on the way out of the worker.
+    """
+    resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
+    events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
+    with closing(events):
+        try:
+            for event in events:
+                if event.kind == "start":
+                    started = time.monotonic()  # so that a call does at least one step
+                if event.kind == "scale" and event.model:
+                    event.model.save_pretrained(model)
+                yield replace(event, model=None)
+                finished = event.kind == "scale" and event.scale < event.scales - 1
+                over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
+                if zerogpu.ON and (finished or over):
+                    return
+        except SinGANError as error:
+            yield type(error)(str(error))
+
+
+def run_events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
+    """The events of a whole run, in as many calls as it takes."""
+    while True:
+        with closing(learn(image, run.config, run.seed, run.folder, run.model)) as events:
+            for event in events:
+                if isinstance(event, SinGANError):
+                    raise event
+                yield event
+                if event.kind == "done":
+                    return
