@@ -762,7 +762,7 @@ def test_twenty_visitors_at_once_are_all_answered(app_url):
 
 def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
     client = Client(app_url, verbose=False)
-    job = client.submit(photo=handle_file(photo_path), steps=200, api_name="/train")
+    job = client.submit(photo=handle_file(photo_path), steps=80, api_name="/train")
     run_id = None
     while run_id is None:
         assert not job.done()

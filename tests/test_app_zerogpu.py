@@ -67,9 +67,9 @@ from singan import PRESETS
 from singan.ui import sample, shelf, train, zerogpu
 
 photo, case = sys.argv[1:]
-PRESETS["fast"] = replace(PRESETS["fast"], generators=2)
+PRESETS["fast"] = replace(PRESETS["fast"], generators=2, width=8, critic_width=8)
 mine = shelf.Shelf(app.Path("nowhere"))
-views = train.train(mine, "", photo, steps=2 if case == "whole" else 60)
+views = train.train(mine, "", photo, steps=2 if case == "whole" else 40)
 first = next(views)
 seen = []
 for view in views:

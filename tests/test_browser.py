@@ -21,7 +21,7 @@ from singan.ui import learning
 
 CHROMIUM = Path("/usr/bin/chromium")
 # No sandbox, because root may not use it; the rest keeps the browser from calling home.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-gpu-compositing", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 expect.set_options(timeout=20_000)  # ms; the five seconds that it has are short on a busy machine
 
@@ -177,7 +177,7 @@ def test_training_to_the_end_gives_a_model_to_download_and_to_sample(open_page, 
 
 def test_stop_keeps_the_finished_scales(open_page, photo_path):
     page = open_page()
-    start_training(page, photo_path, steps=150)
+    start_training(page, photo_path, steps=80)
     expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile(r"Stopped after .* 1 scale learned"))).to_be_visible()
@@ -188,7 +188,7 @@ def test_stop_keeps_the_finished_scales(open_page, photo_path):
 
 def test_stopped_run_is_resumed(open_page, photo_path):
     page = open_page()
-    start_training(page, photo_path, steps=150)
+    start_training(page, photo_path, steps=80)
     expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile(r"Stopped after .* 1 scale learned"))).to_be_visible()
@@ -217,7 +217,7 @@ def test_browser_that_comes_back_takes_its_finished_model_and_no_other_browser_d
 
 def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
     page = open_page()
-    start_training(page, photo_path, steps=200)
+    start_training(page, photo_path, steps=80)
     expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
     page.close()
     page = open_page(page.context)
@@ -299,19 +299,19 @@ def upload(page, photo):
 
 
 def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_page, photo, tmp_path):
-    photo.resize((624, 480)).save(tmp_path / "pavement.png")
+    photo.resize((208, 160)).save(tmp_path / "pavement.png")
     page = open_page()
     upload(page, tmp_path / "pavement.png")
     expect(page.locator("#said")).to_contain_text("pavement is a draft, made without training.")
-    expect(page.get_by_label("Height (px)")).to_have_value("480")
+    expect(page.get_by_label("Height (px)")).to_have_value("160")
     assert captions(page, "pyramids") == ["pavement", "blue", "green-field"]
     expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
     natural = "images => images.map(image => image.complete && image.naturalWidth)"
     for _ in range(100):
-        if (widths := page.locator("#samples img").evaluate_all(natural)) == [624] * 6:
+        if (widths := page.locator("#samples img").evaluate_all(natural)) == [208] * 6:
             break
         page.wait_for_timeout(100)
-    assert widths == [624] * 6
+    assert widths == [208] * 6
     expect(page.locator("#your-photo")).not_to_contain_text("pavement")  # ready for the next one
 
     go_to(page, "Edit")
@@ -320,10 +320,10 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     page.get_by_role("button", name="Make it seamless").click()
     expect(page.locator(".run:visible").first).to_contain_text(re.compile(r"Done in \d"))
     image = downloaded(page)
-    assert image.size == (624, 480) and image.text["model"] == "pavement"
+    assert image.size == (208, 160) and image.text["model"] == "pavement"
 
     go_to(page, "Train")
-    expect(page.get_by_text(re.compile("Press Train to learn .pavement.: 480x624 px."))).to_be_visible()
+    expect(page.get_by_text(re.compile("Press Train to learn .pavement.: 160x208 px."))).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     page.get_by_label("Steps per scale").fill("2")
     page.get_by_role("button", name="Train", exact=True).click()

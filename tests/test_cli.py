@@ -232,7 +232,7 @@ def test_generators_alone_draw_at_their_own_size(run, fails, photo, trained, tmp
 # --- Ctrl-C and resume ----------------------------------------------------------------------------
 
 LONGER = {
-    "fast": ["--max-size", "40", "--steps", "50"],
+    "fast": ["--max-size", "40", "--steps", "30"],
     "paper": ["--preset", "paper", "--bfloat16", "--max-size", "40", "--steps", "6"],
 }
 

@@ -138,7 +138,7 @@ def test_reconstruction_gets_better(tiny_picture, tiny_config):
         model = train(tiny_picture, replace(tiny_config, steps=(steps,), width=(16,)))
         return (image_to_tensor(model.reconstruct()) - model.real_at(3)).square().mean().sqrt().item()
 
-    assert error(80) < 0.5 * error(2)
+    assert error(50) < 0.5 * error(2)
 
 
 def test_stop_keeps_the_finished_scales(tiny_picture, tiny_config, tiny_model):
@@ -413,7 +413,7 @@ def test_scale_that_diverges_twice_keeps_the_finished_ones(tiny_picture, tiny_co
 
 def test_absurd_learning_rate_is_a_clear_error(tiny_picture, tiny_config):
     with pytest.raises(TrainingError, match=r"Scale \d diverged twice.*lower generator_lr"):
-        train(tiny_picture, replace(tiny_config, generator_lr=(1.0,), critic_lr=(1.0,), steps=(300,), alpha=(1e6,)))
+        train(tiny_picture, replace(tiny_config, generator_lr=(1.0,), critic_lr=(1.0,), steps=(100,), alpha=(1e6,)))
 
 
 # --- inputs and settings --------------------------------------------------------------------------
