@@ -29,9 +29,10 @@ def check_seed(seed: int, n: int = 1) -> None:
     check_range("seed", seed, 0, 2**63 - 1 - n, int, says="it goes from 0 to 2^63")
 
 
-def check_size(size: tuple[int, int]) -> None:
-    """Raise `ConfigError` unless an image of this (height, width) can be made."""
-    if not (isinstance(size, (tuple, list)) and len(size) == 2 and all(isinstance(side, Integral) for side in size)):
+def check_size(size: Any) -> None:
+    """Raise `ConfigError` unless `size` is a (height, width) in which an image can be made."""
+    whole = isinstance(size, (tuple, list)) and all(isinstance(side, Integral) for side in size)
+    if not whole or len(size) != 2:
         raise ConfigError(f"size is {shortened(size)}; give (height, width) in whole pixels.")
     height, width = size
     if min(size) < MIN_SIDE or height * width > MAX_OUTPUT_PIXELS:

@@ -22,6 +22,12 @@ STALE_SECONDS = 3600  # after which what a killed writer left is removed
 _writing = threading.Lock()
 
 
+def bundled(name: str) -> Path:
+    """A folder that comes along: in an installed package it is inside, in a checkout beside the package."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parents[1] / name
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""

@@ -7,6 +7,7 @@ be kept is an `ImageWarning`.
 from __future__ import annotations
 
 import io
+import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ from singan.files import atomic_path
 from singan.version import __version__
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
+SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # endings of images that are written
+QUALITY = 95  # of those with losses
 STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
 MAX_INPUT_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
 
@@ -124,13 +127,21 @@ def tensor_to_image(x: torch.Tensor) -> Image.Image:
     return Image.fromarray(pixels.to("cpu", torch.uint8).numpy())
 
 
-def save_png(image: Image.Image, path: Path, settings: Mapping[Any, object]) -> None:
-    """Write a PNG that carries `settings`, and the version of this package, as text chunks."""
-    text = PngInfo()
-    for key, value in {**settings, "singan": __version__}.items():
-        text.add_text(str(key), str(value))
+def save_image(image: Image.Image, path: Path, settings: Mapping[Any, object]) -> None:
+    """Write a PNG, JPEG or WebP, as `path` ends, that carries `settings`, and the version of this package: as text
+    chunks, or as JSON in the description of its EXIF data."""
+    facts = {str(key): str(value) for key, value in {**settings, "singan": __version__}.items()}
+    kind = SAVED[path.suffix.lower()]
     with atomic_path(path) as part:
-        image.save(part, "PNG", pnginfo=text, compress_level=1)  # a third of the time for a tenth more bytes
+        if kind == "PNG":
+            text = PngInfo()
+            for key, value in facts.items():
+                text.add_text(key, value)
+            image.save(part, kind, pnginfo=text, compress_level=1)  # a third of the time for a tenth more bytes
+        else:
+            exif = Image.Exif()
+            exif[ExifTags.Base.ImageDescription] = json.dumps(facts)
+            image.save(part, kind, quality=QUALITY, exif=exif)
 
 
 def _from_file(

@@ -5,6 +5,9 @@ Longer than other files, because sampling, training, injection and animation go 
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 import math
 import os
 import tempfile
@@ -46,12 +49,12 @@ from singan.storage.card import card_is_edited, model_card
 from singan.storage.description import Description
 from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
-PREVIEW_SIDE = 512  # of preview.png
+PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
-@dataclass
+@dataclass(repr=False)
 class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whose saving removes it first: both replaced
     """A pyramid that knows one photograph. Made by `singan.train`, `singan.draft` and `SinGAN.from_pretrained`.
 
@@ -75,6 +78,28 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     factor: float = 1.0
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
+
+    def __repr__(self) -> str:
+        height, width = self.image_size
+        title = self.info["photo"].get("title") if isinstance(self.info.get("photo"), dict) else None
+        count = len(self.generators)
+        made = "a draft, made without training"
+        if count:
+            up_to = "x".join(map(str, self.scale_sizes[count - 1]))
+            made = f"{count} generator{'s' if count > 1 else ''} up to {up_to} px, {self.num_parameters:,} parameters"
+        return (
+            f"SinGAN of {f'{title!r:.80}' if title else 'a photograph'}, {height}x{width} px\n"
+            f"  {made}, {self.num_scales} scales, on {self.device}\n"
+            "  model.sample(4) draws four images"
+        )
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the picture that was learned, over what `repr` says."""
+        shown, png = self.training_image, io.BytesIO()
+        shown.thumbnail((NOTEBOOK_SIDE, NOTEBOOK_SIDE), Image.Resampling.LANCZOS)
+        shown.save(png, "PNG")
+        picture = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+        return f'<img src="{picture}" alt="the picture that was learned"><pre>{html.escape(repr(self))}</pre>'
 
     @property
     def device(self) -> torch.device:

@@ -54,8 +54,12 @@ def fails(run):
 
     def call(*args: object, code: int = 1) -> str:
         got, out, err = run(*args)
-        assert (got, out) == (code, "")
+        assert got == code
         assert re.fullmatch(r"singan: [^\n]+\n", err)
+        if "--json" in args:
+            assert json.loads(out) == {"error": err.removeprefix("singan: ").rstrip("\n"), "code": code}
+        else:
+            assert out == ""
         return err
 
     return call
@@ -459,3 +463,52 @@ def test_mistake_of_ours_is_not_passed_off_as_the_users(monkeypatch, trained):
     monkeypatch.setattr("singan.model.SinGAN.from_pretrained", broken)
     with pytest.raises(ZeroDivisionError):
         main(["info", str(trained)])
+
+
+# --- models and the app ---------------------------------------------------------------------------
+
+
+def test_models_that_come_along_or_were_downloaded_are_listed(run, hub_server, trained, tmp_path):
+    singan.SinGAN.from_pretrained(trained).push_to_hub("alice/tiles")
+    singan.SinGAN.from_pretrained("alice/tiles")
+    code, out, err = run("models")
+    lines = dict(line.split(": ", 1) for line in out.splitlines())
+    assert (code, err) == (0, "") and lines["skyline"] == "683x1024 px, fast, comes along"
+    assert lines["alice/tiles"] == "30x40 px, own settings, downloaded from the Hub"
+    known = json.loads(run("models", "--json")[1])["models"]
+    assert {model["name"] for model in known} == set(lines)
+
+
+def test_app_is_started_on_the_models_that_come_along(run, monkeypatch):
+    import singan.ui
+
+    started = {}
+    monkeypatch.setattr(singan.ui, "build_app", lambda folder: started.update(folder=folder) or Launched())
+
+    class Launched:
+        def launch(self, **options):
+            started.update(options)
+
+    assert run("app", "--port", "7999", "--no-browser") == (0, "", "")
+    assert (started["folder"] / "skyline" / "config.json").exists()
+    assert (started["server_name"], started["server_port"], started["inbrowser"]) == ("127.0.0.1", 7999, False)
+    assert started["max_file_size"] == "20mb"
+
+
+def test_every_command_shows_an_example(run):
+    commands = re.findall(r"^  (\w+)  ", run("--help")[1].partition("Commands:")[2], re.MULTILINE)
+    assert len(commands) > 15
+    for command in commands:
+        assert re.search(rf"Example: singan {command}\b", run(command, "--help")[1]), command
+
+
+def test_without_out_a_model_is_called_after_its_photo(run, photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("draft", photo)[0] == run("sample", "photo", "--n", "1")[0] == 0
+    assert files(tmp_path / "samples") == ["sample-0.png"] and (tmp_path / "photo" / "config.json").exists()
+
+
+def test_shipped_model_is_pushed_by_its_name(run, hub_server):
+    code, out, _ = run("push", "skyline", "alice/skyline")
+    assert code == 0 and out.startswith("Pushed: ")
+    assert "alice/skyline" in hub_server.repos

@@ -100,6 +100,35 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".webp", ".JPG"])
+def test_results_are_written_as_their_name_ends(run, model_dir, pictures, tmp_path, ending):
+    out = tmp_path / f"result{ending}"
+    assert run(*arguments("harmonize", model_dir, pictures), "--out", out)[0] == 0
+    with Image.open(out) as image:
+        kind, facts = image.format, json.loads(image.getexif()[270])  # the description
+    assert kind == ("WEBP" if ending == ".webp" else "JPEG")
+    assert (facts["task"], facts["scale"], facts["singan"]) == ("harmonize", "5", singan.__version__)
+
+
+def test_without_out_results_are_called_after_their_picture_and_the_task(
+    run, model_dir, pictures, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for command in ("harmonize", "animate", "retarget", "map"):
+        assert run(*arguments(command, model_dir, pictures))[0] == 0
+    assert run("fill", pictures / "photo.png", "--extend", "20%")[0] == 0
+    assert names(tmp_path) == [
+        "composite-harmonize.png", "m-animate.webp", "m-map.png", "m-retarget.png", "photo-extend.png",
+    ]  # fmt: skip
+
+
+def test_tasks_take_a_photo_in_place_of_a_model(run, pictures, tmp_path):
+    arguments = ["edit", pictures / "photo.png", pictures / "composite.png", "--mask", pictures / "mask.png"]
+    assert run(*arguments, "--out", tmp_path / "edit.png")[0] == 0
+    with Image.open(tmp_path / "edit.png") as image:
+        assert image.size == (70, 54)
+
+
 # --- what is written ------------------------------------------------------------------------------
 
 
@@ -315,7 +344,10 @@ def test_bad_scale_is_wrong_usage(fails, model_dir, pictures, tmp_path, command,
         (["map", "{model}", "--seed", "-1"], "seed is -1"),
         (["sr", "{model}", "--factor", "9"], "factor is 9; it goes from 1 to 8"),
         (["sr", "{pictures}/photo.png", "--factor", "nan"], "factor is nan"),
-        (["sr", "{pictures}/nowhere.png"], "There is no model"),
+        (["sr", "{pictures}/nowhere.png"], "nowhere.png does not exist; check the path"),
+        (["sr", "{pictures}/nowhere.png", "--save-model", "m"], "nowhere.png does not exist; check the path"),
+        (["fill", "{pictures}/nowhere.jpg", "--extend", "20%"], "nowhere.jpg does not exist; check the path"),
+        (["denoise", "{pictures}/nowhere"], "There is no model"),
         (["sr", "{model}", "--save-model", "{pictures}/m"], "is a model already: leave out --save-model"),
     ],
 )

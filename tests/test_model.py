@@ -455,3 +455,19 @@ def test_changed_copy_keeps_the_training_image_that_the_file_held():
     assert model.memory
     changed = replace(model, noise_amps=[2 * amp for amp in model.noise_amps])
     assert all(a is b for a, b in zip(changed.memory, model.memory, strict=True))
+
+
+def test_repr_is_three_short_lines_and_notebooks_show_the_picture(tiny_model):
+    shown = repr(tiny_model)
+    assert len(shown.splitlines()) == 3 and len(shown) <= 300
+    assert "54x70 px" in shown and "2 generators up to" in shown and "on cpu" in shown
+    titled = replace(tiny_model, info={"photo": {"title": "<b>" * 300}})
+    assert len(repr(titled)) <= 300
+    page = titled._repr_html_()
+    assert page.startswith('<img src="data:image/png;base64,') and "<b>" not in page
+
+
+@pytest.mark.parametrize("size", [300, (300,), (30.5, 40), "30x40"])
+def test_size_that_is_none_is_refused(tiny_model, size):
+    with pytest.raises(ConfigError, match="^size is .*; give .height, width. in whole pixels"):
+        tiny_model.sample(size=size)

@@ -146,3 +146,9 @@ def test_readme_code_uses_names_that_exist():
         compile(block, "README.md", "exec")
         for name in re.findall(r"\bsingan\.(\w+)", block):
             assert name in singan.__all__
+
+
+def test_every_package_is_installed():
+    listed = re.search(r"^packages = \[(.*?)\]", read("pyproject.toml"), re.MULTILINE | re.DOTALL)
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "singan").rglob("__init__.py")}
+    assert set(re.findall(r'"([^"]+)"', listed[1])) == packages | {"singan.pretrained", "singan.examples"}

@@ -91,6 +91,14 @@ def test_without_generators_there_is_one_start_and_one_end(tiny_picture, tiny_co
     assert done.preview.size == tiny_picture.size
 
 
+def test_bar_is_shown_where_it_is_seen_or_asked_for(tiny_picture, tiny_config, capsys):
+    config = replace(tiny_config, steps=(2,))
+    train(tiny_picture, config)
+    assert capsys.readouterr().out == ""  # which is no terminal
+    train(tiny_picture, config, progress=True)
+    assert "scale 4/4" in capsys.readouterr().out
+
+
 def test_more_generators_than_scales_are_as_many_as_there_are(tiny_picture, tiny_config):
     model = train(tiny_picture, replace(tiny_config, generators=32, steps=(1,)))
     assert len(model.generators) == model.num_scales == 6

@@ -6,20 +6,22 @@ error is one line on stderr; exit codes are 0, 1 (it failed), 2 (wrong usage) an
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from singan.cli import app as app_command
 from singan.cli import hub, models, tasks
-from singan.cli.common import Interrupted
+from singan.cli.common import Interrupted, print_json
 from singan.errors import SinGANError, one_line
 from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for group in (models, tasks, hub):
+for group in (app_command, models, tasks, hub):
     for name, command in group.COMMANDS.items():
-        app.command(name)(command)
+        app.command(name, epilog=f"Example: {group.EXAMPLES[name]}")(command)
 
 UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds
 
@@ -31,11 +33,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except typer.Abort:  # Ctrl-C where nothing is lost
         return 130
     except Interrupted as error:
-        return _fail(error, 130)
+        return _fail(error, 130, args)
     except UsageError as error:
-        return _fail(error.format_message() + " (--help lists the options)", 2)
+        return _fail(error.format_message() + " (--help lists the options)", 2, args)
     except (SinGANError, OSError) as error:
-        return _fail(error, 1)
+        return _fail(error, 1, args)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,6 +52,8 @@ def singan(
         typer.echo(context.get_help())
 
 
-def _fail(message: object, code: int) -> int:
+def _fail(message: object, code: int, args: Sequence[str] | None) -> int:
+    if "--json" in (sys.argv[1:] if args is None else args):
+        print_json({"error": one_line(message, 5000), "code": code})
     typer.echo(f"singan: {one_line(message, 5000)}", err=True)
     return code

@@ -19,7 +19,7 @@ from singan.files import STATE_FILE
 if TYPE_CHECKING:
     from singan.training.events import TrainEvent
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object alone, of an error its text.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Directory, shipped name, or USER/NAME on the Hub.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
@@ -41,12 +41,6 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if match is None:
         raise typer.BadParameter(f"{text!r} is not height x width in pixels, as in 186x248", param_hint="--size")
     return int(match[1]), int(match[2])
-
-
-def clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def print_json(result: dict[str, Any]) -> None:
@@ -74,34 +68,10 @@ def noted(silent: bool) -> Iterator[list[str]]:
             typer.echo(f"Note: {note}")
 
 
-def show_silently(events: Iterator[TrainEvent]) -> TrainEvent:
-    for event in events:
+def last_of(events: Iterator[TrainEvent], silent: bool) -> TrainEvent:
+    """The last event of a training, which is shown meanwhile unless it is `silent`."""
+    from singan.training.progress import with_bar
+
+    for event in with_bar(events, False if silent else None, lines=not silent):
         last = event
-    return last
-
-
-def show(events: Iterator[TrainEvent]) -> TrainEvent:
-    """Run the training with a progress bar, and one line for each finished scale."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    console = Console(highlight=False)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("", total=None, left="")
-        for event in events:
-            last = event
-            where = f"scale {event.scale + 1}/{event.scales} {event.size[0]}x{event.size[1]}"
-            left = "" if event.seconds_left is None else f"{clock(event.seconds_left)} left"
-            progress.update(bar, description=where, completed=event.total_step, total=event.total_steps, left=left)
-            if event.kind == "scale":
-                error = event.losses["reconstruction"]
-                progress.console.print(
-                    f"{where} done at {clock(event.seconds)}: reconstruction RMSE {error:.1f} of 255"
-                )
     return last

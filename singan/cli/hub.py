@@ -15,7 +15,7 @@ RepoId = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository
 
 
 def push(
-    model_dir: Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Directory of a trained model.")],
+    model_dir: Annotated[str, typer.Argument(metavar="MODEL", help="Directory of a model, or a shipped name.")],
     repo_id: RepoId,
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option(help="Branch to push to; made if it is not there.")] = None,
@@ -23,11 +23,11 @@ def push(
     message: Annotated[str | None, typer.Option(help="Commit message.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Upload the model in MODEL_DIR to the Hugging Face Hub, as whoever `hf auth login` logged in."""
+    """Upload MODEL to the Hugging Face Hub, as whoever `hf auth login` logged in."""
     from singan.storage import hub
 
     pushed = hub.push(
-        model_dir,
+        hub.local(model_dir) or Path(model_dir),
         repo_id,
         private=private or None,
         revision=revision,
@@ -35,7 +35,7 @@ def push(
         commit_message=message,
     )
     if as_json:
-        print_json({"model": str(model_dir), "repo_id": repo_id, **vars(pushed)})
+        print_json({"model": model_dir, "repo_id": repo_id, **vars(pushed)})
         return
     typer.echo(f"Pushed: {pushed.url}" if pushed.changed else f"Nothing to push: {repo_id} holds this model already.")
     if pushed.card_kept:
@@ -80,3 +80,8 @@ def convert(
 
 
 COMMANDS = {"push": push, "pull": pull, "convert": convert}
+EXAMPLES = {
+    "push": "singan push photo-model user/name",
+    "pull": "singan pull user/name --out name",
+    "convert": "singan convert TrainedModels/birds/scale_factor=0.750000,alpha=10 birds",
+}

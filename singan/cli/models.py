@@ -18,13 +18,11 @@ from singan.cli.common import (
     Revision,
     Seed,
     Variation,
-    clock,
+    last_of,
     noted,
     parse_size,
     print_json,
     remove_checkpoint,
-    show,
-    show_silently,
 )
 from singan.errors import ConfigError, TrainingError
 from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
@@ -34,6 +32,9 @@ if TYPE_CHECKING:
     from singan.model import SinGAN
 
 
+Out = Annotated[
+    Path | None, typer.Option(help="Directory to save the model in; by default one here, called after the photo.")
+]
 PhotoSize = Annotated[
     int | None, typer.Option(help="Longest side at which the photo is kept and samples come, in pixels (1024).")
 ]
@@ -41,13 +42,14 @@ PhotoSize = Annotated[
 
 def draft(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")],
-    out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
+    out: Out = None,
     photo_size: PhotoSize = None,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a model of IMAGE at once, without training, and save it in the directory --out."""
+    out = out or Path(image.stem)
     checkpoint = out / "checkpoint"
     _check_out(out, checkpoint, False, force)
 
@@ -68,7 +70,7 @@ def draft(
 
 def train(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
-    out: Annotated[Path, typer.Option(help="Directory to save the model in.")],
+    out: Out = None,
     preset: Annotated[
         Literal["draft", "fast", "paper"],
         typer.Option(help="draft: without training; fast: learn the layout; paper: the published method, for hours."),
@@ -88,6 +90,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Learn IMAGE and save the model in the directory --out."""
+    out = out or Path(image.stem)
     checkpoint = out / "checkpoint"
     _check_out(out, checkpoint, resume, force)
 
@@ -107,7 +110,7 @@ def train(
         remove_checkpoint(checkpoint)
     try:
         events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
-        last = show_silently(events) if as_json else show(events)
+        last = last_of(events, as_json)
     except KeyboardInterrupt:
         raise Interrupted(_how_to_resume(checkpoint, image, out, preset, purpose, {**asked, "seed": seed})) from None
     except TrainingError as error:
@@ -124,7 +127,7 @@ def train(
 
 def sample(
     where: Model,
-    out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")],
+    out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")] = Path("samples"),
     revision: Revision = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
@@ -144,7 +147,7 @@ def sample(
     if taken and not force:
         raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
 
-    from singan.image import save_png
+    from singan.image import save_image
     from singan.model import SinGAN
 
     model = SinGAN.from_pretrained(where, revision=revision)
@@ -167,7 +170,7 @@ def sample(
             "size": f"{image.height}x{image.width}",
             **({"generators_only": True} if generators_only else {}),
         }
-        save_png(image, path, settings)
+        save_image(image, path, settings)
         if not as_json:
             typer.echo(str(path))
     if as_json:
@@ -243,6 +246,8 @@ def _report(
     if as_json:
         print_json({"model": str(out), **made, "seconds": round(seconds, 3), **_facts(model), **more})
         return
+    from singan.training.progress import clock
+
     done = "Trained" if model.generators else "Drafted"
     typer.echo(f"{done} in {clock(seconds)}: {out}: {_made(model)}")
     typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
@@ -269,4 +274,26 @@ def _facts(model: SinGAN) -> dict[str, Any]:
     }
 
 
-COMMANDS = {"draft": draft, "train": train, "sample": sample, "info": info}
+def models(as_json: AsJson = False) -> None:
+    """List the models that come along, and those of the Hub that were downloaded."""
+    from singan.storage import hub
+
+    known = hub.known()
+    if as_json:
+        print_json({"models": known})
+        return
+    for model in known:
+        height, width = model["size"]
+        typer.echo(f"{model['name']}: {height}x{width} px, {model['preset']}, {model['where']}")
+    if not known:
+        typer.echo("None came along, and none was downloaded: make one of a photo, singan draft photo.jpg")
+
+
+COMMANDS = {"draft": draft, "train": train, "sample": sample, "info": info, "models": models}
+EXAMPLES = {
+    "draft": "singan draft photo.jpg",
+    "train": "singan train photo.jpg",
+    "sample": "singan sample skyline --n 4 --variation 0.7",
+    "info": "singan info skyline",
+    "models": "singan models",
+}

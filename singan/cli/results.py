@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from singan.cli.common import print_json
-from singan.errors import ConfigError
+from singan.errors import ConfigError, ImageError
 from singan.version import __version__
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from singan.model import SinGAN
     from singan.tasks.injection import TaskEvent
+
+
+IMAGES = (".png", ".jpg", ".jpeg", ".webp")  # that results are written as
+PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends so is that of a photo
 
 
 def parse_scale(text: str) -> Any:
@@ -45,7 +49,7 @@ def parse_shares(text: str) -> dict[str, float]:
     return dict(zip(("top", "right", "bottom", "left"), shares * 4 if len(shares) == 1 else shares, strict=True))
 
 
-def refuse_overwrite(out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False) -> None:
+def refuse_overwrite(out: Path, force: bool, kinds: Sequence[str] = IMAGES, *, several: bool = False) -> None:
     """Raise `ConfigError` if `out`, or one of `several` files named after it, is not to be written."""
     if out.suffix.lower() not in kinds:
         raise ConfigError(f"{out} must end in {' or '.join(kinds)}: choose such a name for --out.")
@@ -56,14 +60,24 @@ def refuse_overwrite(out: Path, force: bool, kinds: tuple[str, ...] = (".png",),
         raise ConfigError(f"{min(there)} exists: {cure}.")
 
 
-def load_model(
-    model: str, out: Path, force: bool, kinds: tuple[str, ...] = (".png",), *, several: bool = False
-) -> SinGAN:
-    refuse_overwrite(out, force, kinds, several=several)
+def named(out: Path | None, source: object, task: str, ending: str = ".png") -> Path:
+    """`out`, or a file here that is called after what it is made of and the task."""
+    return out or Path(f"{Path(str(source)).stem}-{task}{ending}")
 
+
+def load_model(source: str) -> SinGAN:
+    """The model of that folder or name, or a draft of the photo of that file. Raises `ImageError`, `CheckpointError`,
+    `HubError`."""
+    from singan.image import load_image
     from singan.model import SinGAN
+    from singan.tasks.filling import draft_of
 
-    return SinGAN.from_pretrained(model)
+    path = Path(source)
+    if path.is_file():
+        return draft_of(load_image(path))
+    if path.suffix.lower() in PHOTOS and not path.exists():
+        raise ImageError(f"{source} does not exist; check the path.")
+    return SinGAN.from_pretrained(source)
 
 
 @contextmanager
@@ -101,13 +115,13 @@ def save_results(
     notes: list[str],
     number: str = "scale",
 ) -> None:
-    """Write one PNG, or one for each scale or other `number`, with the settings in them."""
-    from singan.image import save_png
+    """Write one image, or one for each scale or other `number`, with the settings in it."""
+    from singan.image import save_image
 
     paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
     out.parent.mkdir(parents=True, exist_ok=True)
     for image, path in zip(images, paths, strict=True):
-        save_png(image, path, image.info)
+        save_image(image, path, image.info)
     result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
     scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
     report({**result, "warnings": notes}, paths, as_json, scales)

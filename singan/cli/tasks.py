@@ -14,14 +14,14 @@ from singan.cli.common import (
     Model,
     Seed,
     Variation,
+    last_of,
     noted,
     parse_size,
     remove_checkpoint,
-    show,
-    show_silently,
 )
 from singan.cli.results import (
     load_model,
+    named,
     parse_scale,
     parse_shares,
     progress_bar,
@@ -37,7 +37,10 @@ from singan.files import CONFIG_FILE, STATE_FILE
 if TYPE_CHECKING:
     pass
 
-Out = Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by scale.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(help="PNG, JPEG or WebP to write; several are numbered by scale. By default NAME-TASK.png here."),
+]
 InjectionScale = Annotated[
     str,
     typer.Option(
@@ -51,7 +54,6 @@ StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 ch
 
 def sr(
     source: Annotated[str, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
-    out: Out,
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
     detail: Annotated[
         float | None, typer.Option(help=f"0 is faithful and soft, 1 sharp and invented; {DETAIL}, or 1 for paper.")
@@ -61,25 +63,27 @@ def sr(
     ] = "fast",
     save_model: Annotated[Path | None, typer.Option(help="Directory to keep the model in, to use it again.")] = None,
     seed: Seed = 0,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Enlarge a picture: learn it first, or take a model that did."""
+    out = named(out, source, "sr")
     refuse_overwrite(out, force)
     if save_model is not None and not Path(source).is_file():
+        load_model(source)  # which says so if it is missing
         raise ConfigError(f"{source} is a model already: leave out --save-model.")
     if save_model is not None and (save_model / CONFIG_FILE).exists() and not force:
         raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
 
     from singan import super_resolution_config, super_resolve
     from singan.image import load_image
-    from singan.model import SinGAN
     from singan.tasks.super_resolution import check_enlarging
     from singan.training.loop import iter_train
 
     with timed("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
         if not Path(source).is_file():
-            model = SinGAN.from_pretrained(source)
+            model = load_model(source)
         else:
             result["preset"] = preset
             photo = load_image(source)
@@ -91,7 +95,7 @@ def sr(
             config = super_resolution_config(factor, photo.size, preset)
             try:
                 events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=started)
-                last = show_silently(events) if as_json else show(events)
+                last = last_of(events, as_json)
             except KeyboardInterrupt:
                 kept = "nothing is kept" if checkpoint is None else "run the same command again to go on"
                 raise Interrupted(f"Interrupted while learning the picture: {kept}.") from None
@@ -107,11 +111,11 @@ def sr(
 def harmonize(
     model: Model,
     composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
-    out: Out,
     mask: Mask = None,
     scale: InjectionScale = "auto",
     seed: Seed = 0,
     no_voting: NoVoting = False,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -122,11 +126,11 @@ def harmonize(
 def edit(
     model: Model,
     edited: Annotated[Path, typer.Argument(help="The training image, roughly edited.")],
-    out: Out,
     mask: Annotated[Path, typer.Option(help="White where it was changed.")],
     scale: InjectionScale = "auto",
     seed: Seed = 0,
     no_voting: NoVoting = False,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -137,12 +141,12 @@ def edit(
 def paint2image(
     model: Model,
     painting: Annotated[Path, typer.Argument(help="Clip-art, a sketch or a painting.")],
-    out: Out,
     scale: InjectionScale = "auto",
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
     colors: Annotated[int | None, typer.Option(help="Reduce it to a palette, and train on that; published: 5.")] = None,
     seed: Seed = 0,
     no_voting: NoVoting = False,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -153,7 +157,6 @@ def paint2image(
 
 def fill(
     source: Annotated[str, typer.Argument(metavar="PHOTO|MODEL", help="A photo, which needs no training, or a model.")],
-    out: Annotated[Path, typer.Option(help="PNG file to write; several results are numbered by seed.")],
     mask: Annotated[Path | None, typer.Option(help="White where the picture is to be drawn anew.")] = None,
     extend: Annotated[
         str | None,
@@ -161,6 +164,10 @@ def fill(
     ] = None,
     n: Annotated[int, typer.Option("--n", help="Number of results, from as many seeds.")] = 1,
     seed: Seed = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="PNG, JPEG or WebP to write; several are numbered by seed. By default NAME-fill.png here."),
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -168,15 +175,13 @@ def fill(
     if (mask is None) == (extend is None):
         raise typer.BadParameter("give one of the two: --mask FILE or --extend 20%", param_hint="--mask")
     shares = None if extend is None else parse_shares(extend)
+    out = named(out, source, "fill" if shares is None else "extend")
     refuse_overwrite(out, force, several=n > 1)
 
     import singan
-    from singan.image import load_image
-    from singan.model import SinGAN
-    from singan.tasks.filling import draft_of
 
     with timed("fill", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
-        loaded = draft_of(load_image(source)) if Path(source).is_file() else SinGAN.from_pretrained(source)
+        loaded = load_model(source)
         if shares is None:
             assert mask is not None
             images = singan.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
@@ -187,7 +192,6 @@ def fill(
 
 def animate(
     model: Model,
-    out: Annotated[Path, typer.Option(help="File to write: .webp, .gif or .mp4.")],
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 100,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 10,
     size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
@@ -199,15 +203,19 @@ def animate(
     ] = None,
     loop: Annotated[bool, typer.Option(help="End where it began.")] = True,
     seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="WebP, GIF or MP4 to write. By default NAME-animate.webp here.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Walk through the noise: a moving picture."""
-    height_width = parse_size(size)
-    loaded = load_model(model, out, force, (".webp", ".gif", ".mp4"))
+    height_width, out = parse_size(size), named(out, model, "animate", ".webp")
+    refuse_overwrite(out, force, (".webp", ".gif", ".mp4"))
 
     from singan import animate
 
+    loaded = load_model(model)
     with timed("animate", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
         animate(
             loaded,
@@ -229,13 +237,13 @@ def animate(
 
 def denoise(
     model: Model,
-    out: Out,
     noisy: Annotated[Path | None, typer.Argument(help="The noisy picture; by default what the model learned.")] = None,
     scale: InjectionScale = "auto",
     times: Annotated[int, typer.Option(help="Inject the result again, so often in all.")] = 1,
     average: Annotated[bool, typer.Option("--average", help="One picture: the mean over the scales.")] = False,
     seed: Seed = 0,
     no_voting: NoVoting = False,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
@@ -246,19 +254,22 @@ def denoise(
 
 def retarget(
     model: Model,
-    out: Out,
     width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
     height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
     start_scale: StartScale = 0,
     variation: Variation = None,
     seed: Seed = 0,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Make the picture wider or higher, with more of the same in it."""
-    loaded = load_model(model, out, force)
+    out = named(out, model, "retarget")
+    refuse_overwrite(out, force)
 
     from singan import retarget
+
+    loaded = load_model(model)
 
     with timed("retarget", as_json, {"width": width, "height": height}) as result:
         variation = loaded.config.usual_variation if variation is None else variation
@@ -270,18 +281,21 @@ def retarget(
 
 def variation(
     model: Model,
-    out: Out,
     n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
     start_scale: StartScale = 0,
     variation: Variation = None,
     seed: Seed = 0,
+    out: Out = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw a heat map of how much each pixel varies from sample to sample."""
-    loaded = load_model(model, out, force)
+    out = named(out, model, "map")
+    refuse_overwrite(out, force)
 
     from singan import variation_map
+
+    loaded = load_model(model)
 
     with timed("map", as_json) as result, progress_bar(as_json) as on_event:
         image = variation_map(loaded, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
@@ -291,7 +305,7 @@ def variation(
 def _inject(
     task: str,
     model: str,
-    out: Path,
+    out: Path | None,
     scale: str,
     seed: int,
     no_voting: bool,
@@ -301,15 +315,17 @@ def _inject(
     **options: Any,
 ) -> None:
     """Run a task whose picture enters the pyramid at some scale, and save what it gives."""
-    scales = parse_scale(scale)
-    loaded = load_model(model, out, force, several=scale == "all" or "," in scale)
+    scales, out = parse_scale(scale), named(out, pictures[0] or model, task)
+    refuse_overwrite(out, force, several=scale == "all" or "," in scale)
 
     import singan
 
     run: Any = singan.paint_to_image if task == "paint2image" else getattr(singan, task)
     options |= {"scale": scales, "seed": seed, "voting": False if no_voting else None}
-    with timed(task, as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
-        images = run(loaded, *pictures, **options, on_event=on_event)
+    with noted(as_json) as notes:
+        loaded = load_model(model)
+        with timed(task, as_json) as result, progress_bar(as_json) as on_event:
+            images = run(loaded, *pictures, **options, on_event=on_event)
     save_results(result, images, out, as_json, notes)
 
 
@@ -323,4 +339,15 @@ COMMANDS = {
     "denoise": denoise,
     "retarget": retarget,
     "map": variation,
+}
+EXAMPLES = {
+    "sr": "singan sr small.jpg --factor 4",
+    "harmonize": "singan harmonize photo.jpg pasted.png --mask mask.png",
+    "edit": "singan edit photo.jpg edited.png --mask mask.png",
+    "paint2image": "singan paint2image tea-gardens sketch.png",
+    "fill": "singan fill photo.jpg --mask hole.png, or --extend 20%",
+    "animate": "singan animate waves --variation 0.3",
+    "denoise": "singan denoise skyline noisy.png",
+    "retarget": "singan retarget skyline --width 2",
+    "map": "singan map skyline",
 }

@@ -56,12 +56,6 @@ def model_card(description: Description, where: str) -> str:
     height, width = description.scale_sizes[-1]
     if description.config.field and description.photo_size:
         height, width = description.photo_size
-    config = description.config
-
-    def of_its_size(preset: TrainConfig) -> TrainConfig:
-        return replace(preset, max_size=config.max_size, photo_size=config.photo_size)
-
-    preset = next((name for name, known in PRESETS.items() if of_its_size(known) == config), "own settings")
     facts = {
         "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
         "licence of the picture": licence,
@@ -70,7 +64,7 @@ def model_card(description: Description, where: str) -> str:
         "scales": len(description.scale_sizes),
         "generators": description.num_generators,
         "parameters": f"{description.num_parameters:,}",
-        "preset": preset,
+        "preset": preset_of(description),
         "seed": info.get("seed"),
         "training": _training(description),
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
@@ -79,6 +73,16 @@ def model_card(description: Description, where: str) -> str:
     how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
     where = json.dumps(where, ensure_ascii=False)
     return CARD.format(how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
+
+
+def preset_of(description: Description) -> str:
+    """The name of the preset that a model was made with, whatever its size, or "own settings"."""
+    config = description.config
+
+    def of_its_size(preset: TrainConfig) -> TrainConfig:
+        return replace(preset, max_size=config.max_size, photo_size=config.photo_size)
+
+    return next((name for name, known in PRESETS.items() if of_its_size(known) == config), "own settings")
 
 
 def _yaml_text(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import shutil
@@ -13,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, snapshot_download
+from huggingface_hub import (
+    CacheNotFound,
+    CommitOperationAdd,
+    HfApi,
+    constants,
+    get_token,
+    scan_cache_dir,
+    snapshot_download,
+)
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -27,11 +36,11 @@ from huggingface_hub.errors import (
 )
 
 from singan.errors import CheckpointError, HubError, SinGANError, TaskWarning, one_line
-from singan.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, files_in
-from singan.storage.card import card_is_edited, model_card
-from singan.storage.checkpoint import MAX_BYTES, read
+from singan.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, bundled, files_in
+from singan.storage.card import card_is_edited, model_card, preset_of
+from singan.storage.checkpoint import MAX_BYTES, describe, read
 
-SHIPPED = Path(__file__).parents[2] / "pretrained"  # in a checkout; an installed package brings none
+SHIPPED = bundled("pretrained")
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 FILES = list(MAX_BYTES)
 
@@ -60,13 +69,13 @@ def find(
 
     Raises `CheckpointError` if there is no such model, `HubError` if the Hub did not give it.
     """
-    local = Path(where) if Path(where).is_dir() or where not in shipped() else SHIPPED / where
-    if local.is_dir():
+    folder = local(where)
+    if folder:
         if revision is not None:
             raise CheckpointError(f"{where} is a local folder, which has no revision {revision!r}: leave it out.")
-        return local
+        return folder
     if not HUB_ID.fullmatch(where):
-        names = ", ".join(shipped()) or "none here: they come with the repository, not with the installed package"
+        names = ", ".join(shipped()) or "none here"
         raise CheckpointError(
             f"There is no model {where!r}: it is no folder, none of the shipped ones ({names}), and not of the form "
             "user/name for one on the Hub; check the path."
@@ -84,8 +93,32 @@ def find(
         raise HubError(f"{where} is no folder here, and of the Hub: {error}") from error
 
 
+def local(where: str) -> Path | None:
+    """A folder here, or that of the shipped model of that name."""
+    if Path(where).is_dir():
+        return Path(where)
+    return SHIPPED / where if where in shipped() else None
+
+
+def known() -> list[dict[str, Any]]:
+    """The models that come along, and those of the Hub that are in its cache: name, size, preset, and where."""
+    folders = [(name, SHIPPED / name, "comes along") for name in shipped()]
+    with contextlib.suppress(CacheNotFound):
+        for repo in sorted(scan_cache_dir().repos, key=lambda repo: repo.repo_id):
+            newest = max(repo.revisions, key=lambda revision: revision.last_modified, default=None)
+            if repo.repo_type == "model" and newest:
+                folders.append((repo.repo_id, newest.snapshot_path, "downloaded from the Hub"))
+    found = []
+    for name, folder, where in folders:
+        with contextlib.suppress(CheckpointError):  # of which there are many in that cache that are not ours
+            description = describe(folder)
+            size = description.photo_size or description.scale_sizes[-1]
+            found.append({"name": name, "size": list(size), "preset": preset_of(description), "where": where})
+    return found
+
+
 def shipped() -> list[str]:
-    """Names of the models that come with the repository."""
+    """Names of the models that come along."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG_FILE}"))
 
 

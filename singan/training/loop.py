@@ -17,6 +17,7 @@ from singan.errors import ConfigError, TrainingError
 from singan.image import load_image
 from singan.model import SinGAN
 from singan.training.events import TrainEvent, make_event
+from singan.training.progress import with_bar
 from singan.training.resume import Keeper
 from singan.training.start import begin_scale, scale_trainer, start_run
 from singan.training.state import Diverged, TrainingRun
@@ -37,12 +38,16 @@ def train(
     checkpoint_dir: str | os.PathLike[str] | None = None,
     resume: bool = False,
     stop: Callable[[], bool] | None = None,
+    progress: bool | None = None,
 ) -> SinGAN:
-    """Learn one image; `iter_train` run to its end, with the same arguments. `on_event` is shown every event."""
+    """Learn one image; `iter_train` run to its end, with the same arguments. `on_event` is shown every event.
+
+    `progress`: show a bar; by default where somebody sees it, on a terminal and in a notebook.
+    """
     events = iter_train(
         image, config, seed=seed, device=device, checkpoint_dir=checkpoint_dir, resume=resume, stop=stop
     )
-    for event in events:
+    for event in with_bar(events, progress):
         if on_event:
             on_event(event)
     assert event.model is not None  # the last event carries it
@@ -64,7 +69,7 @@ def draft(
     config = config or TrainConfig.preset("draft")
     if config.generators != 0:
         raise ConfigError("A draft has no generators: set generators to 0, or train.")
-    return train(image, config, seed=seed, device=device)
+    return train(image, config, seed=seed, device=device, progress=False)
 
 
 def iter_train(

@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from singan.files import bundled
 from singan.ui import animate, denoise, edit, enlarge, fill, harmonize, models, paint, photo, sample, train, variation
 from singan.ui.calls import tell_strange
 from singan.ui.limits import Limits
@@ -22,7 +23,7 @@ from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
 
-EXAMPLES = Path(__file__).parents[2] / "examples"  # not in an installed package, which shows none
+EXAMPLES = bundled("examples")
 
 LAUNCH: dict[str, Any] = {
     "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads())]},

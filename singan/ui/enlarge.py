@@ -15,11 +15,12 @@ from PIL import Image
 import singan
 from singan.config import DETAIL
 from singan.errors import ConfigError, ImageError
-from singan.image import save_png
+from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.super_resolution import check_enlarging, enlarge
 from singan.training.events import TrainEvent
 from singan.training.loop import iter_train
+from singan.training.progress import clock
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import (
     PRIVATE,
@@ -33,7 +34,7 @@ from singan.ui.frame import (
     wire_buttons,
 )
 from singan.ui.injected import build_pair
-from singan.ui.look import STOPPED, clock, run_status
+from singan.ui.look import STOPPED, run_status
 from singan.ui.photo import open_photo
 from singan.ui.shelf import COMPUTE, Shelf, Top
 from singan.ui.work import pick_seed
@@ -142,8 +143,8 @@ def super_resolve(
             lambda on_event: enlarge(model, small, factor, detail=detail, seed=first, on_event=on_event), View
         )
         plain, learned = folder / "bicubic.png", folder / "super-resolution.png"
-        save_png(small.resize(result.size, Image.Resampling.BICUBIC), plain, {"factor": factor})
-        save_png(result, learned, result.info)
+        save_image(small.resize(result.size, Image.Resampling.BICUBIC), plain, {"factor": factor})
+        save_image(result, learned, result.info)
         text = (
             f"From {small.width}x{small.height} to {result.width}x{result.height} px "
             f"in {clock(time.perf_counter() - start)}."

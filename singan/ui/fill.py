@@ -11,7 +11,7 @@ from PIL import Image
 
 import singan
 from singan.errors import ConfigError, ImageError
-from singan.image import save_png
+from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent
@@ -158,7 +158,7 @@ def _run(
         files = []
         for image in (yield from watched(lambda on_event: job(draft_of(picture), seed, on_event), View)):
             path = folder / f"{image.info['task']}-{image.info['seed']}.png"
-            save_png(image, path, image.info)
+            save_image(image, path, image.info)
             files.append((str(path), f"seed {image.info['seed']}"))
         yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from PIL import Image
 
-from singan.image import save_png
+from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.frame import PRIVATE, build_seed, build_status, framed, progress, shown
@@ -145,7 +145,7 @@ def show_task(
         kept = made if any(image is best for image in made) else results
         paths, small = _save(kept, pyramid, folder)
         before = folder / "before.png"
-        save_png(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), before, {"model": pyramid})
+        save_image(task.before.convert("RGB").resize(best.size, Image.Resampling.BICUBIC), before, {"model": pyramid})
         chosen = next(path for path, image in zip(paths, kept, strict=True) if image is best)
         at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
         text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
@@ -161,12 +161,12 @@ def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[s
     paths, small = [], []
     for image in images:
         path = folder / f"{pyramid}-{image.info['task']}-{image.info['scale']}.png"
-        save_png(image, path, {"model": pyramid, **image.info})
+        save_image(image, path, {"model": pyramid, **image.info})
         paths.append(str(path))
         preview = image.copy()
         preview.thumbnail((STRIP_SIDE, STRIP_SIDE), Image.Resampling.BOX)
         path = path.with_stem(f"{path.stem}-small")
-        save_png(preview, path, {"model": pyramid, "scale": image.info["scale"]})
+        save_image(preview, path, {"model": pyramid, "scale": image.info["scale"]})
         small.append(str(path))
     return paths, small
 

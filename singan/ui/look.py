@@ -125,13 +125,6 @@ PLOTS = {  # caption -> (key of TrainEvent.losses, name in the legend)
 }
 
 
-def clock(seconds: float) -> str:
-    """Seconds as 0:07, 12:34 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
 def run_status(text: str, done: float | None, notes: list[str]) -> str:
     """A line of text, a progress bar (`done` in [0, 1]; None: no bar), and what was said of the photo."""
     bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'

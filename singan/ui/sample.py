@@ -10,7 +10,7 @@ import gradio as gr
 
 from singan.config import VARIATION
 from singan.errors import ConfigError
-from singan.image import save_png
+from singan.image import save_image
 from singan.ui.frame import build_seed
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery
@@ -101,7 +101,7 @@ def sample(
             settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
             path = Path(folder, f"{pyramid}-{k}.png")
-            save_png(image, path, settings)
+            save_image(image, path, settings)
             pictures.append((str(path), f"seed {k}"))
             yield list(pictures), seed
 

@@ -16,11 +16,12 @@ from PIL import Image
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ImageError, SinGANError
 from singan.training.events import TrainEvent
+from singan.training.progress import clock
 from singan.ui.examples import build_examples, pictures_in
 from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
 from singan.ui.learning import run_events
 from singan.ui.limits import Limits
-from singan.ui.look import clock, run_status
+from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
 from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, mark_new, plain_name, toasts

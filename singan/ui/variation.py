@@ -10,7 +10,7 @@ import gradio as gr
 
 import singan
 from singan.config import VARIATION
-from singan.image import save_png
+from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, watched
 from singan.ui.look import run_status
 from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
@@ -77,7 +77,7 @@ def variation_map(
         options: dict[str, Any] = {"n": number, "start_scale": start_scale, "variation": variation, "seed": first}
         heat = yield from watched(lambda on_event: singan.variation_map(model, **options, on_event=on_event), View)
         path = folder / f"{pyramid}-variation.png"
-        save_png(heat, path, {"model": pyramid, **heat.info})
+        save_image(heat, path, {"model": pyramid, **heat.info})
         text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
         yield View(run_status(text, None, []), str(path), first)
 

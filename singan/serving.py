@@ -1,0 +1,18 @@
+"""What has to be set before gradio is imported, for the app that `app.py` and `singan app` start."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def prepare() -> None:
+    """Set the environment of the app: a folder for uploads that is its own, since that of all gradio apps of a machine
+    could not be swept, and nothing told to anybody."""
+    user = getattr(os, "getuid", int)()
+    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if os.environ.get("SPACES_ZERO_GPU"):
+        import spaces  # type: ignore[import-not-found]  # noqa: F401 - before torch, which it changes
