@@ -91,12 +91,15 @@ def test_without_generators_there_is_one_start_and_one_end(tiny_picture, tiny_co
     assert done.preview.size == tiny_picture.size
 
 
-def test_bar_is_shown_where_it_is_seen_or_asked_for(tiny_picture, tiny_config, capsys):
+def test_bar_is_shown_where_somebody_sees_it_unless_told_not_to(tiny_picture, tiny_config, capsys, monkeypatch):
     config = replace(tiny_config, steps=(2,))
     train(tiny_picture, config)
-    assert capsys.readouterr().out == ""  # which is no terminal
-    train(tiny_picture, config, progress=True)
-    assert "scale 4/4" in capsys.readouterr().out
+    assert capsys.readouterr().out == ""  # no terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which rich takes for one
+    train(tiny_picture, config, progress=False)
+    assert capsys.readouterr().out == ""
+    train(tiny_picture, config)
+    assert "scale 1/4" in capsys.readouterr().out
 
 
 def test_more_generators_than_scales_are_as_many_as_there_are(tiny_picture, tiny_config):

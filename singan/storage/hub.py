@@ -104,7 +104,7 @@ def known() -> list[dict[str, Any]]:
     """The models that come along, and those of the Hub that are in its cache: name, size, preset, and where."""
     folders = [(name, SHIPPED / name, "comes along") for name in shipped()]
     with contextlib.suppress(CacheNotFound):
-        for repo in sorted(scan_cache_dir().repos, key=lambda repo: repo.repo_id):
+        for repo in sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda repo: repo.repo_id):
             newest = max(repo.revisions, key=lambda revision: revision.last_modified, default=None)
             if repo.repo_type == "model" and newest:
                 folders.append((repo.repo_id, newest.snapshot_path, "downloaded from the Hub"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
 from singan.training.events import TrainEvent
 
 
 def with_bar(events: Iterable[TrainEvent], visible: bool | None = None, *, lines: bool = False) -> Iterator[TrainEvent]:
     """The events as they come, with a bar, by default where somebody sees it; `lines`: print one for each finished
     scale too."""
+    from rich.console import Console  # which takes a while, and draws from the random numbers of the process
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
     console = Console(highlight=False)
     seen = console.is_terminal or console.is_jupyter if visible is None else visible
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[left]}")
