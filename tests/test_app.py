@@ -22,6 +22,7 @@ from PIL import Image
 import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
 from singan.training.events import TrainEvent
+from singan.training.progress import clock
 from singan.ui import build_app, edit, frame, harmonize, learning, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
@@ -639,7 +640,7 @@ def test_pictures_of_pyramids_do_not_depend_on_where_the_app_was_started(shipped
 
 @pytest.mark.parametrize(("seconds", "text"), [(7.4, "0:07"), (754, "12:34"), (3723, "1:02:03")])
 def test_clock(seconds, text):
-    assert look.clock(seconds) == text
+    assert clock(seconds) == text
 
 
 def test_status_escapes_what_it_is_given():
@@ -739,8 +740,10 @@ def test_app_without_shipped_pyramids_can_be_built(tmp_path):
 
 def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):
     app = build_app(pretrained)
-    heavy = [fn for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)]
-    assert [fn.concurrency_id for fn in heavy].count("compute") == len(heavy) - 2  # the first samples of a pyramid
+    lanes = {
+        (fn.fn, fn.concurrency_id) for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)
+    }
+    assert lanes == {(train.train, "long"), (train.resume, "long"), (sample.sample, "short")}
     assert app.fns and app.default_config and app._queue.max_size == 64
 
 

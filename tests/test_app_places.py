@@ -39,11 +39,11 @@ def ask(app, call, session, source=None):
 
 
 def test_a_visitor_has_a_few_places_in_a_lane_and_others_have_theirs(app):
-    calls = ["sample", "train", "edit", "sample"]
+    calls = ["sample", "fill", "edit", "sample"]
     assert [ask(app, call, "one") for call in calls] == [None] * places.LANE_SHARE
     said = "4 calls of yours are waiting, and no more may: try again when one of them has begun."
     assert ask(app, "animate", "one") == said
-    assert ask(app, "draft", "one") is None  # which waits in another lane
+    assert ask(app, "train", "one") is None  # which waits in another lane
     assert ask(app, "sample", "two") is None
 
 
@@ -60,7 +60,7 @@ def test_a_visitor_has_a_share_of_all_lanes_and_it_holds_the_calls_of_a_page(app
     choosing = [fn.api_name for fn in app.fns.values() if any(event == "change" for _, event in fn.targets)]
     calls = list(dict.fromkeys([*opening, *choosing]))
     assert len(opening) == 9 and len(choosing) == 10 and len(calls) == 14
-    others = ["sample", "edit", "harmonize", "fill", "load_files", "load_files", "load_from_hub"]
+    others = ["sample", "edit", "train", "super_resolve", "load_files", "load_files", "load_from_hub"]
     assert [ask(app, call, "one") for call in [*calls, *others]] == [None] * 21
     assert ask(app, "load_files", "one").startswith("21 calls of yours are waiting")
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 
 import gradio as gr
 import pytest
@@ -22,13 +23,14 @@ from singan.ui import (
     fill,
     harmonize,
     injected,
+    look,
     paint,
     variation,
 )
 from singan.ui.examples import example_pictures
 from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
-from singan.ui.work import watch
+from singan.ui.work import Short, Turns, turns, watch
 
 SKIP = gr.skip()
 
@@ -231,6 +233,7 @@ def test_scale_that_is_clicked_is_shown_and_chosen():
     assert injected.pick(("before.png", "full 1.png"), strip, ["full 1.png", "full 2.png"], click) == (
         ("before.png", "full 2.png"),
         "2",
+        look.run_status("Scale 2, which you chose.", None, []),
     )
 
 
@@ -277,7 +280,7 @@ def test_what_is_not_an_image_is_a_toast(shipped, tmp_path):
 
 
 def test_canvas_gets_the_picture_of_a_pyramid_chosen_anew(shipped, photo):
-    owner, value, mask, scale, *results = editor.fresh_canvas(shipped, "blue", "green-field")
+    owner, value, mask, scale, *results = editor.fresh_canvas(shipped, "blue")
     assert (owner, mask) == ("blue", None)
     assert value["background"].tobytes() == photo.tobytes()
     assert scale["choices"] == ["auto", "1", "2"]
@@ -285,8 +288,8 @@ def test_canvas_gets_the_picture_of_a_pyramid_chosen_anew(shipped, photo):
 
 
 def test_canvas_that_belongs_to_the_pyramid_is_left_alone(shipped):
-    assert editor.fresh_canvas(shipped, "blue", "blue") == (SKIP,) * 6
-    assert paint.blank(shipped, "blue", "blue") == (SKIP,) * 5
+    assert fill.fresh_picture(shipped, "blue", "blue") == (SKIP,) * 4
+    assert paint.blank(shipped, "blue", "blue") == (SKIP,) * 6
 
 
 def test_equal_canvases_do_not_share_a_file(photo):
@@ -535,7 +538,8 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monk
         status, pair, strip, full, seed = client.predict(
             pyramid="blue", scale="2", seed=7, new_seed=False, api_name=f"/{name}", **settings
         )
-        assert "Scale 2 of 2." in status and seed == 7 and len(strip["value"]) == len(full) == 1
+        assert "Scale 2 of 2." in status and seed == 7
+        assert len(strip["value"]) == len(full) == (1 if name == "edit" else 2)
         with Image.open(pair["value"][1]) as image:
             assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "7")
     _, picture, _, seed, *_ = client.predict(pyramid="blue", frames=3, api_name="/animate")
@@ -547,9 +551,60 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monk
     assert Image.open(heat).text["n"] == "2"
 
 
-def test_heavy_handlers_share_one_queue(pretrained):
-    handlers = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, enlarge.super_resolve}
-    handlers |= {animate.animate, variation.variation_map}
-    heavy = [fn for fn in build_app(pretrained).fns.values() if fn.fn in handlers]
-    assert {fn.fn for fn in heavy} == handlers
-    assert {fn.concurrency_id for fn in heavy} == {"compute"}
+def test_what_takes_seconds_waits_for_nothing_that_takes_long(pretrained):
+    tasks = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, fill.fill, fill.extend}
+    lanes = dict.fromkeys(tasks | {animate.animate}, "short")
+    lanes |= {enlarge.super_resolve: "long", variation.variation_map: "long"}
+    assert {fn.fn: fn.concurrency_id for fn in build_app(pretrained).fns.values() if fn.fn in lanes} == lanes
+
+
+def test_long_job_gives_way_to_short_ones_but_not_for_ever():
+    short, waited = Short(), []
+
+    def step():
+        began = time.monotonic()
+        short.give_way(5.0)
+        waited.append(time.monotonic() - began)
+
+    short.give_way(5.0)  # at once: there is none
+    with short, short:
+        thread = threading.Thread(target=step)
+        thread.start()
+        began = time.monotonic()
+        short.give_way(0.1)
+        assert 0.09 < time.monotonic() - began < 1
+        time.sleep(0.2)
+        assert thread.is_alive()
+    thread.join(1)
+    assert 0.2 < waited[0] < 2
+
+
+def test_newest_run_of_a_tab_in_a_session_is_the_one_that_shows():
+    turns = Turns()
+    first, elsewhere, other = turns.take("a", "edit"), turns.take("a", "fill"), turns.take("b", "edit")
+    assert first() and turns.take(None, "edit")()
+    second = turns.take("a", "edit")
+    assert [first(), second(), elsewhere(), other()] == [False, True, True, True]
+
+
+def test_result_of_another_input_is_not_shown(app_url, composite, picture_file, tmp_path, monkeypatch):
+    """Another example, or another pyramid, was chosen while the task was in progress."""
+    begun, go_on, whole = threading.Event(), threading.Event(), singan.harmonize
+
+    def slow(*args, on_event, **options):
+        on_event(TaskEvent(1, 9, "step"))
+        begun.set()
+        assert go_on.wait(20)
+        return whole(*args, **options)
+
+    monkeypatch.setattr(singan, "harmonize", slow)
+    composite[1].save(tmp_path / "mask.png")
+    client = Client(app_url, verbose=False)
+    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
+    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
+    stale = ask(composite=value)
+    assert begun.wait(20)
+    turns.take(client.session_hash, "harmonize")  # as what changes the input does
+    go_on.set()
+    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
+    assert "Done" in ask(composite=value).result()[0]

@@ -74,7 +74,7 @@ def test_one_thing_is_computed_at_a_time_and_one_short_one_beside_it(pretrained)
     """Each call waits in a lane; what is in none but computes nothing is the call that stops a run."""
     calls = [fn for fn in build_app(pretrained).fns.values() if fn.api_name and fn.api_visibility == "public"]
     lanes = {(fn.concurrency_id, fn.concurrency_limit) for fn in calls if fn.queue}
-    assert lanes == {("compute", 1), ("quick", 1), ("network", 2)}
+    assert lanes == {("long", 1), ("short", 1), ("network", 2)}
     assert [fn.api_name for fn in calls if not fn.queue] == ["stop"]
 
 

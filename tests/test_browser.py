@@ -261,14 +261,18 @@ def test_model_of_the_hub_is_loaded_by_its_id(open_page, hub_server, pretrained)
     assert captions(page, "pyramids") == ["lake", "blue", "green-field"]
 
 
-def test_place_in_the_queue_is_shown(open_page, photo_path):
+def test_samples_are_drawn_beside_a_training_and_a_second_one_sees_its_place_in_the_queue(open_page, photo_path):
     page, other = open_page(), open_page()
     start_training(page, photo_path, steps=100_000)
     expect(page.get_by_text(re.compile("Scale 1 of 2 .* step"))).to_be_visible()
+    before = captions(other, "samples")
     other.get_by_role("button", name="Draw samples").click()
+    expect(other.locator("#samples .caption-label").first).not_to_have_text(before[0])
+    expect(other.locator("#samples img")).to_have_count(6)
+    start_training(other, photo_path, steps=2)
     expect(other.get_by_text(re.compile(r"queue: 1/1"))).to_be_visible()
     page.get_by_role("button", name="Stop", exact=True).click()
-    expect(other.get_by_text(re.compile(r"queue: 1/1"))).to_have_count(0)
+    expect(other.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
 
 
 def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):

@@ -41,8 +41,10 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     assert (image.format, image.size) == ("PNG", (52, 40))
     assert (image.text["scale"], image.text["task"], image.text["model"]) == ("1", "harmonize", "blue")
 
-    press(page, "Harmonize")  # now that scale alone
-    expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓"])
+    expect(visible_status(page)).to_contain_text("Scale 1, which you chose.")
+    press(page, "Harmonize")  # now that scale, beside the others
+    expect(visible_status(page)).to_contain_text(DONE)
+    expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓", "Scale 2"])
 
 
 def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path):

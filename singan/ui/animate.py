@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -25,7 +25,7 @@ from singan.ui.frame import (
     wire_buttons,
 )
 from singan.ui.look import STOPPED, run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, mark
+from singan.ui.shelf import SHORT, Shelf, Top, mark
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed
 
@@ -98,7 +98,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
         "inputs": [*chosen, variation, frames, fps, loop, start_scale, alpha, beta, kind, seed, new_seed],
         "outputs": list(view),
         "show_progress": "hidden",
-        **COMPUTE,
+        **SHORT,
     }
     gr.on([demo.load, top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     run = go.click(**wiring, api_name="animate")
@@ -141,7 +141,7 @@ def animate(
     yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
 
-    def moments(folder: Path) -> Iterator[View]:
+    def moments(folder: Path) -> Generator[View, None, None]:
         if frames > MAX_FRAMES:
             raise ConfigError(f"frames is {frames}; here it goes up to {MAX_FRAMES}: use the command singan animate.")
         model, path = shelf.load(pyramid), folder / f"{pyramid}-{first}.{kind}"
@@ -153,7 +153,7 @@ def animate(
         film, picture = (moving, still) if kind == "mp4" else (still, moving)
         yield View(run_status(text, None, []), picture, film, first)
 
-    yield from framed(moments, View)
+    yield from framed(moments, View, "animate")
 
 
 def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, float, int]:

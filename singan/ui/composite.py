@@ -13,8 +13,9 @@ import gradio as gr
 from singan.ui import injected
 from singan.ui.editor import MASK_BRUSH, build_editor, build_mask, fresh_canvas, open_example, own_picture
 from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT
-from singan.ui.shelf import COMPUTE, Shelf, Top
+from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
+from singan.ui.look import run_status
+from singan.ui.shelf import SHORT, Shelf, Top
 
 
 @dataclass
@@ -53,14 +54,28 @@ def build_composite(
             gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        return open_example(shelf, pictures[event.index])
+        renew(name)
+        return *open_example(shelf, pictures[event.index]), run_status(hint, None, [])
+
+    def start_over(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
+        if not pyramid or owner == pyramid:
+            return (gr.skip(),) * len(fresh)
+        renew(name)
+        return *fresh_canvas(shelf, pyramid), run_status(hint, None, [])
+
+    def take_upload(shelf: Shelf, pyramid: str, path: str) -> tuple[Any, ...]:
+        renew(name)
+        return *own_picture(shelf, pyramid, path), run_status(hint, None, []), shown(None), shown(None)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, *tab.drawn, *controls], "outputs": results.view(controls)}
-    wiring |= {**COMPUTE, "show_progress": "hidden"}
-    fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip]
-    go.click(task, **wiring, api_name=name)
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).then(task, **wiring, **PRIVATE)
-    gr.on([top.name.change, demo.load], fresh_canvas, [*chosen, owner], fresh, **SILENT)
-    tab.clear.click(fresh_canvas, chosen, fresh, **SILENT)
-    tab.upload.upload(own_picture, [*chosen, tab.upload], tab.drawn, **SILENT)
+    wiring |= {**SHORT, "show_progress": "hidden"}
+    fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status]
+    run_anew(go, name)(task, **wiring, api_name=name)
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
+        task, **wiring, **PRIVATE
+    )
+    gr.on([top.name.change, demo.load], start_over, [*chosen, owner], fresh, **SILENT)
+    tab.clear.click(start_over, chosen, fresh, **SILENT)
+    cleared = [results.status, results.pair, results.strip]
+    tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared], **SILENT)

@@ -15,10 +15,10 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT
+from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, mark, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
@@ -39,13 +39,15 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
         path = pictures[event.index]
+        renew("denoise")
         return path.stem, mark(shelf, path.stem), str(path)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
-    go.click(denoise, **wiring, **COMPUTE, show_progress="hidden", api_name="denoise")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).then(
-        denoise, **wiring, **COMPUTE, **SILENT
+    wiring |= {**SHORT, "show_progress": "hidden"}
+    run_anew(go, "denoise")(denoise, **wiring, api_name="denoise")
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).success(
+        denoise, **wiring, **PRIVATE
     )
     for changed in (top.name.change, demo.load):
         changed(fit, chosen, [controls.scale], **SILENT)
@@ -85,7 +87,7 @@ def denoise(
 
         return Task(picture, job, notes)
 
-    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "denoise")
 
 
 def fit(shelf: Shelf, pyramid: str) -> dict:

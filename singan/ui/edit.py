@@ -18,7 +18,7 @@ from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
 from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, toasts
 
 HINT = "Paint over a part of the picture, then copy, move or erase it; or click an example."
 
@@ -34,7 +34,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
         apply = gr.Button("Apply to the painted part")
         with gr.Row():
             tab.build_buttons("Upload an edit")
-    apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **COMPUTE, **PRIVATE)
+    apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
 
 
 def edit(
@@ -70,7 +70,7 @@ def edit(
 
         return Task(picture, job, injected.size_notes(picture, model))
 
-    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "edit", strip=False)
 
 
 def change(

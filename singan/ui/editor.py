@@ -140,10 +140,8 @@ def unshared(picture: Image.Image) -> Image.Image:
     return copy
 
 
-def fresh_canvas(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
-    """The canvas with the pyramid's own picture, unless it holds one that belongs to it; no mask and no result."""
-    if not pyramid or owner == pyramid:
-        return (gr.skip(),) * 6
+def fresh_canvas(shelf: Shelf, pyramid: str) -> tuple[Any, ...]:
+    """The canvas with the pyramid's own picture; no mask and no result."""
     with toasts():
         model = shelf.load(pyramid)
     return pyramid, on_canvas(model.training_image), None, scales(model), shown(None), shown(None)

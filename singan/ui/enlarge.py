@@ -36,8 +36,8 @@ from singan.ui.frame import (
 from singan.ui.injected import build_pair
 from singan.ui.look import STOPPED, run_status
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top
-from singan.ui.work import pick_seed
+from singan.ui.shelf import LONG, Shelf, Top
+from singan.ui.work import pick_seed, short
 
 HINT = (
     "Upload a picture, click an example, or leave it out to enlarge the chosen model's photo. "
@@ -88,7 +88,7 @@ def build(top: Top, examples: Path) -> None:
         "inputs": [top.shelf, top.name, photo, factor, detail, seed, new_seed],
         "outputs": list(view),
         "show_progress": "hidden",
-        **COMPUTE,
+        **LONG,
     }
     run = go.click(**wiring, api_name="super_resolve")
     example = gallery.select(load_example, None, photo, **PRIVATE).then(**wiring, **PRIVATE)
@@ -121,7 +121,7 @@ def super_resolve(
     yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
 
-    def moments(folder: Path) -> Iterator[View]:
+    def moments(folder: Path) -> Generator[View, None, None]:
         notes: list[str] = []
         given = shelf.load(pyramid) if photo is None else None
         if given is not None:
@@ -151,7 +151,7 @@ def super_resolve(
         )
         yield View(run_status(text, None, notes), shown((str(plain), str(learned))), first)
 
-    yield from framed(moments, View)
+    yield from framed(moments, View, "enlarge", long=True)
 
 
 def check_size(image: Image.Image, name: str, factor: float) -> None:
@@ -172,6 +172,7 @@ def _learn(image: Image.Image, factor: float, seed: int, max_seconds: float) -> 
     config = singan.super_resolution_config(factor, image.size)
     with closing(iter_train(image, config, seed=seed)) as events:  # also when the visitor stops it, or goes away
         for event in events:
+            short.give_way()
             if event.seconds > max_seconds and event.model is None:
                 raise ConfigError(f"Learning takes over {max_seconds:g} s, the limit here: take a smaller picture.")
             if event.kind != "step" or time.monotonic() - last >= SHOW_SECONDS:

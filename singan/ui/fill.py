@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,10 @@ from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent
 from singan.ui import canvas
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
-from singan.ui.frame import SILENT, build_seed, build_status, framed, watched
+from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, toasts
 from singan.ui.work import pick_seed
 
 HINT = "Paint over what shall go, or say below how far the picture shall grow."
@@ -59,8 +59,9 @@ def build(demo: gr.Blocks, top: Top) -> None:
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
     last = [number, seed, new_seed]
-    go.click(fill, [top.shelf, editor, *last], shown, **COMPUTE, show_progress="hidden", api_name="fill")
-    grow.click(extend, [top.shelf, editor, *sides, *last], shown, **COMPUTE, show_progress="hidden", api_name="extend")
+    wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
+    run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
+    run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
     gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
@@ -70,6 +71,7 @@ def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...
     """The canvas with the pyramid's own picture, unless it holds one that belongs to it; no results."""
     if not pyramid or owner == pyramid:
         return (gr.skip(),) * 4
+    renew("fill")
     with toasts():
         model = shelf.load(pyramid)
     return pyramid, on_canvas(model.training_image), run_status(HINT, None, []), None
@@ -77,6 +79,7 @@ def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...
 
 def upload_picture(shelf: Shelf, path: str) -> tuple[Any, ...]:
     """The canvas with an uploaded picture, and no results."""
+    renew("fill")
     return any_picture(shelf, path), run_status(HINT, None, []), None
 
 
@@ -146,7 +149,7 @@ def _run(
     """`grown`: the area of a result over that of the picture."""
     yield View(run_status("Starting", 0, []), None, seed)
 
-    def moments(folder: Path) -> Iterator[View]:
+    def moments(folder: Path) -> Generator[View, None, None]:
         picture = canvas.backdrop(edited)
         megapixels = number * grown * picture.width * picture.height / 1e6
         if not 1 <= number <= MAX_RESULTS or megapixels > MAX_CALL_PIXELS / 1e6:
@@ -162,4 +165,4 @@ def _run(
             files.append((str(path), f"seed {image.info['seed']}"))
         yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
 
-    yield from framed(moments, View)
+    yield from framed(moments, View, "fill")

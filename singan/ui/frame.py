@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from singan.errors import SinGANError
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
 from singan.ui.shelf import toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import MAX_SEED, watch
+from singan.ui.work import MAX_SEED, short, turns, watch
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -63,20 +65,43 @@ def busy() -> dict[str, Any]:
     return {"go": gr.update(interactive=False), "stop": gr.update(interactive=True)}
 
 
-def framed(moments: Callable[[Path], Iterator[V]], view: Callable[[str], V]) -> Iterator[V]:
+def framed(
+    moments: Callable[[Path], Generator[V, None, None]], view: Callable[[str], V], tab: str, *, long: bool = False
+) -> Iterator[V]:
     """What `moments` shows, given a folder for what it makes: gradio has its copies after each moment. An error is
-    shown in the status line of a `view`, and as a toast."""
-    with toasts(), scratch() as folder:
+    shown in the status line of a `view`, and as a toast. Once the `tab` has a newer run, or other input, in this
+    session, this one ends and shows nothing more. All but `long` jobs make training give way."""
+    newest = turns.take(session(), tab)
+    with toasts(), scratch() as folder, nullcontext() if long else short, closing(moments(Path(folder))) as shown:
         try:
-            yield from moments(Path(folder))
+            for moment in shown:
+                if not newest():
+                    return
+                yield moment
         except SinGANError as error:
-            yield view(run_status(str(error), None, []))
-            raise
+            if newest():
+                yield view(run_status(str(error), None, []))
+                raise
 
 
-def watched(job: Callable[[OnEvent], T], view: Callable[..., V]) -> Generator[V, None, T]:
+def renew(tab: str) -> None:
+    """What runs in that tab of this session is not shown any more: its input has changed."""
+    turns.take(session(), tab)
+
+
+def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:
+    """What wires a run of the tab to the button: an older one that is still in progress ends at once."""
+    return button.click(lambda: renew(tab), queue=False, trigger_mode="multiple", **PRIVATE).then
+
+
+def session() -> str | None:
+    """The session that this call belongs to, if it is one."""
+    return getattr(LocalContext.request.get(None), "session_hash", None)
+
+
+def watched(job: Callable[[OnEvent], T], view: Callable[..., V], *, long: bool = False) -> Generator[V, None, T]:
     """Run the job, and show its progress in the status line of a `view`."""
-    return watch(job, lambda event: view(progress(event)) if event else view())
+    return watch(job, lambda event: view(progress(event)) if event else view(), long=long)
 
 
 def progress(event: TaskEvent) -> str:

@@ -69,7 +69,7 @@ def harmonize(
 
         return Task(picture, job, injected.size_notes(picture, model))
 
-    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "harmonize")
 
 
 def paste(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -86,7 +86,7 @@ def build_results(hint: str, controls: Controls) -> Results:
         elem_classes=["grow", "strip"],
     )
     full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
-    strip.select(pick, [pair, strip, full], [pair, controls.scale], queue=False, **PRIVATE)
+    strip.select(pick, [pair, strip, full], [pair, controls.scale, status], queue=False, **PRIVATE)
     return Results(status, pair, strip, full)
 
 
@@ -105,10 +105,11 @@ def build_pair(label: str) -> gr.ImageSlider:
 
 def pick(
     pair: tuple[str, str], strip: list[tuple[str, str]], full: list[str], event: gr.SelectData
-) -> tuple[tuple[str, str], str]:
+) -> tuple[tuple[str, str], str, str]:
     """Show the result of the scale that was clicked, at full size, and choose that scale."""
     _, caption = strip[event.index]
-    return (pair[0], full[event.index]), caption.split()[1]
+    scale = caption.split()[1]
+    return (pair[0], full[event.index]), scale, run_status(f"Scale {scale}, which you chose.", None, [])
 
 
 def show_task(
@@ -118,17 +119,24 @@ def show_task(
     scale: str | None,
     seed: int | None,
     new_seed: bool,
+    tab: str,
+    *,
+    strip: bool = True,
 ) -> Iterator[View]:
-    """Do the task that `begin` makes for a pyramid, and show it; a scale that was cleared is picked automatically."""
+    """Do the task that `begin` makes for a pyramid, and show it; a scale that was cleared is picked automatically.
+
+    With `strip`, all scales are shown beside the one that is asked for, as they are beside the one picked.
+    """
     scale = scale or "auto"
     first = pick_seed(seed, new_seed)
     yield View(status=run_status("Starting", 0, []), seed=first)
     start = perf_counter()
 
-    def moments(folder: Path) -> Iterator[View]:
+    def moments(folder: Path) -> Generator[View, None, None]:
         model = shelf.load(pyramid)
         task = begin(model)
-        wanted = int(scale) if scale.isdecimal() else scale
+        one = int(scale) if scale.isdecimal() else None
+        wanted = scale if one is None else "all" if strip and 1 <= one < model.num_scales else one
         made: list[Image.Image] = []
 
         def show(event: TaskEvent | None) -> View:
@@ -141,7 +149,7 @@ def show_task(
             return View(status=progress(event))
 
         results = yield from watch(lambda on_event: task.job(wanted, first, on_event), show)
-        best = results[0]
+        best = next((image for image in results if image.info["scale"] == one), results[0])
         kept = made if any(image is best for image in made) else results
         paths, small = _save(kept, pyramid, folder)
         before = folder / "before.png"
@@ -150,10 +158,10 @@ def show_task(
         at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
         text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
         names = [f"Scale {image.info['scale']}{' ✓' if image is best else ''}" for image in kept]
-        strip = list(zip(small, names, strict=True))
-        yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(strip), paths, first)
+        captioned = list(zip(small, names, strict=True))
+        yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(captioned), paths, first)
 
-    yield from framed(moments, View)
+    yield from framed(moments, View, tab)
 
 
 def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[str], list[str]]:

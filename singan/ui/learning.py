@@ -17,6 +17,7 @@ from singan.training.events import TrainEvent
 from singan.training.loop import iter_train
 from singan.ui import zerogpu
 from singan.ui.runs import Run
+from singan.ui.work import short
 
 PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
@@ -40,6 +41,7 @@ def learn(
                 if event.kind == "scale" and event.model:
                     event.model.save_pretrained(model)
                 yield replace(event, model=None)
+                short.give_way()
                 finished = event.kind == "scale" and event.scale < event.scales - 1
                 over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
                 if zerogpu.ON and (finished or over):

@@ -16,10 +16,11 @@ from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
 from singan.ui.editor import Value, build_editor, on_canvas
 from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, shown
+from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
 from singan.ui.injected import Task, View
+from singan.ui.look import run_status
 from singan.ui.photo import open_photo
-from singan.ui.shelf import COMPUTE, Shelf, Top, mark, show_notes, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark, show_notes, toasts
 
 HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
 COLORS = 8  # of the brush
@@ -61,10 +62,11 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
-    fresh = [owner, editor, controls.scale, results.pair, results.strip]
-    go.click(paint_to_image, **wiring, **COMPUTE, show_progress="hidden", api_name="paint_to_image")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).then(
-        paint_to_image, **wiring, **COMPUTE, **SILENT
+    fresh = [owner, editor, controls.scale, results.pair, results.strip, results.status]
+    wiring |= {**SHORT, "show_progress": "hidden"}
+    run_anew(go, "paint")(paint_to_image, **wiring, api_name="paint_to_image")
+    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
+        paint_to_image, **wiring, **PRIVATE
     )
     for changed in (top.name.change, demo.load):
         changed(blank, [*chosen, owner], fresh, **SILENT)
@@ -105,18 +107,26 @@ def paint_to_image(
 
         return Task(picture, job)
 
-    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed)
+    yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "paint", strip=not colors)
 
 
 def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
     """An empty canvas in the mean colour of the pyramid's picture, unless it is the pyramid's already; no result."""
     if not pyramid or owner == pyramid:
-        return (gr.skip(),) * 5
+        return (gr.skip(),) * 6
+    renew("paint")
     with toasts():
         model = shelf.load(pyramid)
     size = model.image_size[::-1]
     empty = model.training_image.resize((1, 1), Image.Resampling.BOX).resize(size)
-    return pyramid, with_palette(model, empty), injected.scales(model), shown(None), shown(None)
+    return (
+        pyramid,
+        with_palette(model, empty),
+        injected.scales(model),
+        shown(None),
+        shown(None),
+        run_status(HINT, None, []),
+    )
 
 
 def with_palette(model: SinGAN, picture: Image.Image) -> dict:

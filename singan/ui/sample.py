@@ -11,12 +11,12 @@ import gradio as gr
 from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.image import save_image
-from singan.ui.frame import build_seed
+from singan.ui.frame import build_seed, renew, run_anew, session
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery
-from singan.ui.shelf import COMPUTE, QUICK, Shelf, Top, start_scales, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed
+from singan.ui.work import pick_seed, short, turns
 
 
 def build(demo: gr.Blocks, top: Top) -> None:
@@ -51,12 +51,12 @@ def build(demo: gr.Blocks, top: Top) -> None:
     fitted = [height, width, start_scale]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
-    draw.click(sample, **wiring, **COMPUTE, api_name="sample")
+    run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")
     changed = gr.on([top.name.change, top.renewed.change], fit, chosen, fitted, api_visibility="private")
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
-    changed.then(sample, **wiring, **QUICK, trigger_mode="always_last", api_visibility="private")
+    changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")
     if first:
-        demo.load(sample, **wiring, **QUICK, api_visibility="private")
+        demo.load(sample, **wiring, **SHORT, api_visibility="private")
 
 
 def sample(
@@ -83,7 +83,8 @@ def sample(
         new_seed: take a random seed instead
     """
     seed = pick_seed(seed, new_seed)
-    with toasts(), scratch() as folder:  # gradio has its copies after each yield
+    newest = turns.take(session(), "sample")
+    with toasts(), short, scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
         model = shelf.load(pyramid)
@@ -97,6 +98,8 @@ def sample(
         model.check_sampling(number, size, start_scale, variation, seed)
         pictures = []
         for k in range(seed, seed + number):  # each is shown as soon as it is there
+            if not newest():
+                return
             image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k)[0]
             settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
@@ -107,7 +110,9 @@ def sample(
 
 
 def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:
-    """The controls for a pyramid: its photo's height and width, and its scales to start from."""
+    """The controls for a pyramid: its photo's height and width, and its scales to start from. What is drawn of another
+    one is not shown any more."""
+    renew("sample")
     with toasts():
         model = shelf.load(pyramid)
     return *model.image_size, start_scales(model)

@@ -23,7 +23,8 @@ from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
 
-COMPUTE: dict[str, Any] = {"concurrency_id": "compute", "concurrency_limit": 1}  # one heavy run at a time
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples
+SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}  # what takes seconds, behind no training
 KEEP_SECONDS = 3600  # how long pyramids, runs and files are kept after their last use
 KEEP_OWN = 3  # pyramids of one visitor in memory
 KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory,
@@ -31,7 +32,6 @@ PATCH_BYTES = 150_000_000  # and of these as many as these bytes hold: 100 MB ea
 OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
 PICTURE_SIDE = 256  # of the pictures to click
-QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 1}  # short jobs, not behind anybody's training
 
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()

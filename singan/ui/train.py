@@ -24,7 +24,7 @@ from singan.ui.limits import Limits
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
-from singan.ui.shelf import COMPUTE, KEEP_SECONDS, Shelf, Top, load_own, mark_new, plain_name, toasts
+from singan.ui.shelf import KEEP_SECONDS, LONG, Shelf, Top, load_own, mark_new, plain_name, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED
 
@@ -97,7 +97,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
         lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
     top.name.change(look, [top.shelf, top.name, status], [status, now], **SILENT)
-    wiring: dict[str, Any] = {"outputs": list(view), **COMPUTE, "show_progress": "minimal", "show_progress_on": status}
+    wiring: dict[str, Any] = {"outputs": list(view), **LONG, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
     opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)

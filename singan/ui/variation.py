@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from singan.config import VARIATION
 from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, watched
 from singan.ui.look import run_status
-from singan.ui.shelf import COMPUTE, Shelf, Top, start_scales, toasts
+from singan.ui.shelf import LONG, Shelf, Top, start_scales, toasts
 from singan.ui.work import MAX_SEED, pick_seed
 
 HINT = "Black does not change from sample to sample, white changes the most."
@@ -49,7 +49,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
     chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
     gr.on([demo.load, top.name.change, top.renewed.change], fit, **chosen, **SILENT)
-    go.click(variation_map, inputs, [status, heat, seed], **COMPUTE, show_progress="hidden", api_name="variation_map")
+    go.click(variation_map, inputs, [status, heat, seed], **LONG, show_progress="hidden", api_name="variation_map")
 
 
 def variation_map(
@@ -72,16 +72,18 @@ def variation_map(
     first = pick_seed(seed, False)
     yield View(run_status("Starting", 0, []), seed=first)
 
-    def moments(folder: Path) -> Iterator[View]:
+    def moments(folder: Path) -> Generator[View, None, None]:
         model = shelf.load(pyramid)
         options: dict[str, Any] = {"n": number, "start_scale": start_scale, "variation": variation, "seed": first}
-        heat = yield from watched(lambda on_event: singan.variation_map(model, **options, on_event=on_event), View)
+        heat = yield from watched(
+            lambda on_event: singan.variation_map(model, **options, on_event=on_event), View, long=True
+        )
         path = folder / f"{pyramid}-variation.png"
         save_image(heat, path, {"model": pyramid, **heat.info})
         text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
         yield View(run_status(text, None, []), str(path), first)
 
-    yield from framed(moments, View)
+    yield from framed(moments, View, "map", long=True)
 
 
 def fit(shelf: Shelf, pyramid: str) -> dict:

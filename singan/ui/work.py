@@ -7,6 +7,7 @@ import queue
 import secrets
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,6 +19,7 @@ V = TypeVar("V")
 
 MAX_SEED = 2**53 - 1  # which a browser counts to; an answer with a number over 2^64 cannot be sent
 SHOW_SECONDS = 0.2  # between two yields at least
+GIVE_SECONDS = 2.0  # that a step of a long job waits for short ones, at most
 TICK_SECONDS = 0.5  # and at most: gradio can cancel a handler only when it yields
 
 
@@ -25,11 +27,63 @@ class _Cancelled(Exception):
     """The page does not wait any more."""
 
 
-def watch(job: Callable[[OnEvent], T], show: Callable[[TaskEvent | None], V]) -> Generator[V, None, T]:
+class Short:
+    """`with short:` a job that takes some seconds at most; what takes long calls `give_way` between its steps."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._idle = threading.Lock(), 0, threading.Event()
+        self._idle.set()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            self._idle.clear()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._idle.set()
+
+    def give_way(self, most: float = GIVE_SECONDS) -> None:
+        """Wait until no short job is being done, but not for longer than so many seconds: then one step is made."""
+        self._idle.wait(most)
+
+
+short = Short()
+
+
+class Turns:
+    """Which run of a tab in a session is the newest: what an older one gives is not shown any more."""
+
+    KEEP = 2000  # sessions and tabs
+
+    def __init__(self) -> None:
+        self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], int]()
+
+    def take(self, session: str | None, tab: str) -> Callable[[], bool]:
+        """Be the newest one. Returns a function that says whether that is still so; without a session it always is."""
+        if session is None:
+            return lambda: True
+        key = session, tab
+        with self._lock:
+            mine = self._newest.pop(key, 0) + 1
+            self._newest[key] = mine
+            while len(self._newest) > self.KEEP:
+                self._newest.popitem(last=False)
+        return lambda: self._newest.get(key) == mine
+
+
+turns = Turns()
+
+
+def watch(
+    job: Callable[[OnEvent], T], show: Callable[[TaskEvent | None], V], *, long: bool = False
+) -> Generator[V, None, T]:
     """Run `job` in a thread; yields what `show` makes of its events, of some if they come fast, or of None.
 
     `show` sees all events. Returns what the job returns, which is called with what it shall call on each event.
-    Closing this generator ends the job at its next event.
+    Closing this generator ends the job at its next event. A `long` job gives way to short ones at its events.
     """
     events: queue.SimpleQueue[TaskEvent | None] = queue.SimpleQueue()
     cancelled = threading.Event()
@@ -38,6 +92,8 @@ def watch(job: Callable[[OnEvent], T], show: Callable[[TaskEvent | None], V]) ->
         if cancelled.is_set():
             raise _Cancelled
         events.put(event)
+        if long:
+            short.give_way()
 
     with ThreadPoolExecutor(1) as pool:  # which waits for the job when this ends
         running = pool.submit(job, on_event)
