@@ -23,7 +23,7 @@ import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
-from singan.ui import build_app, edit, frame, harmonize, learning, look, paint, sample, shelf, train
+from singan.ui import build_app, chain, edit, frame, harmonize, kept, learning, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
 from singan.ui.limits import Limits
 from singan.ui.photo import draft, open_photo
@@ -199,7 +199,7 @@ def test_wrong_sample_settings_are_a_toast(shipped, settings, message):
 
 def test_controls_fit_the_pyramid(shipped, trained):
     mine, name = shipped.add("mine", trained)
-    height, width, start_scale = sample.fit(mine, name)
+    height, width, start_scale, _ = sample.fit(mine, name)
     assert (height, width, start_scale["maximum"], start_scale["visible"]) == (40, 52, 1, True)
 
 
@@ -241,13 +241,61 @@ def test_same_photo_again_is_the_same_draft_and_another_one_of_its_name_is_not(s
     assert name == "tiles 2" and mine.names()[:2] == ["tiles 2", "tiles"]
 
 
+def test_shelf_comes_back_to_the_page_that_knows_its_secret(shipped, photo, monkeypatch):
+    mine, name = shipped.put("mine", singan.draft(photo))
+    secret, *nothing = kept.bring_back(shipped, None)
+    assert nothing == [gr.skip()] * 3
+    kept.remember(mine, secret)
+    kept.remember(mine, {"not": "a secret"})
+    same, shelf, newest, _ = kept.bring_back(shipped, secret)
+    assert (same, newest, shelf.names()) == (gr.skip(), "mine", ["mine", "blue", "green-field"])
+    assert shelf.load(name) is mine.load(name)
+    assert shelf.put("mine", mine.load(name)) == (shelf, "mine")  # it is there already
+    assert kept.bring_back(shipped, "x" * 43) == (gr.skip(),) * 4
+    monkeypatch.setattr(kept, "KEEP_SECONDS", -1)
+    assert kept.bring_back(shipped, secret) == (gr.skip(),) * 4
+
+
+def test_shelves_that_are_kept_are_few(shipped, photo, monkeypatch):
+    monkeypatch.setattr(kept, "MAX_KEPT", 2)
+    mine, _ = shipped.put("mine", singan.draft(photo))
+    asked = [kept.bring_back(shipped, None)[0] for _ in range(3)]
+    for secret in asked:
+        kept.remember(mine, secret)
+    assert [kept.bring_back(shipped, secret)[2] for secret in asked] == [gr.skip(), "mine", "mine"]
+
+
+def test_pyramid_that_gives_way_is_told(shipped, photo, tmp_path, monkeypatch):
+    told, mine = [], shipped
+    monkeypatch.setattr(gr, "Info", told.append)
+    for number in range(shelf.KEEP_OWN + 1):
+        file = tmp_path / f"photo{number}.png"
+        photo.rotate(90 * number).resize(photo.size).save(file)
+        mine, _ = draft(mine, str(file))
+    assert told == ["&#x27;photo0&#x27; gave way: 3 of your own are kept here."]
+
+
+def test_result_goes_on_as_a_photo(shipped, photo_path):
+    assert chain.nth([("a.png", "seed 1"), ("b.png", "seed 2")], 1) == "b.png"
+    assert chain.nth([("a.png", "seed 1")], 5) == "a.png" and chain.nth([], 0) is None and chain.nth(None, 0) is None
+    assert chain.second(("before.png", "after.png")) == "after.png" and chain.second(None) is None
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.5, 1.0), (1.0, 1.0), (0.7, gr.skip())])
+def test_usual_variation_of_a_published_model_is_taken_unless_another_was_chosen(shipped, photo, before, after):
+    config = TrainConfig.preset("paper", steps=1, width=8, critic_width=8)
+    mine, name = shipped.add("paper", singan.train(photo, config))
+    assert sample.fit(mine, name, before)[3] == after
+
+
 def test_it_is_said_of_a_draft_what_it_is(shipped, photo, tmp_path):
     photo.save(tmp_path / "<b>.png")
     mine, name = draft(shipped, str(tmp_path / "<b>.png"))
     said = photo_module.tell(mine, name)
     assert "&lt;b&gt;</b> is a draft, made without training. All tabs work on it now. <i>Train</i>" in said["value"]
     assert "Train" not in photo_module.tell(replace(mine, limits=Limits(allow_training=False)), name)["value"]
-    assert photo_module.tell(mine, "blue") == gr.update(value="", visible=False)
+    assert "All tabs work on <b>blue</b>. Choose another" in photo_module.tell(mine, "blue")["value"]
+    assert photo_module.tell(mine, "")["visible"] is False
 
 
 def test_wrong_upload_is_a_toast_and_nothing_is_lost(shipped, photo_path, tmp_path):
@@ -456,6 +504,7 @@ def test_run_in_progress_is_not_taken_by_a_second_window(shipped, photo_path, mo
 
 
 def test_run_over_its_time_keeps_the_finished_scales_and_says_so(shipped, photo_path):
+    run(shipped, photo_path, steps=2)  # the first steps of a process take longer
     whole = run(shipped, photo_path, steps=60)[-1].shelf.load("tiles").info["seconds"]
     limited = replace(shipped, limits=Limits(max_seconds=0.75 * whole))
     views = list(train.train(limited, "", str(photo_path), steps=60))

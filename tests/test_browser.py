@@ -333,11 +333,37 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     page.get_by_role("button", name="Train", exact=True).click()
     expect(page.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
     assert captions(page, "pyramids") == ["pavement", "blue", "green-field"]  # in place of the draft
-    expect(page.locator("#said")).to_be_hidden()
+    expect(page.locator("#said")).to_contain_text("All tabs work on pavement.")
     page.get_by_role("button", name="Sample from it").click()
     expect(page.get_by_label("Height (px)")).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     expect(page.get_by_label("number input for Start scale", exact=True)).to_be_visible()  # it has generators now
+
+
+def test_own_photo_is_there_again_when_the_page_is_opened_again(open_page, photo_path):
+    page = open_page()
+    upload(page, photo_path)
+    expect(page.locator("#said")).to_contain_text("tiles is a draft")
+    expect(page.locator("#samples img")).to_have_count(6)
+    page.close()
+    page = open_page(page.context)
+    expect(page.locator("#said")).to_contain_text("tiles is a draft")
+    assert captions(page, "pyramids") == ["tiles", "blue", "green-field"]
+    expect(page.locator("#samples img")).to_have_count(6)
+    assert captions(open_page(), "pyramids") == ["blue", "green-field"]  # of another browser
+
+
+def test_sample_goes_on_to_another_tab_with_one_click(open_page):
+    page = open_page()
+    page.locator("#samples .thumbnail-item").nth(1).click()
+    seed = captions(page, "samples")[1].split()[1]
+    page.get_by_role("button", name="Edit it").locator("visible=true").click()
+    expect(page.locator("#said")).to_contain_text(f"blue-{seed} is a draft")
+    expect(page.locator("#edit-canvas canvas").first).to_be_visible()
+    assert captions(page, "pyramids")[0] == f"blue-{seed}"
+    go_to(page, "Sample")
+    page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
+    expect(page.locator("#small")).to_contain_text(f"blue-{seed}-0"[:9])
 
 
 def test_photo_is_uploaded_with_the_keyboard_and_a_wrong_one_is_a_toast(open_page, photo_path, tmp_path):

@@ -14,8 +14,23 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from singan.files import bundled
-from singan.ui import animate, denoise, edit, enlarge, fill, harmonize, models, paint, photo, sample, train, variation
+from singan.ui import (
+    animate,
+    denoise,
+    edit,
+    enlarge,
+    fill,
+    harmonize,
+    kept,
+    models,
+    paint,
+    photo,
+    sample,
+    train,
+    variation,
+)
 from singan.ui.calls import tell_strange
+from singan.ui.chain import wire_chain
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
@@ -52,29 +67,33 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         top = build_top(shelf)
         photo.build(top)
         models.build(top)
+        back = kept.build(demo, top)
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
-                sample.build(demo, top)
+                chains = [sample.build(demo, top)]
                 variation.build(demo, top)
             with gr.Tab("Super-resolution", id="super-resolution"):
-                enlarge.build(top, examples / "super-resolution")
+                chain, small = enlarge.build(top, examples / "super-resolution")
+                chains.append(chain)
             with gr.Tab("Harmonize", id="harmonize"):
-                harmonize.build(demo, top, examples / "harmonize")
+                chains.append(harmonize.build(demo, top, examples / "harmonize"))
             with gr.Tab("Edit", id="edit"):
-                edit.build(demo, top, examples / "edit")
+                chains.append(edit.build(demo, top, examples / "edit"))
             with gr.Tab("Fill", id="fill"):
-                fill.build(demo, top)
+                chains.append(fill.build(demo, top))
             with gr.Tab("Paint to image", id="paint"):
-                paint.build(demo, top, examples / "paint")
+                chains.append(paint.build(demo, top, examples / "paint"))
             with gr.Tab("Animate", id="animate"):
                 animate.build(demo, top)
             with gr.Tab("Denoise", id="denoise"):
-                denoise.build(demo, top, examples / "denoise")
+                chains.append(denoise.build(demo, top, examples / "denoise"))
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
-                    train.build(demo, top, tabs, run_id, examples / "train")
+                    train.build(back, top, tabs, run_id, examples / "train")
                 else:
                     gr.Markdown(train.NO_TRAINING)
+        for chain in chains:
+            wire_chain(chain, top, tabs, small)
     # Closed: a call that passes the queue would be computed beside all others.
     return share(tell_strange(demo).queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

@@ -26,6 +26,7 @@ class Composite:
     drawn: list[Any]
     upload: Any = None
     clear: Any = None
+    chain: Any = None
 
     def build_buttons(self, upload: str) -> None:
         """What brings another picture to the canvas, and what clears it; in a row of the caller's."""
@@ -50,8 +51,9 @@ def build_composite(
                 tab.drawn = [tab.editor, build_mask(f"{name}-mask")]
             go = gr.Button(button, variant="primary")
         with gr.Column(scale=1, min_width=320):
-            results = injected.build_results(hint, controls)
+            results = injected.build_results(hint, controls, name)
             gallery = build_examples(pictures)
+            tab.chain = results.chain
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
         renew(name)

@@ -14,6 +14,7 @@ from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
+from singan.ui.chain import Chain
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
 from singan.ui.injected import Task, View
@@ -23,7 +24,7 @@ from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab."""
     pictures = example_pictures(examples, top)
     with gr.Row(equal_height=False):
@@ -34,7 +35,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
                 times = gr.Slider(1, 5, 1, step=1, label="Rounds", info="More are smoother.")
             go = gr.Button("Denoise", variant="primary")
         with gr.Column(scale=2, min_width=320):
-            results = injected.build_results(HINT, controls)
+            results = injected.build_results(HINT, controls, "denoise")
             gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
@@ -51,6 +52,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     )
     for changed in (top.name.change, demo.load):
         changed(fit, chosen, [controls.scale], **SILENT)
+    return results.chain
 
 
 def denoise(

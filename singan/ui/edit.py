@@ -14,6 +14,7 @@ from singan.model import SinGAN
 from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import canvas, injected
+from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
 from singan.ui.frame import PRIVATE
@@ -23,7 +24,7 @@ from singan.ui.shelf import SHORT, Shelf, Top, toasts
 HINT = "Paint over a part of the picture, then copy, move or erase it; or click an example."
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab."""
     with build_composite(demo, top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
         how = gr.Radio(
@@ -35,6 +36,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
         with gr.Row():
             tab.build_buttons("Upload an edit")
     apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
+    return tab.chain
 
 
 def edit(

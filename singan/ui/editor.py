@@ -27,7 +27,8 @@ MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is 
 MAX_LAYERS = 1  # as many as the canvas has on the page
 MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
 MAX_WAITING = 8  # canvases that are, and whose call has not come
-MASK_BRUSH = gr.Brush(colors=["#ffffff"], color_mode="fixed")  # its size goes by the picture's
+# Seen on bright and on dark pictures, which are seen through it; its size goes by the picture's.
+MASK_BRUSH = gr.Brush(colors=[("#f97316", 0.6), ("#06b6d4", 0.6), ("#ec4899", 0.6)], color_mode="fixed")
 
 
 def _decode_canvas(self: gr.ImageEditor, payload: EditorData | None) -> EditorValue | None:

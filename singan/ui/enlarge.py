@@ -21,6 +21,7 @@ from singan.tasks.super_resolution import check_enlarging, enlarge
 from singan.training.events import TrainEvent
 from singan.training.loop import iter_train
 from singan.training.progress import clock
+from singan.ui.chain import Chain, build_chain, second
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import (
     PRIVATE,
@@ -61,8 +62,8 @@ class View(NamedTuple):
     stop: Any = gr.skip()
 
 
-def build(top: Top, examples: Path) -> None:
-    """Make the tab."""
+def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
+    """Make the tab. Returns also where its picture is put."""
     pictures = example_pictures(examples, top)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -77,6 +78,7 @@ def build(top: Top, examples: Path) -> None:
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
             pair = build_pair("Bicubic (left) and learned (right)")
+            chain = build_chain([pair], second, "super-resolution")
             gallery = build_examples(pictures)
 
     def load_example(event: gr.SelectData) -> str:
@@ -93,6 +95,7 @@ def build(top: Top, examples: Path) -> None:
     run = go.click(**wiring, api_name="super_resolve")
     example = gallery.select(load_example, None, photo, **PRIVATE).then(**wiring, **PRIVATE)
     wire_buttons(go, stop, [run, example], (status, STOPPED))
+    return chain, photo
 
 
 def super_resolve(

@@ -16,6 +16,7 @@ from singan.model import SinGAN
 from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent
 from singan.ui import canvas
+from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.limits import MAX_CALL_PIXELS
@@ -35,7 +36,7 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> None:
+def build(demo: gr.Blocks, top: Top) -> Chain:
     """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
     owner = gr.State("")  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
@@ -56,6 +57,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
             results = build_gallery("Results", 2, "fill-results")
+            chain = build_gallery_chain(results, "fill")
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
     last = [number, seed, new_seed]
@@ -65,6 +67,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
     gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
+    return chain
 
 
 def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:

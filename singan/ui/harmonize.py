@@ -12,6 +12,7 @@ import singan
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import canvas, injected
+from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas, open_object
 from singan.ui.frame import SILENT
@@ -24,7 +25,7 @@ HINT = (
 )
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab."""
     with build_composite(demo, top, examples, harmonize, label="Composite", hint=HINT, button="Harmonize") as tab:
         with gr.Row():
@@ -37,6 +38,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     inputs = [top.shelf, top.name, thing, across, down, size]
     thing.upload(paste, inputs, tab.drawn, **SILENT).success(lambda: gr.Group(visible=True), None, place, **SILENT)
     gr.on([across.release, down.release, size.release], paste, inputs, tab.drawn, **SILENT)
+    return tab.chain
 
 
 def harmonize(

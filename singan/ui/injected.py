@@ -14,6 +14,7 @@ from PIL import Image
 from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
+from singan.ui.chain import Chain, build_chain, second
 from singan.ui.frame import PRIVATE, build_seed, build_status, framed, progress, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import Shelf
@@ -56,6 +57,7 @@ class Results:
     pair: gr.ImageSlider
     strip: gr.Gallery
     full: gr.File  # what is in the strip, at full size
+    chain: Chain
 
     def view(self, controls: Controls) -> list[Any]:
         """The components that a `View` changes, in its order."""
@@ -70,10 +72,11 @@ def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tupl
     return Controls(scale, seed, new_seed), advanced
 
 
-def build_results(hint: str, controls: Controls) -> Results:
+def build_results(hint: str, controls: Controls, here: str) -> Results:
     """The slider of before and after, and under it the results of all scales; a click on one chooses it."""
     status = build_status(hint)
     pair = build_pair("Before and after")
+    chain = build_chain([pair], second, here)
     strip = gr.Gallery(
         label="All scales: click one to choose it",
         type="filepath",
@@ -87,7 +90,7 @@ def build_results(hint: str, controls: Controls) -> Results:
     )
     full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
     strip.select(pick, [pair, strip, full], [pair, controls.scale, status], queue=False, **PRIVATE)
-    return Results(status, pair, strip, full)
+    return Results(status, pair, strip, full, chain)
 
 
 def build_pair(label: str) -> gr.ImageSlider:

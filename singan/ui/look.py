@@ -84,7 +84,7 @@ footer .divider { display: none; }
 .strip .caption-label, .examples .caption-label { font-size: .7rem; padding: 0 .4rem; }
 :is(#animation, #map) :is(.image-container > button, .image-frame, img) { width: 100%; object-fit: contain; }
 
-#status .error { display: none; } /* the text says it */
+#status .error, #samples .error { display: none; } /* a toast says it, and what is there stays */
 .run p { margin: .25rem 0; font-variant-numeric: tabular-nums; }
 .run .note { opacity: .75; }
 .run progress { width: 100%; height: .5rem; border: 0; border-radius: 1rem; overflow: hidden; appearance: none;
@@ -195,6 +195,7 @@ def build_gallery(label: str, columns: int, name: str) -> gr.Gallery:
     """Where results are shown side by side, and downloaded at full size."""
     return gr.Gallery(
         label=label,
+        type="filepath",
         format="png",
         columns=columns,
         show_label=False,

@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,13 +17,14 @@ from singan.errors import CheckpointError, HubError, one_line
 from singan.files import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
 from singan.model import SinGAN
 from singan.storage import hub
-from singan.ui.shelf import Shelf, Top, load_own, plain_name, toasts
+from singan.ui.shelf import Shelf, Top, load_own, plain_name, show_dropped, toasts
 from singan.ui.uploads import scratch
 
 NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
 MAX_MEMBERS = 16  # of a zip; there are four in ours
 UPLOAD_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 20 * 10**6}  # unpacked
 
+NO_LOGIN = "To log in, and push models from here, this Space needs `gradio[oauth]` in its requirements.txt."
 PUSH_HERE = """To put a model on the Hub from this machine, download it, unpack it, and run
 `singan push MODEL user/name`. That takes the login of `hf auth login`, which this page never asks for."""
 
@@ -44,7 +46,11 @@ def build(top: Top) -> None:
             )
         with gr.Column(min_width=260):
             if "SPACE_ID" in os.environ:
-                gr.LoginButton()
+                if find_spec("authlib"):
+                    gr.LoginButton()
+                else:
+                    gr.Markdown(NO_LOGIN)
+                gr.DuplicateButton()
                 target = gr.Textbox(label="Push the chosen model to", placeholder="user/name", max_length=200)
                 private = gr.Checkbox(True, label="Private", info="The model holds the picture it was trained on.")
                 send = gr.Button("Push to the Hub")
@@ -53,7 +59,9 @@ def build(top: Top) -> None:
             else:
                 gr.Markdown(PUSH_HERE)
     load.click(load_from_hub, [top.shelf, repo_id], outputs, **network, api_name="load_from_hub")
-    files.upload(load_files, [top.shelf, files], outputs, **network, api_name="load_files")
+    loaded = files.upload(load_files, [top.shelf, files], outputs, **network, api_name="load_files")
+    for ended in (loaded.success, loaded.failure):  # the next ones are not added to these
+        ended(lambda: None, None, files, queue=False, api_visibility="private")
 
 
 def load_from_hub(shelf: Shelf, repo_id: str, token: gr.OAuthToken | None = None) -> tuple[Shelf, str, dict]:
@@ -114,7 +122,8 @@ def push(shelf: Shelf, pyramid: str, repo_id: str, private: bool = True, token: 
 
 
 def _put(shelf: Shelf, name: str, model: SinGAN) -> tuple[Shelf, str, dict]:
-    shelf, name = shelf.add(plain_name(name), model)
+    before, (shelf, name) = shelf, shelf.add(plain_name(name), model)
+    show_dropped(before, shelf)
     return shelf, name, gr.update(value=shelf.pictures(), selected_index=0)
 
 

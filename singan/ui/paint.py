@@ -14,6 +14,7 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
+from singan.ui.chain import Chain
 from singan.ui.editor import Value, build_editor, on_canvas
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
@@ -27,7 +28,7 @@ COLORS = 8  # of the brush
 MAX_SIDE = 1024  # of an uploaded painting, which is used at the size of the photo anyway
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
+def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab. Its canvas starts empty, with a brush in the colours of the chosen pyramid's picture."""
     pictures = example_pictures(examples, top)
     owner = gr.State("")  # the pyramid that the canvas was made for
@@ -51,7 +52,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
                 )
             go = gr.Button("Turn into a picture", variant="primary")
         with gr.Column(scale=1, min_width=320):
-            results = injected.build_results(HINT, controls)
+            results = injected.build_results(HINT, controls, "paint")
             gallery = build_examples(pictures)
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
@@ -73,6 +74,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> None:
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)
     upload.upload(own, [top.shelf, upload], editor, **SILENT)
+    return results.chain
 
 
 def paint_to_image(

@@ -16,7 +16,7 @@ from singan.ui import zerogpu
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.limits import Limits
 from singan.ui.look import note
-from singan.ui.shelf import SHORT, Shelf, Top, mark_new, plain_name, show_notes, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts, works_on
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
@@ -55,15 +55,17 @@ def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
         model = make_draft(image, device=zerogpu.DEVICE)
         put = shelf.put(plain_name(Path(photo).stem), model, photo=Path(photo))
     show_notes(notes)
+    show_dropped(shelf, put[0])
     return put
 
 
 def tell(shelf: Shelf, pyramid: str) -> dict:
-    """What has to be said of the chosen pyramid if it is a draft."""
+    """What all tabs work on, and how to change that; of a draft, how to go further."""
     if not shelf.is_draft(pyramid):
-        return gr.update(value="", visible=False)
+        return gr.update(value=works_on(pyramid), visible=bool(pyramid))
+    name = f"<b>{html.escape(pyramid)}</b>"
     learn = " <i>Train</i> learns its layout in ten seconds." if shelf.limits.allow_training else ""
-    text = f"<b>{html.escape(pyramid)}</b> is a draft, made without training. All tabs work on it now.{learn}"
+    text = f"{name} is a draft, made without training. All tabs work on it now.{learn}"
     return gr.update(value=note(text), visible=True)
 
 

@@ -11,6 +11,7 @@ import gradio as gr
 from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.image import save_image
+from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.frame import build_seed, renew, run_anew, session
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery
@@ -19,7 +20,7 @@ from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short, turns
 
 
-def build(demo: gr.Blocks, top: Top) -> None:
+def build(demo: gr.Blocks, top: Top) -> Chain:
     """Make the tab. It draws when the page appears, and whenever another pyramid is chosen."""
     first = top.shelf.value.load(top.name.value) if top.name.value else None
     height_px, width_px = first.image_size if first else (None, None)
@@ -46,17 +47,19 @@ def build(demo: gr.Blocks, top: Top) -> None:
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
+            chain = build_gallery_chain(samples, "sample")
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed]
-    fitted = [height, width, start_scale]
+    fitted = [height, width, start_scale, variation]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")
-    changed = gr.on([top.name.change, top.renewed.change], fit, chosen, fitted, api_visibility="private")
+    changed = gr.on([top.name.change, top.renewed.change], fit, [*chosen, variation], fitted, api_visibility="private")
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
     changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")
     if first:
         demo.load(sample, **wiring, **SHORT, api_visibility="private")
+    return chain
 
 
 def sample(
@@ -109,10 +112,14 @@ def sample(
             yield list(pictures), seed
 
 
-def fit(shelf: Shelf, pyramid: str) -> tuple[int, int, dict]:
-    """The controls for a pyramid: its photo's height and width, and its scales to start from. What is drawn of another
-    one is not shown any more."""
+def fit(shelf: Shelf, pyramid: str, variation: float = VARIATION) -> tuple[Any, ...]:
+    """The controls for a pyramid: its photo's height and width, its scales to start from, and its usual variation.
+
+    What is drawn of another one is not shown any more.
+    """
     renew("sample")
     with toasts():
         model = shelf.load(pyramid)
-    return *model.image_size, start_scales(model)
+    usual = model.config.usual_variation
+    untouched = variation in (VARIATION, 1.0)  # as another kind of model has it
+    return *model.image_size, start_scales(model), usual if untouched else gr.skip()

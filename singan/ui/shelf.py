@@ -22,6 +22,7 @@ from singan.model import SinGAN
 from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
 from singan.ui.limits import Limits
+from singan.ui.look import note
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}  # what takes seconds, behind no training
@@ -39,7 +40,7 @@ _owned_lock = threading.Lock()
 
 class Own:
     """A visitor's pyramid, for as long as it is among those that were used last of all visitors'. What computes with it
-    holds it meanwhile; it is gone at once when the session that it belongs to is."""
+    holds it meanwhile; it is gone when nobody has it on a shelf any more."""
 
     def __init__(self, model: SinGAN) -> None:
         self._model: SinGAN | None = model
@@ -119,6 +120,8 @@ class Shelf:
         goes on from there."""
         old = self.own[name].model if name in self.own else None
         more = old is not None and len(old.generators) < max(1, len(model.generators))
+        if old is not None and (old.info, old.noise_amps) == (model.info, model.noise_amps) and _same_photo(old, model):
+            return self, name  # it is there already
         if old is None or not more or not _same_photo(old, model):
             return self.add(name, model, photo)
         kept = {one: other for one, other in self.own.items() if one != name}
@@ -217,10 +220,18 @@ def build_top(shelf: Shelf) -> Top:
             elem_id="pyramids",
             elem_classes="grow",
         )
-    said = gr.HTML(visible=False, elem_id="said")
-    name = gr.Textbox(names[0] if names else "", label="Pyramid", visible=False)
+    first = names[0] if names else ""
+    said = gr.HTML(works_on(first), visible=bool(first), elem_id="said")
+    name = gr.Textbox(first, label="Pyramid", visible=False)
     pictures.select(choose, None, name, queue=False, api_visibility="private")
     return Top(state, name, pictures, upload, said, gr.State(""))
+
+
+def works_on(name: str) -> str:
+    """What is said of a chosen pyramid that needs nothing else to be said."""
+    return note(
+        f"All tabs work on <b>{html.escape(name)}</b>. Choose another picture, or upload your photo, to work on that."
+    )
 
 
 def choose(event: gr.SelectData) -> str:
@@ -253,7 +264,13 @@ def toasts() -> Iterator[None]:
         raise gr.Error(html.escape(str(error)), print_exception=False) from error
 
 
+def show_dropped(before: Shelf, after: Shelf) -> None:
+    """Say which pyramids of the visitor's own gave way to newer ones."""
+    gone = [name for name in before.own if name not in after.own and len(after.own) >= len(before.own)]
+    show_notes(f"{name!r} gave way: {KEEP_OWN} of your own are kept here." for name in gone)
+
+
 def show_notes(notes: Iterable[str]) -> None:
     """Show notes as toasts."""
-    for note in notes:
-        gr.Info(html.escape(note))
+    for text in notes:
+        gr.Info(html.escape(text))

@@ -67,11 +67,11 @@ class View(NamedTuple):
     renewed: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples: Path) -> None:
+def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples: Path) -> None:
     """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it.
 
-    `examples`: a folder of photos to train with one click. `run_id` is where the browser keeps the id of its last
-    run: a page that is opened again asks for it.
+    `back`: the event that brings back what the page had. `examples`: a folder of photos to train with one click.
+    `run_id` is where the browser keeps the id of its last run: a page that is opened again asks for it.
     """
     pictures = pictures_in(examples)
     with gr.Row(equal_height=False):
@@ -106,7 +106,7 @@ def build(demo: gr.Blocks, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, exa
     wire_buttons(train_button, stop_button, [run, again, example])
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
     sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
-    demo.load(reopen, [top.shelf, run_id], list(view), **SILENT)
+    back.then(reopen, [top.shelf, run_id], list(view), **SILENT)
 
 
 def _build_settings() -> list[Any]:

@@ -1,0 +1,83 @@
+"""From a result to the next tab with one click: it becomes a photo of the visitor's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from singan.errors import ImageError
+from singan.ui.frame import PRIVATE, SILENT
+from singan.ui.photo import draft
+from singan.ui.shelf import SHORT, Shelf, Top, mark_new, toasts
+
+GOES = {"super-resolution": "Enlarge it", "edit": "Edit it", "fill": "Fill it", "animate": "Animate it"}  # tab: button
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The buttons under a result, by the tab that they lead to; `path` makes its file of the values of `inputs`."""
+
+    buttons: dict[str, gr.Button]
+    inputs: list[Any]
+    path: Callable[..., str | None]
+
+
+def build_chain(inputs: list[Any], path: Callable[..., str | None], here: str) -> Chain:
+    """Make the buttons under a result of the tab `here`."""
+    with gr.Row():
+        buttons = {tab: gr.Button(label, size="sm", min_width=80) for tab, label in GOES.items() if tab != here}
+    return Chain(buttons, inputs, path)
+
+
+def build_gallery_chain(gallery: gr.Gallery, here: str) -> Chain:
+    """The buttons under a gallery: they take the picture that was clicked, or the first one."""
+    number = gr.State(0)
+    gallery.select(selected, None, number, queue=False, **PRIVATE)
+    return build_chain([gallery, number], nth, here)
+
+
+def selected(event: gr.SelectData) -> int:
+    """Which picture was clicked."""
+    return event.index if isinstance(event.index, int) else 0
+
+
+def nth(pictures: list[tuple[str, str]] | None, number: int) -> str | None:
+    """The file of that picture of a gallery; of the first one, if there are not so many any more."""
+    if not pictures:
+        return None
+    return pictures[number if 0 <= number < len(pictures) else 0][0]
+
+
+def second(pair: tuple[str, str] | None) -> str | None:
+    """The file of the result, of a slider of before and after."""
+    return pair[1] if pair else None
+
+
+def wire_chain(chain: Chain, top: Top, tabs: gr.Tabs, small: gr.File) -> None:
+    """`small`: where the tab Super-resolution has the picture that it enlarges."""
+
+    def to_enlarge(*values: Any) -> str:
+        with toasts():
+            return _required(chain.path(*values))
+
+    def to_photo(shelf: Shelf, *values: Any) -> tuple[Shelf, str]:
+        with toasts():
+            path = _required(chain.path(*values))
+        return draft(shelf, path)
+
+    for tab, button in chain.buttons.items():
+        if tab == "super-resolution":
+            taken = button.click(to_enlarge, chain.inputs, small, **SILENT)
+        else:
+            taken = button.click(to_photo, [top.shelf, *chain.inputs], [top.shelf, top.name], **SHORT, **SILENT)
+            taken.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
+        taken.success(lambda tab=tab: gr.Tabs(selected=tab), None, tabs, queue=False, **PRIVATE)
+
+
+def _required(path: str | None) -> str:
+    if path is None:
+        raise ImageError("There is no result to go on with yet.")
+    return path

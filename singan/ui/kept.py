@@ -1,0 +1,51 @@
+"""What a visitor made is there again when the page is opened again: shelves, by a secret that the browser keeps."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from singan.ui.frame import SILENT
+from singan.ui.shelf import KEEP_SECONDS, Shelf, Top
+
+MAX_KEPT = 64  # shelves; of their pyramids, those that were used last stay in memory (`Own`)
+_kept: OrderedDict[str, tuple[float, Shelf]] = OrderedDict()
+_lock = threading.Lock()
+
+
+def build(demo: gr.Blocks, top: Top) -> Any:
+    """Keep the shelf of each page, and give it back. Returns the event of that."""
+    secret = gr.BrowserState()
+    outputs = [secret, top.shelf, top.name, top.pictures]
+    gr.on([top.name.change, top.renewed.change], remember, [top.shelf, secret], None, queue=False, **SILENT)
+    return demo.load(bring_back, [top.shelf, secret], outputs, **SILENT)
+
+
+def remember(shelf: Shelf, secret: str | None) -> None:
+    """Keep the shelf for the page that knows the secret, if there is anything on it."""
+    if not isinstance(secret, str) or not 20 < len(secret) < 100 or not shelf.own:  # a page may send anything
+        return
+    with _lock:
+        _kept[secret] = time.monotonic(), shelf
+        _kept.move_to_end(secret)
+        while len(_kept) > MAX_KEPT or next(iter(_kept.values()))[0] < time.monotonic() - KEEP_SECONDS:
+            _kept.popitem(last=False)
+
+
+def bring_back(shelf: Shelf, secret: str | None) -> tuple[Any, ...]:
+    """The secret of the page, a new one if it has none; and its shelf, with the newest pyramid on it chosen."""
+    found = _kept.get(secret) if isinstance(secret, str) else None
+    if found is None or found[0] < time.monotonic() - KEEP_SECONDS:
+        return secrets.token_urlsafe() if not isinstance(secret, str) else gr.skip(), *(gr.skip(),) * 3
+    own = {name: one for name, one in found[1].own.items() if one.model}
+    if not own:
+        return (gr.skip(),) * 4
+    shelf = replace(shelf, own=own, photos=found[1].photos)
+    newest = shelf.names()[0]
+    return gr.skip(), shelf, newest, gr.update(value=shelf.pictures(), selected_index=0)
