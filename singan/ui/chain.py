@@ -27,7 +27,7 @@ class Chain:
 
 def build_chain(inputs: list[Any], path: Callable[..., str | None], here: str) -> Chain:
     """Make the buttons under a result of the tab `here`."""
-    with gr.Row():
+    with gr.Row(elem_classes="chain"):
         buttons = {tab: gr.Button(label, size="sm", min_width=80) for tab, label in GOES.items() if tab != here}
     return Chain(buttons, inputs, path)
 

@@ -76,6 +76,9 @@ footer .divider { display: none; }
 #your-photo .icon-wrap { width: 1.1rem; margin-bottom: .1rem; }
 #said { padding: 0 .75rem; margin: -.4rem 0; }
 
+/* There is something to go on with once a slider shows it. */
+.block:not(.pair, .grow) + .chain { display: none; }
+
 /* Strips of scales and examples have their label above the pictures; results are shown large. */
 .strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;
   grid-template-columns: repeat(auto-fill, minmax(100px, 1fr)) !important; }
