@@ -1,4 +1,4 @@
-"""What the app bears: its first samples in a browser, twenty visitors at once, and its memory over 200 runs.
+"""What the app bears: its first samples in a browser, twenty visitors, at once and beside a training, and memory.
 
 python benchmarks/app_load.py
 """
@@ -14,11 +14,11 @@ import time
 import urllib.request
 from pathlib import Path
 
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
-VISITORS, RUNS, MEASURED = 20, 200, (20, 110, 200)
+VISITORS, RUNS, MEASURED, MINUTE = 20, 200, (20, 110, 200), 60.0
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -93,6 +93,44 @@ def visitors(url: str) -> None:
     print(f"| {VISITORS} | {len(waited)} | {statistics.mean(waited):.1f} | {max(waited):.1f} |", flush=True)
 
 
+def beside_training(url: str) -> None:
+    """One visitor trains; the others come within a minute, and each asks for a sample, a draft, or an edit."""
+    photo = handle_file(ROOT / "examples" / "train" / "periwinkle.webp")
+    rough, mask = (ROOT / "examples" / "edit" / name for name in ("skyline.webp", "skyline.mask.png"))
+    edited = {"background": handle_file(rough), "layers": [], "composite": None}
+    asked = [
+        {"api_name": "/sample", "pyramid": "skyline", "number": 1, "new_seed": False},
+        {"api_name": "/draft", "photo": photo},
+        {"api_name": "/edit", "pyramid": "skyline", "edited": edited, "mask": handle_file(mask)},
+    ]
+    clients = [Client(url, verbose=False) for _ in range(VISITORS)]
+    trainer = Client(url, verbose=False)
+    training = trainer.submit(photo=photo, steps=100_000, api_name="/train")
+    run_id = None
+    while run_id is None:
+        run_id = next((moment[4] for moment in training.outputs() if moment[4]), None)
+        time.sleep(0.1)
+    waited: dict[str, list[float]] = {}
+
+    def visit(number: int) -> None:
+        time.sleep(MINUTE * number / VISITORS)
+        call = asked[number % len(asked)]
+        began = time.monotonic()
+        clients[number].predict(**call)
+        waited.setdefault(call["api_name"], []).append(time.monotonic() - began)
+
+    threads = [threading.Thread(target=visit, args=[number]) for number in range(VISITORS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not training.done()
+    trainer.predict(run_id=run_id, api_name="/stop")
+    print("| beside a training, in a minute | calls | mean wait (s) | longest wait (s) |\n|---|---|---|---|")
+    for name, waits in sorted(waited.items()):
+        print(f"| {name} | {len(waits)} | {statistics.mean(waits):.1f} | {max(waits):.1f} |", flush=True)
+
+
 def memory(url: str, server: subprocess.Popen) -> None:
     """Every fifth run is that of a new visitor."""
     print("| runs | memory of the server (MB) |\n|---|---|")
@@ -111,6 +149,7 @@ def main() -> None:
     try:
         cold_start(started, url)
         visitors(url)
+        beside_training(url)
         memory(url, server)
     finally:
         server.terminate()

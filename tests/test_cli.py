@@ -505,9 +505,17 @@ def test_without_out_a_model_is_called_after_its_photo(run, photo, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     assert run("draft", photo)[0] == run("sample", "photo", "--n", "1")[0] == 0
     assert files(tmp_path / "samples") == ["sample-0.png"] and (tmp_path / "photo" / "config.json").exists()
+    assert run("sample", photo, "--n", "1", "--out", "more")[0] == 0  # of the photo itself
+    assert (tmp_path / "more" / "sample-0.png").read_bytes() == (tmp_path / "samples" / "sample-0.png").read_bytes()
 
 
 def test_shipped_model_is_pushed_by_its_name(run, hub_server):
     code, out, _ = run("push", "skyline", "alice/skyline")
     assert code == 0 and out.startswith("Pushed: ")
     assert "alice/skyline" in hub_server.repositories
+
+
+def test_what_is_said_of_a_training_is_a_note(run, tmp_path):
+    Image.effect_noise((250, 141), 80).convert("RGB").save(tmp_path / "wide.png")
+    code, out, err = run("train", tmp_path / "wide.png", "--out", tmp_path / "m", "--max-size", "60", "--steps", "1")
+    assert (code, err) == (0, "") and "Note: The image is learned at 50x89 px, over max_size 60" in out

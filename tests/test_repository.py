@@ -128,8 +128,9 @@ def test_readme_gives_the_two_commands_on_lines_of_their_own(command):
     assert command in read("README.md").splitlines()
 
 
-def test_paths_named_in_the_readme_exist():
-    named = re.findall(r"^\| `([^`]+)` \|", read("README.md").partition("## Where things are")[2], re.MULTILINE)
+def test_paths_named_in_contributing_exist():
+    rows = re.findall(r"^\| (`[^|]+) \|", read("CONTRIBUTING.md").partition("## Where things are")[2], re.MULTILINE)
+    named = [path for row in rows for path in re.findall(r"`([^`]+)`", row)]
     assert len(named) > 5
     assert [path for path in named if not (ROOT / path).exists()] == []
 

@@ -441,6 +441,12 @@ def test_extreme_shapes_train(size):
     assert model.sample(1)[0].size == model.image_size[::-1]
 
 
+def test_image_that_is_learned_larger_than_max_size_is_told():
+    picture = Image.effect_noise((250, 141), 80).convert("RGB")
+    with pytest.warns(TaskWarning, match="learned at 50x89 px, over max_size 60: its short side stays at least 50 px"):
+        train(picture, singan.TrainConfig(max_size=60, generators=0, from_image=True))
+
+
 def test_coarsest_scale_that_would_take_forever_to_search_is_refused():
     picture = Image.effect_noise((4000, 50), 80).convert("RGB")
     message = "The coarsest scale has 25x2000 px, of which patches .*; 20000 px can be: lower min_size"

@@ -102,27 +102,31 @@ def train(
     given = {"photo_size": photo_size, "max_size": max_size, "steps": steps, "mixed_precision": bfloat16 or None}
     asked = {k: v for k, v in given.items() if v is not None}
     config = animation_config(preset, **asked) if purpose == "animation" else TrainConfig.preset(preset, **asked)
-    with noted(as_json) as notes:
-        photo = load_image(image)
-
     start = time.perf_counter()
     if force and not resume:
         remove_checkpoint(checkpoint)
-    try:
-        events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
-        last = last_of(events, as_json)
-    except KeyboardInterrupt:
-        raise Interrupted(_how_to_resume(checkpoint, image, out, preset, purpose, {**asked, "seed": seed})) from None
-    except TrainingError as error:
-        if error.model is None:
-            raise
-        error.model.save_pretrained(out)
-        raise TrainingError(f"{error} What was finished before, {_made(error.model)}, is saved in {out}.") from error
+    with noted(as_json) as notes:  # at once, not after hours
+        photo = load_image(image)
+    with noted(as_json) as more:
+        try:
+            events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
+            last = last_of(events, as_json)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                _how_to_resume(checkpoint, image, out, preset, purpose, {**asked, "seed": seed})
+            ) from None
+        except TrainingError as error:
+            if error.model is None:
+                raise
+            error.model.save_pretrained(out)
+            raise TrainingError(
+                f"{error} What was finished before, {_made(error.model)}, is saved in {out}."
+            ) from error
     model = last.model
     assert model is not None  # the last event always carries the model
     _keep(model, out, checkpoint)
     made = {"image": str(image), "preset": preset, "seed": seed}
-    _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes}, as_json)
+    _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes + more}, as_json)
 
 
 def sample(
@@ -147,10 +151,11 @@ def sample(
     if taken and not force:
         raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
 
+    from singan.cli.results import load_model
     from singan.image import save_image
     from singan.model import SinGAN
 
-    model = SinGAN.from_pretrained(where, revision=revision)
+    model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
     start = time.perf_counter()
     for k, path in enumerate(paths):

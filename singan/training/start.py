@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import torch
 from PIL import Image
 
 from singan.config import TrainConfig, at_scale
-from singan.errors import ConfigError, ImageError, TrainingError
+from singan.errors import ConfigError, ImageError, TaskWarning, TrainingError
 from singan.model import SinGAN
 from singan.pyramid import (
     MAX_COARSEST_PIXELS,
@@ -40,6 +41,15 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
     kept = kept_size(image.height, image.width, config)
     _check_size(image, kept, config)
     pixels, sizes, factor = (_published_pyramid if config.published else _pyramid)(image, kept, config)
+    if max(sizes[-1]) > config.max_size:
+        h, w = sizes[-1]
+        short = min(h, w)
+        warnings.warn(
+            f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
+            f"{short} px, two times min_size. Lower min_size for less.",
+            TaskWarning,
+            stacklevel=4,
+        )
     trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
