@@ -33,20 +33,20 @@ def samples() -> Image.Image:
 
 
 def at_a_glance() -> Image.Image:
-    """A photograph, four samples, one that is twice as wide, and an edit: what goes in and what comes out."""
-    model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / "skyline")
-    rough = ROOT / "examples" / "edit" / "skyline.webp"
+    """A photograph, four samples, one that is twice as wide, and mountains pasted in, before and after."""
+    model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / "tea-gardens")
+    rough = ROOT / "examples" / "harmonize" / "tea-gardens.webp"
     high = 290
     half = (high - GAP) // 2
     placed = [(model.training_image, (0, 0), high)]
     across = [0, *(round(side * model.image_size[1] / model.image_size[0]) + GAP for side in (high, half, half))]
     left = [sum(across[: k + 1]) for k in range(4)]
-    for k, picture in enumerate(model.sample(4, variation=0.7, seed=4)):
+    for k, picture in enumerate(model.sample(4, variation=0.6, seed=0)):
         placed.append((picture, (left[1 + k % 2], k // 2 * (half + GAP)), half))
-    placed.append((singan.retarget(model, width=2, seed=1)[0], (left[3], 0), half))
+    placed.append((singan.retarget(model, width=2, seed=0)[0], (left[3], 0), half))
     placed.append((singan.load_image(rough), (left[3], half + GAP), half))
-    edited = singan.edit(model, rough, rough.with_suffix(".mask.png"))[0]
-    placed.append((edited, (left[3] + across[2], half + GAP), half))
+    harmonized = singan.harmonize(model, rough, rough.with_suffix(".mask.png"))[0]
+    placed.append((harmonized, (left[3] + across[2], half + GAP), half))
     sheet = Image.new("RGB", (left[3] + 2 * across[2] - GAP, high), "white")
     for picture, place, height in placed:
         sheet.paste(picture.resize((round(height * picture.width / picture.height), height)), place)
