@@ -217,20 +217,9 @@ def animate(
 
     loaded = load_model(model)
     with timed("animate", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
-        animate(
-            loaded,
-            out,
-            frames=frames,
-            fps=fps,
-            size=height_width,
-            start_scale=start_scale,
-            alpha=alpha,
-            beta=beta,
-            variation=variation,
-            loop=loop,
-            seed=seed,
-            on_event=on_event,
-        )
+        walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": seed}
+        walk |= {"frames": frames, "fps": fps, "size": height_width, "start_scale": start_scale}
+        animate(loaded, out, **walk, on_event=on_event)
     result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": seed, "warnings": notes}
     report(result, [out], as_json)
 
