@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -33,9 +33,6 @@ from singan.cli.results import (
 from singan.config import DETAIL
 from singan.errors import ConfigError
 from singan.files import CONFIG_FILE, STATE_FILE
-
-if TYPE_CHECKING:
-    pass
 
 Out = Annotated[
     Path | None,

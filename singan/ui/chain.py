@@ -59,25 +59,20 @@ def second(pair: tuple[str, str] | None) -> str | None:
 def wire_chain(chain: Chain, top: Top, tabs: gr.Tabs, small: gr.File) -> None:
     """`small`: where the tab Super-resolution has the picture that it enlarges."""
 
-    def to_enlarge(*values: Any) -> str:
+    def file(*values: Any) -> str:
         with toasts():
-            return _required(chain.path(*values))
+            path = chain.path(*values)
+            if path is None:
+                raise ImageError("There is no result to go on with yet.")
+            return path
 
     def to_photo(shelf: Shelf, *values: Any) -> tuple[Shelf, str]:
-        with toasts():
-            path = _required(chain.path(*values))
-        return draft(shelf, path)
+        return draft(shelf, file(*values))
 
     for tab, button in chain.buttons.items():
         if tab == "super-resolution":
-            taken = button.click(to_enlarge, chain.inputs, small, **SILENT)
+            taken = button.click(file, chain.inputs, small, **SILENT)
         else:
             taken = button.click(to_photo, [top.shelf, *chain.inputs], [top.shelf, top.name], **SHORT, **SILENT)
             taken.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
         taken.success(lambda tab=tab: gr.Tabs(selected=tab), None, tabs, queue=False, **PRIVATE)
-
-
-def _required(path: str | None) -> str:
-    if path is None:
-        raise ImageError("There is no result to go on with yet.")
-    return path
