@@ -37,6 +37,8 @@ def machine() -> str:
         lines = [x for x in Path("/proc/cpuinfo").read_text().splitlines() if x.startswith("model name")]
         name = lines[0].split(":")[1].strip() if lines else name
     bf16 = "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"
+    if torch.cuda.is_available():
+        name = f"{torch.cuda.get_device_name()} beside {name}"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, singan {singan.__version__}"
     return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {bf16}; {versions}"
 

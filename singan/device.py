@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import torch
@@ -10,7 +11,9 @@ from singan.errors import ConfigError
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, or the best there is: cuda, mps, cpu. Raises `ConfigError` if it is not there."""
+    """The device asked for, here or by the environment variable SINGAN_DEVICE, or the best there is: cuda, mps, cpu.
+    Raises `ConfigError` if it is not there."""
+    device = device or os.environ.get("SINGAN_DEVICE") or None
     if device is None:
         mps = torch.backends.mps.is_available()
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")

@@ -14,6 +14,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_ENDPOINT"] = ENDPOINT
 os.environ["HF_HOME"] = tempfile.mkdtemp()
 os.environ.pop("HF_TOKEN", None)
+os.environ["SINGAN_DEVICE"] = "cpu"  # on machines with a GPU too, of which tests/test_cuda.py asks for it
 os.environ["OMP_NUM_THREADS"] = "1"  # of each worker, and of the processes that it starts: two would wait for another's
 
 import numpy as np

@@ -445,6 +445,14 @@ def test_refine_without_residual_replaces_the_image():
 def test_unknown_device_is_refused():
     with pytest.raises(ConfigError, match="Device 'cuda:99' cannot be used .*; try cpu"):
         pick_device("cuda:99")
+
+
+def test_environment_names_the_device_unless_one_is_asked_for(monkeypatch):
+    monkeypatch.setenv("SINGAN_DEVICE", "meta")
+    assert (pick_device(None).type, pick_device("cpu").type) == ("meta", "cpu")
+    monkeypatch.setenv("SINGAN_DEVICE", "gpu")
+    with pytest.raises(ConfigError, match="Device 'gpu' cannot be used .*; try cpu"):
+        pick_device(None)
     with pytest.raises(ConfigError, match="Device 'gpu' cannot be used"):
         pick_device("gpu")
 

@@ -1,0 +1,59 @@
+"""What a GPU computes: everything, the same each time, and nearly what the CPU computes. The rest of the suite runs on
+the CPU."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from test_tasks_photographs import SMALL, TASKS, composite, mask, photograph
+
+import singan
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+CONFIGS = {
+    "draft": singan.TrainConfig.preset("draft", max_size=100),
+    "fast": singan.TrainConfig.preset("fast", **SMALL, crop_size=40, pool_size=4),
+    "paper": singan.TrainConfig.preset("paper", **SMALL),
+}
+
+
+@pytest.fixture(scope="module")
+def models(photograph) -> dict[str, singan.SinGAN]:
+    return {name: singan.train(photograph, config, device="cuda") for name, config in CONFIGS.items()}
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_runs_and_repeats(models, composite, mask, preset, task):
+    model, size = models[preset], models[preset].image_size[::-1]
+    assert model.device.type == "cuda"
+    given = [image.resize(size, Image.Resampling.NEAREST) for image in (composite, mask)]
+    first, again = (TASKS[task](model, *given) for _ in range(2))
+    assert first and all((image.size, image.mode) == (size, "RGB") for image in first)
+    for one, two in zip(first, again, strict=True):
+        assert np.abs(np.asarray(one, int) - np.asarray(two, int)).mean() < 0.5
+
+
+def test_filling_and_super_resolution_run(models, mask):
+    assert singan.fill(models["fast"], mask)[0].size == mask.size
+    small = models["fast"].training_image.resize((60, 44))
+    assert singan.super_resolve(small, 2, device="cuda").size == (120, 88)
+
+
+@pytest.mark.parametrize("preset", CONFIGS)
+def test_saved_model_draws_on_the_cpu_what_it_drew_here(models, preset, tmp_path):
+    models[preset].save_pretrained(tmp_path)
+    there = singan.SinGAN.from_pretrained(tmp_path, device="cpu")
+    one, two = (np.asarray(model.sample(1, variation=0.5)[0], int) for model in (models[preset], there))
+    assert np.abs(one - two).mean() < 4
+
+
+def test_run_that_was_broken_off_goes_on(photograph, tmp_path):
+    events = singan.iter_train(photograph, CONFIGS["fast"], device="cuda", checkpoint_dir=tmp_path)
+    next(events), next(events)
+    events.close()
+    model = singan.train(photograph, CONFIGS["fast"], device="cuda", checkpoint_dir=tmp_path, resume=True)
+    whole = singan.train(photograph, CONFIGS["fast"], device="cuda")
+    weights = [list(one.generators[0].parameters()) for one in (model, whole)]
+    assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(*weights, strict=True))
