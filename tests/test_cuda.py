@@ -41,12 +41,13 @@ def test_filling_and_super_resolution_run(models, mask):
     assert singan.super_resolve(small, 2, device="cuda").size == (120, 88)
 
 
-@pytest.mark.parametrize("preset", CONFIGS)
-def test_saved_model_draws_on_the_cpu_what_it_drew_here(models, preset, tmp_path):
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_saved_model_remembers_on_the_cpu_what_it_did_here(models, preset, tmp_path):
+    """Samples may differ: the last bits decide which of two patches, or layouts, that are as good is taken."""
     models[preset].save_pretrained(tmp_path)
     there = singan.SinGAN.from_pretrained(tmp_path, device="cpu")
-    one, two = (np.asarray(model.sample(1, variation=0.5)[0], int) for model in (models[preset], there))
-    assert np.abs(one - two).mean() < 4
+    one, two = (np.asarray(model.reconstruct(), int) for model in (models[preset], there))
+    assert np.abs(one - two).mean() < 2
 
 
 def test_run_that_was_broken_off_goes_on(photograph, tmp_path):
