@@ -11,7 +11,7 @@ from PIL import Image
 from singan.cli import main
 from singan.errors import ConfigError, ImageError
 from singan.study.answers import read_answers
-from singan.study.confusion import PUBLISHED, badly_timed, bootstrap, confusion, wilson
+from singan.study.confusion import badly_timed, bootstrap, confusion, wilson
 from singan.study.design import SHOWN, Settings
 from singan.study.page import page
 from singan.study.sources import Source, by_photo, of_folders, of_model
@@ -312,11 +312,20 @@ def test_confusion_is_counted_by_condition(saved):
     }  # fmt: skip
 
 
-def test_five_participants_have_an_interval_of_their_own_and_parts_no_published_figure(saved):
-    files = [answers(k, answer(0, wrong=k < 2), answer(1), parts=4) for k in range(5)]
+def test_five_participants_have_an_interval_of_their_own(saved):
+    files = [answers(k, answer(0, wrong=k < 2), answer(1)) for k in range(5)]
     (row,) = confusion(read_answers(saved(*files)))
-    assert row.by_participants == bootstrap([(1, 2), (1, 2), (0, 2), (0, 2), (0, 2)]) and row.published is None
-    assert PUBLISHED["paired", 0] == 0.2145
+    assert row.by_participants == bootstrap([(1, 2), (1, 2), (0, 2), (0, 2), (0, 2)])
+
+
+def test_published_figures_stand_beside_what_is_like_them_alone(saved):
+    def published(kind, start_scale, **more):
+        (row,) = confusion(read_answers(saved(answers(1, answer(0, kind, start_scale=start_scale), **more))))
+        return row.published
+
+    assert [published(kind, scale) for kind in SHOWN for scale in (0, 1)] == [0.2145, 0.3045, 0.429, 0.4704]
+    assert published("paired", 2) is published("paired", None) is None
+    assert published("paired", 0, parts=4) is published("paired", 0, seconds=2) is None
 
 
 def test_pictures_that_were_shown_too_long_are_counted(saved):

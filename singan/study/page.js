@@ -180,21 +180,27 @@ async function introduce(kind, practice, count, first) {
   show("trial");
 }
 
-async function run() {
-  const trials = deal(study.items.filter(item => !item.practice));
-  const practice = deal(study.items.filter(item => item.practice));
-  const kinds = shuffled(study.kinds).filter(kind => trials.some(trial => trial.kind === kind));
-  const answers = [];
-  for (const kind of kinds) {
-    // Shuffled once more: how they were dealt could be guessed from those before.
+// For each kind, in any order, the trials for practice and those that count.
+function blocks() {
+  const practice = deal(study.items.filter(item => item.practice)), trials = deal(study.items.filter(item => !item.practice));
+  return shuffled(study.kinds).map(kind => {
+    // Shuffled once more: as they were dealt, one could be guessed from those before.
     const [tried, counted] = [practice, trials].map(list => shuffled(list.filter(trial => trial.kind === kind)));
-    await introduce(kind, tried.length, counted.length, kind === kinds[0]);
+    return {kind, tried, counted};
+  }).filter(block => block.counted.length);
+}
+
+async function run() {
+  const answers = [], parts = blocks();
+  const count = parts.reduce((sum, block) => sum + block.counted.length, 0);
+  for (const {kind, tried, counted} of parts) {
+    await introduce(kind, tried.length, counted.length, kind === parts[0].kind);
     for (const [done, trial] of tried.entries()) {
       at("progress").textContent = `Practice ${done + 1} of ${tried.length}`;
       await tell(trial, await ask(trial));
     }
     for (const trial of counted) {
-      at("progress").textContent = `${answers.length + 1} of ${trials.length}`;
+      at("progress").textContent = `${answers.length + 1} of ${count}`;
       answers.push(await ask(trial));
     }
   }
