@@ -129,6 +129,12 @@ def test_two_models_of_one_name_are_refused():
         by_photo([source(1, "twin"), source(2, "twin")])
 
 
+@pytest.mark.parametrize("name", ["two\nlines", "m" * 301, "\x1b[2J"])
+def test_names_that_answers_could_not_hold_are_refused(name):
+    with pytest.raises(ConfigError, match="is no name for a study, one line of at most 300 letters."):
+        by_photo([source(1, name)])
+
+
 def test_parts_are_of_one_size_and_together_the_picture():
     image, settings = picture(1, (301, 202)), Settings(parts=4, max_side=512)
     parts = [cut(image, part, settings, "a") for part in range(4)]

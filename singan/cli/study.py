@@ -55,7 +55,7 @@ def study(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a page that asks people which pictures are generated; or score their answers."""
+    """Make a page that asks people what is generated; score their answers."""
     _check_together(context, score, real, generated)
     if score:
         _score([Path(name) for name in what or []], each_model, as_json)
@@ -96,7 +96,7 @@ def _of_models(
     found = []
     for name in names:
         path = Path(name)
-        called = path.stem if path.is_file() else path.name if path.is_dir() else name
+        called = path.stem if path.is_file() else path.resolve().name if path.is_dir() else name
         found += of_model(load_model(name, settings.longest), called, start_scales, variations)
     return found
 

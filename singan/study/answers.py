@@ -10,10 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from singan.errors import ConfigError, one_line, shortened
-from singan.study.design import FORMAT_VERSION, MAX_PRACTICE, MAX_SECONDS, MAX_TRIALS, MIN_SECONDS, PARTS, SHOWN
+from singan.study.design import (
+    FORMAT_VERSION,
+    MAX_NAME,
+    MAX_PRACTICE,
+    MAX_SECONDS,
+    MAX_TRIALS,
+    MIN_SECONDS,
+    PARTS,
+    SHOWN,
+    is_name,
+)
 
 MAX_BYTES = 100_000  # of a file: fifty answers take a quarter of it
-MAX_NAME = 300  # letters
 IDENTITY = re.compile(r"[0-9a-f]{16}")
 
 
@@ -111,9 +120,8 @@ def _answer(value: Any, where: str) -> Answer:
         if value[name] not in SHOWN[value["kind"]]:
             raise ValueError(f"{name} in {where} is {shortened(value[name])}, which is not {value['kind']}")
     for name in ("method", "model"):
-        text = value[name]
-        if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= MAX_NAME:
-            raise ValueError(f"{name} in {where} is {shortened(text)}, not a line of at most {MAX_NAME} letters")
+        if not is_name(value[name]):
+            raise ValueError(f"{name} in {where} is {shortened(value[name])}, not a line of at most {MAX_NAME} letters")
     _whole(value["item"], f"item in {where}", MAX_TRIALS + MAX_PRACTICE - 1)
     if value["start_scale"] is not None:
         _whole(value["start_scale"], f"start_scale in {where}", 99)

@@ -17,6 +17,12 @@ MAX_TRIALS, MAX_PRACTICE = 50, 10
 PARTS = (1, 4, 9)  # that a photograph may be cut into
 MIN_SIDE, MAX_SIDE = 64, 2048  # pixels of what is shown
 MIN_SECONDS, MAX_SECONDS = 0.05, 60
+MAX_NAME = 300  # letters of the name of a method or a model
+
+
+def is_name(value: object) -> bool:
+    """Whether that may be what a method or a model is called: one line that breaks no terminal."""
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= MAX_NAME
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from singan.errors import ConfigError, ImageError
+from singan.errors import ConfigError, ImageError, shortened
 from singan.image import SAVED, load_image
 from singan.model import SinGAN
 from singan.storage.card import preset_of
+from singan.study.design import MAX_NAME, is_name
 
 SAME = 4.0  # of 255: two pictures whose thumbnails differ by less on average are of one photograph
 THUMBNAIL = 16  # pixels a side
@@ -88,11 +89,14 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
 def by_photo(sources: Sequence[Source]) -> list[list[Source]]:
     """The sources of each photograph, by what it looks like: at two sizes it is still the same.
 
-    Raises `ConfigError` if two cannot be told apart by what they are called.
+    Raises `ConfigError` if two cannot be told apart by what they are called, or one is called what answers cannot hold.
     """
     groups: list[tuple[np.ndarray, list[Source]]] = []
     known: set[tuple[object, ...]] = set()
     for source in sources:
+        for name in (source.method, source.model):
+            if not is_name(name):
+                raise ConfigError(f"{shortened(name)} is no name for a study, one line of at most {MAX_NAME} letters.")
         called = source.method, source.model, source.start_scale, source.variation
         if called in known:
             raise ConfigError(f"Two models of {source.method} are called {source.model}: rename one, or leave it out.")
