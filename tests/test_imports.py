@@ -55,6 +55,7 @@ RANK = {
     "singan.training.retrain": 7.5,
     "singan.training.loop": 7.6,
     "singan.tasks": 8,
+    "singan.study": 8.5,
     "singan.ui": 9,
     "singan.cli": 9.5,
     "singan.__main__": 10,

@@ -65,16 +65,17 @@ def named(out: Path | None, source: object, task: str, ending: str = ".png") -> 
     return out or Path(f"{Path(str(source)).stem}-{task}{ending}")
 
 
-def load_model(source: str) -> SinGAN:
-    """The model of that folder or name, or a draft of the photo of that file. Raises `ImageError`, `CheckpointError`,
-    `HubError`."""
+def load_model(source: str, longest: int | None = None) -> SinGAN:
+    """The model of that folder or name, or a draft of the photo of that file, its `longest` side as given or as it is.
+
+    Raises `ImageError`, `CheckpointError`, `HubError`."""
     from singan.image import load_image
     from singan.model import SinGAN
-    from singan.tasks.filling import draft_of
+    from singan.tasks.filling import MAX_KEPT, draft_of
 
     path = Path(source)
     if path.is_file():
-        return draft_of(load_image(path))
+        return draft_of(load_image(path), longest or MAX_KEPT)
     if path.suffix.lower() in PHOTOS and not path.exists():
         raise ImageError(f"{source} does not exist; check the path.")
     return SinGAN.from_pretrained(source)

@@ -64,7 +64,7 @@ def model_card(description: Description, where: str) -> str:
         "scales": len(description.scale_sizes),
         "generators": description.num_generators,
         "parameters": f"{description.num_parameters:,}",
-        "preset": preset_of(description),
+        "preset": preset_of(description.config),
         "seed": info.get("seed"),
         "training": _training(description),
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
@@ -75,9 +75,8 @@ def model_card(description: Description, where: str) -> str:
     return CARD.format(how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
 
 
-def preset_of(description: Description) -> str:
+def preset_of(config: TrainConfig) -> str:
     """The name of the preset that a model was made with, whatever its size, or "own settings"."""
-    config = description.config
 
     def of_its_size(preset: TrainConfig) -> TrainConfig:
         return replace(preset, max_size=config.max_size, photo_size=config.photo_size)

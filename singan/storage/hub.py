@@ -113,7 +113,7 @@ def known() -> list[dict[str, Any]]:
         with contextlib.suppress(CheckpointError):  # of which there are many in that cache that are not ours
             description = describe(folder)
             size = description.photo_size or description.scale_sizes[-1]
-            found.append({"name": name, "size": list(size), "preset": preset_of(description), "where": where})
+            found.append({"name": name, "size": list(size), "preset": preset_of(description.config), "where": where})
     return found
 
 

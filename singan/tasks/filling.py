@@ -95,9 +95,9 @@ def extend(
     return _each(drawn, n, seed, on_event, settings)
 
 
-def draft_of(photo: Image.Image) -> SinGAN:
-    """A draft that keeps the photo at its own size, up to MAX_KEPT pixels a side."""
-    return draft(photo, TrainConfig.preset("draft", photo_size=min(MAX_KEPT, max(25, *photo.size))))
+def draft_of(photo: Image.Image, longest: int = MAX_KEPT) -> SinGAN:
+    """A draft that keeps the photo at its own size, up to `longest` pixels a side."""
+    return draft(photo, TrainConfig.preset("draft", photo_size=min(longest, max(25, *photo.size))))
 
 
 def _each(
