@@ -648,6 +648,15 @@ def test_hue_is_the_direction_and_depth_the_distance(offset, color):
     assert metrics.color_sources(source, (101, 101)).getpixel(place) == pytest.approx(color, abs=3)
 
 
+def test_legend_shows_the_colour_of_each_offset():
+    legend, source = metrics.color_legend(101), np.full((101, 101, 2), 0)
+    for offset in ((0, 40), (30, -20), (-35, 35), (0, 0)):
+        source[50, 50] = np.add((50, 50), offset)
+        expected = metrics.color_sources(source, (101, 101)).getpixel((50, 50))
+        assert legend.getpixel((50 + offset[1], 50 + offset[0])) == expected
+    assert legend.getpixel((0, 0)) == (128, 128, 128)
+
+
 def test_a_sample_may_have_another_size_than_the_photograph():
     source = np.tile(places(20, 30), (1, 2, 1))  # the photograph twice
     found = np.asarray(metrics.color_sources(source, (20, 30)))

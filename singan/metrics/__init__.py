@@ -14,4 +14,5 @@ from singan.metrics.patches import misplaced as misplaced
 from singan.metrics.patches import swd as swd
 from singan.metrics.report import Report as Report
 from singan.metrics.report import score as score
+from singan.metrics.sources import color_legend as color_legend
 from singan.metrics.sources import color_sources as color_sources

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -10,7 +9,8 @@ from singan.errors import ImageError
 
 PATCH = 7
 PROJECTIONS, OCTAVES = 64, 4
-DIRECTIONS = 16  # of them sorted at once
+DIRECTIONS = 16  # of them at once
+BINS = 65_536  # of a distribution; coarser by eight, swd is 1e-4 off
 STEP = 4  # between the patches whose neighbours are looked at
 COHERENCE_SIDE = 256  # pixels: all patches are compared with all, which takes minutes at 1024
 MISPLACED_SIDE = 128
@@ -21,27 +21,30 @@ CHUNK = 16_000_000  # distances held in memory at once, 64 MB
 def swd(x: torch.Tensor, real: torch.Tensor) -> float:
     """Sliced Wasserstein distance of the patches (Rabin et al. 2011): 0 for the image itself; lower is nearer.
 
-    Patches of both are projected on 64 random directions (of length 1, from seed 0), sorted, and their mean difference
-    taken; the mean over up to four octaves, 7 to 56 px. `x`, `real`: (1, 3, H, W) in [-1, 1], of one size or not: then
-    equal shares of the patches are compared.
+    Patches of both are projected on 64 random directions (of length 1, from seed 0). On each the distance is the mean
+    difference of the sorted values; taken is the mean over the directions, and over up to four octaves, 7 to 56 px.
+    `x`, `real`: (1, 3, H, W) in [-1, 1], of one size or not.
     """
     _check(x, real)
     draws = torch.randn(PROJECTIONS, 3 * PATCH**2, generator=torch.Generator().manual_seed(0))
     directions = F.normalize(draws, dim=1).view(-1, 3, PATCH, PATCH).to(real.device)
     distances: list[float] = []
     while len(distances) < OCTAVES and min(*x.shape[2:], *real.shape[2:]) >= PATCH + 2:
-        parts = [_sorted_apart(x, real, some) for some in directions.split(DIRECTIONS)]
+        parts = [_apart(x, real, some) for some in directions.split(DIRECTIONS)]
         distances.append(sum(parts) / PROJECTIONS)
         x, real = (F.interpolate(image, scale_factor=0.5, mode="bicubic", antialias=True) for image in (x, real))
     return sum(distances) / len(distances)
 
 
-def _sorted_apart(x: torch.Tensor, real: torch.Tensor, directions: torch.Tensor) -> float:
-    # NumPy sorts several times as fast as PyTorch, and keeps no places.
-    a, b = (torch.from_numpy(np.sort(F.conv2d(image, directions)[0].flatten(1).cpu().numpy())) for image in (x, real))
-    if a.shape != b.shape:
-        a = F.interpolate(a[None], size=b.shape[1], mode="linear")[0]
-    return float((a - b).abs().mean(1).sum())
+def _apart(x: torch.Tensor, real: torch.Tensor, directions: torch.Tensor) -> float:
+    """The area between the distribution functions, summed over the directions: what sorting gives, in a sixth of the
+    time, and of images of any two sizes."""
+    a, b = (F.conv2d(image, directions)[0].flatten(1).cpu() for image in (x, real))
+    low, high = min(float(a.min()), float(b.min())), max(float(a.max()), float(b.max()))
+    if low == high:
+        return 0.0
+    shares = [torch.stack([one.histc(BINS, low, high) for one in some]).double() / some.shape[1] for some in (a, b)]
+    return float((shares[0] - shares[1]).cumsum(1).abs().sum()) * (high - low) / BINS
 
 
 def coherence(x: torch.Tensor, real: torch.Tensor) -> float:
