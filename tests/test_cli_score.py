@@ -219,3 +219,9 @@ def test_weights_of_the_environment_are_not_read_unless_a_score_needs_them(run, 
     assert run(folder / "photo.png", folder / "samples", "--only", "swd")[0] == 0
     assert "gone.pth cannot be read" in fails(folder / "photo.png", folder / "samples", "--only", "swd,sifid-64")
     assert "gone.mat cannot be read" in fails(folder / "photo.png", folder / "samples", "--only", "swd,niqe")
+
+
+def test_documentation_lists_every_score_and_what_is_better():
+    text = (Path(__file__).parent.parent / "docs" / "metrics.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `([\w-]+)` \|.*\| (lower|higher|neither) \|.*\|$", text, re.MULTILINE))
+    assert listed == {name: meaning.better for name, meaning in metrics.report.MEANINGS.items()}

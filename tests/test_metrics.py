@@ -746,7 +746,7 @@ def test_samples_that_do_not_fit_are_refused(pictures):
 def test_remarks_say_when_samples_are_copies_and_of_what_the_figures_are(pictures):
     real = pictures[0].crop((0, 0, 60, 60))
     copies = metrics.score(real, [real, real], only=["coherence"])
-    assert copies.remarks()[0] == "Coherence is high: most of these samples is copied in large pieces."
+    assert copies.remarks()[0] == "Coherence is high: these samples are mostly copies of large pieces."
     made = metrics.score(real, [real.transpose(Image.Transpose.FLIP_TOP_BOTTOM)], only=["coherence"])
     assert made.remarks() == [
         "Copying scores best on every distance: compare models at equal diversity only, and beside coherence."

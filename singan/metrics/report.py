@@ -99,7 +99,7 @@ class Report:
     def remarks(self) -> list[str]:
         """What to mind, and what is left out, a sentence or two each."""
         copied = "coherence" in self.values and self.mean("coherence") >= COPIES
-        remarks = ["Coherence is high: most of these samples is copied in large pieces."] if copied else []
+        remarks = ["Coherence is high: these samples are mostly copies of large pieces."] if copied else []
         remarks += [COPYING] if not self.settings["paired"] else []
         if "inception" in self.settings:
             remarks.append(f"sifid: {self.settings['inception']}, SHA-256 {self.settings['inception_sha256'][:8]}...")
