@@ -17,12 +17,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from common import SHARED, contact_sheet, machine, need_shared, score_program, seam
-from niqe import niqe
 from PIL import Image, ImageDraw
 from skimage.metrics import structural_similarity
 
 import singan
 from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.metrics import NaturalScenes, niqe
 from singan.pyramid import resize
 from singan.tasks.blending import load_mask
 from singan.tasks.filters import blur, grow
@@ -64,7 +64,7 @@ def sifid_inside(image, real, mask, score):
 
 
 def super_resolution(out, score):
-    parameters = SHARED / "eval" / "niqe_image_params.mat"
+    scenes = NaturalScenes.load(SHARED / "eval" / "niqe_image_params.mat")
     print("| picture | | RMSE | PSNR | SSIM | NIQE | train | enlarge |\n|---|---|---|---|---|---|---|---|")
     rows, means = [], {}
     for path in sorted((DATA / "sr" / "lr_x4").glob("*.png")):
@@ -78,7 +78,7 @@ def super_resolution(out, score):
         sharp = singan.super_resolve(model, 4, detail=1.0)
         for name, image in (("bicubic", bicubic), ("fast", ours), ("fast, detail 1", sharp)):
             similar = structural_similarity(np.asarray(image), np.asarray(truth), channel_axis=2)
-            figures = [rmse(image, truth), psnr(image, truth), similar, niqe(image, parameters)]
+            figures = [rmse(image, truth), psnr(image, truth), similar, niqe(image_to_tensor(image), scenes)]
             means.setdefault(name, []).append(figures)
             times = f"{seconds:.0f} s | {took:.2f} s" if name == "fast" else " | "
             print(f"| {path.stem} | {name} | {' | '.join(f'{v:.2f}' for v in figures)} | {times} |", flush=True)

@@ -12,7 +12,7 @@ import math
 import pickletools
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -74,8 +74,9 @@ class Stored:
         return flat.as_strided(self.size, self.stride, self.offset).clone()
 
 
-def read(path: Path) -> Any:
-    """What `torch.save` wrote: lists, dictionaries, numbers, text, tensors, and `Record` for all other objects.
+def read(path: Path, only: Container[str] | None = None) -> Any:
+    """What `torch.save` wrote: lists, dictionaries, numbers, text, tensors, and `Record` for all other objects; of a
+    dictionary, no more than these keys if `only` some are wanted.
 
     Raises `CheckpointError` if the file is missing, damaged, or calls for anything else.
     """
@@ -84,6 +85,8 @@ def read(path: Path) -> Any:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes; the limit is {MAX_BYTES:.0g}.")
         data = path.read_bytes()
         value, storages = _read_zip(data) if data.startswith(b"PK") else _read_legacy(data)
+        if only is not None:
+            value = {key: one for key, one in _as(dict, value).items() if key in only}
         return Resolver(storages).resolve(value, depth=24)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}); check the path.") from None
@@ -182,8 +185,9 @@ class _Machine:
             _as(Name, stack.pop())
             stack.append(Record())
         elif name == "BUILD":
-            state = stack.pop()
-            _as(Record, stack[-1]).attributes.update(_as(dict, state))
+            state = _as(dict, stack.pop())
+            if not isinstance(stack[-1], dict):  # a state dict has versions for attributes, which nobody needs
+                _as(Record, stack[-1]).attributes.update(state)
         elif name == "REDUCE":
             arguments, called = stack.pop(), _as(Name, stack.pop())
             stack.append(_call(called, arguments))

@@ -24,7 +24,7 @@ RANK = {
     "singan.image": 3,
     "singan.networks": 3,
     "singan.torchfile": 3,
-    "singan.metrics": 3,
+    "singan.metrics": 3.5,
     "singan.patches": 3,
     "singan.patches.search": 3.1,
     "singan.patches.vote": 3.2,

@@ -117,6 +117,15 @@ def known() -> list[dict[str, Any]]:
     return found
 
 
+def cached(name: str) -> Path | None:
+    """A file of that name in the Hub's cache, of whatever repository; nothing is downloaded."""
+    with contextlib.suppress(CacheNotFound):
+        revisions = (revision for repo in scan_cache_dir(constants.HF_HUB_CACHE).repos for revision in repo.revisions)
+        files = (file.file_path for revision in revisions for file in revision.files)
+        return min((path for path in files if path.name == name), default=None)
+    return None
+
+
 def shipped() -> list[str]:
     """Names of the models that come along."""
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG_FILE}"))
