@@ -148,7 +148,13 @@ def test_pictures_of_any_mode_are_taken(model, layout, mode):
 def test_picture_of_one_colour_is_no_layout_but_may_be_content(model):
     with pytest.raises(ImageError, match="equally light all over"):
         analogy(model, Image.new("RGB", (40, 40), "green"))
-    assert stylize(Image.new("RGB", (40, 40), "green"), model)[0].mode == "RGB"
+    (image,) = stylize(Image.new("RGB", (40, 40), "green"), model)
+    assert image.info["lost"] < 0.01
+
+
+def test_matter_of_one_colour_gives_that_colour(layout):
+    (image,) = analogy(Image.new("RGB", (60, 40), "green"), layout)
+    assert image.getcolors() == [(49 * 49, (0, 128, 0))] and image.info["lost"] == 0
 
 
 @pytest.mark.parametrize(

@@ -147,5 +147,7 @@ def _lost(x: torch.Tensor, steering: Steering) -> float:
     """The share of the variance of the wanted lightness that no linear map of that of `x`, (1, 3, H, W), explains."""
     wanted = lightness(steering.wanted(steering.judged))
     found = blur(lightness(resize(x, (wanted.shape[2], wanted.shape[3]))), steering.judged)
-    correlation = torch.corrcoef(torch.stack([wanted.flatten(), found.flatten()]))[0, 1]
-    return float(1 - correlation.clamp_min(0).square())
+    wanted, found = ((one - one.mean()).flatten() for one in (wanted, found))
+    whole, least = wanted.square().mean(), 1e-6  # of a picture of one colour, of which nothing can be lost
+    explained = (wanted * found).mean().clamp_min(0).square() / found.square().mean().clamp_min(least)
+    return float((whole - explained).clamp_min(0) / whole.clamp_min(least))
