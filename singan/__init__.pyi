@@ -11,6 +11,8 @@ from singan.errors import TaskWarning as TaskWarning
 from singan.errors import TrainingError as TrainingError
 from singan.image import load_image as load_image
 from singan.model import SinGAN as SinGAN
+from singan.tasks.analogy import analogy as analogy
+from singan.tasks.analogy import stylize as stylize
 from singan.tasks.animation import animate as animate
 from singan.tasks.animation import animation_config as animation_config
 from singan.tasks.animation import iter_frames as iter_frames

@@ -181,6 +181,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         count = len(self.generators)
         return replace(self, config=config, scale_sizes=self.scale_sizes[:count], memory=[])
 
+    def with_place_prior(self, place_prior: float) -> SinGAN:
+        """This model, with the same patches, where they hold so much to their height in the picture."""
+        model = replace(self, config=replace(self.config, place_prior=place_prior))
+        model._patches, model._composition = self._patches, self._composition
+        return model
+
     def sample_tensor(
         self, seed: int, size: tuple[int, int], start_scale: int, variation: float, until: int | None = None
     ) -> torch.Tensor:

@@ -3,9 +3,10 @@
 python tools/make_pictures.py
 """
 
+import math
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 import singan
 
@@ -103,12 +104,57 @@ def tasks() -> Image.Image:
     return sheet
 
 
+def heart() -> Image.Image:
+    """900x600 px: a dark heart on white."""
+    image, outline = Image.new("RGB", (900, 600), "white"), []
+    for k in range(200):
+        t = 2 * math.pi * k / 200
+        y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
+        outline.append((450 + 255 * math.sin(t) ** 3, 280 - 15 * y))
+    ImageDraw.Draw(image).polygon(outline, fill="#900")
+    return image
+
+
+def word(text: str) -> Image.Image:
+    """900x600 px: black on white."""
+    image = Image.new("RGB", (900, 600), "white")
+    ImageDraw.Draw(image).text((450, 300), text, "black", ImageFont.load_default(380), anchor="mm")
+    return image
+
+
+def second_picture() -> Image.Image:
+    """Three analogies and three styles, in two columns: the one picture, the other, and what comes of both."""
+    known = {name: singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+             for name in ("waves", "spices", "mountain-lake", "skyline")}  # fmt: skip
+    photo = {name: model.training_image for name, model in known.items()}
+    flowers = singan.load_image(ROOT / "examples" / "train" / "periwinkle.webp")
+    left = [
+        (flowers, heart(), singan.analogy(flowers, heart(), invert=True)[0]),
+        (photo["spices"], photo["waves"], singan.analogy(known["spices"], photo["waves"])[0]),
+        (photo["mountain-lake"], word("SEA"), singan.analogy(known["mountain-lake"], word("SEA"))[0]),
+    ]
+    right = [
+        (photo["waves"], content, singan.stylize(content, known["waves"])[0])
+        for content in (photo["mountain-lake"], photo["skyline"], flowers)
+    ]
+    rows = [[*a, *b] for a, b in zip(left, right, strict=True)]
+    height = 150
+    width = [max(round(height * row[k].width / row[k].height) for row in rows) + GAP for k in range(6)]
+    sheet = Image.new("RGB", (sum(width) + 3 * GAP, len(rows) * (height + GAP) - GAP), "white")
+    for y, row in enumerate(rows):
+        for k, picture in enumerate(row):
+            small = picture.resize((round(height * picture.width / picture.height), height), Image.Resampling.LANCZOS)
+            sheet.paste(small, (sum(width[:k]) + (k > 2) * 3 * GAP, y * (height + GAP)))
+    return sheet
+
+
 def main() -> None:
     for name, picture in (
         ("at-a-glance", at_a_glance()),
         ("samples", samples()),
         ("strip", strip()),
         ("tasks", tasks()),
+        ("second-picture", second_picture()),
     ):
         picture.save(ROOT / "docs" / "images" / f"{name}.webp", quality=85, method=6)
 

@@ -12,6 +12,8 @@ PALETTE = 1500  # colours of a picture that others are compared with
 SOFTNESS = 0.02  # of the choice among near colours, squared, of the range [-1, 1]
 LIGHTNESS = 1.5  # what a difference of lightness counts among colours
 LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
+LEVELS = 256  # of lightness that are told apart where values are matched
+FLAT = 0.03  # of the range [-1, 1]: colours that differ by less are not spread to more than a picture's
 BLURRED = 3.0  # pixels; what is blurred more than that is shrunk first, so that time does not grow with the radius
 
 
@@ -103,3 +105,32 @@ def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.T
     moved = torch.cat(found).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
     return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)
+
+
+def matched_values(x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """`x`, one channel in [-1, 1], with its values moved, in their order, so that all are as frequent as in `real`: the
+    optimal transport of one dimension. What is equal stays equal, at the middle of what it would spread over."""
+    at = ((x.clamp(-1, 1) + 1) * (LEVELS - 1) / 2).flatten()
+    counts = torch.bincount(at.round().long(), minlength=LEVELS).cpu().double()
+    share = ((counts.cumsum(0) - counts / 2) / len(at)).float()
+    ordered = real.flatten().sort().values
+    table = ordered[(share * (len(ordered) - 1)).round().long().to(real.device)]
+    below = at.floor().long().clamp(max=LEVELS - 2)
+    return torch.lerp(table[below], table[below + 1], at - below).view_as(x)
+
+
+def matched_colors(x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, 3, H, W) in [-1, 1], with the mean and the covariance of the colours of `real`, by the linear map that
+    moves them least (Monge and Kantorovich's; Pitie and Kokaram, 2007): what differs goes on to differ."""
+    before, after = (colors.flatten(2)[0].cpu().double() for colors in (x, real))
+    mean, wanted = (colors.mean(1) for colors in (before, after))
+    spread, inverse = (_power(torch.cov(before), power, FLAT**2) for power in (0.5, -0.5))
+    linear = inverse @ _power(spread @ torch.cov(after) @ spread, 0.5, 0.0) @ inverse
+    moved = linear @ (before - mean[:, None]) + wanted[:, None]
+    return moved.float().to(x.device).view_as(x).clamp(-1, 1)
+
+
+def _power(covariance: torch.Tensor, power: float, least: float) -> torch.Tensor:
+    """That power of a covariance; no variance counts as less than `least`."""
+    values, vectors = torch.linalg.eigh(covariance)
+    return vectors * values.clamp_min(least) ** power @ vectors.T
