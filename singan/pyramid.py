@@ -20,7 +20,7 @@ SMOOTH = 4  # pixels that move together, about
 WIDER = 1.3  # of what is to be so much wider nothing is stretched
 END = 5  # pixels of two ends that are compared, to see where an image goes on at its other side
 SHORTEST, SHORTER = 0.65, 0.05  # what stays of it at least, and the squared difference that all of it would be worth
-FADED = 0.15  # of the width: within it a step from side to side fades
+FADED = 0.25  # of the width: within it a step from side to side fades
 NARROW, WIDE = 0.7, 2.0  # steps from column to column, over those of the image as it is
 
 

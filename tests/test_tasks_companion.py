@@ -116,6 +116,13 @@ def test_what_cannot_be_kept_to_the_bit_or_does_not_fit_is_a_clear_error(model, 
         assert "\n" not in str(caught.value)
 
 
+def test_png_is_not_written_of_what_it_cannot_hold(tmp_path):
+    for name, companion in (("a.png", numbers(np.uint16, 3)), ("a.png", numbers(np.float32)), ("a.jpg", numbers("u1"))):
+        with pytest.raises(ConfigError, match="name it .npy or .tif"):
+            save_map(companion, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_map_that_is_smaller_than_the_photograph_is_refused(model):
     source = model.sample(1, source=True)[0].source
     with pytest.raises(ConfigError, match="The map is 60x50 px, and the sample has pixels from"):

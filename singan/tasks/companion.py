@@ -62,8 +62,18 @@ def load_map(path: str | os.PathLike[str], model: SinGAN) -> np.ndarray:
     return companion
 
 
-def save_map(companion: np.ndarray, path: Path) -> None:
-    """Write a map as `load_map` reads it; a PNG only of what `load_map` has from one."""
+def save_map(companion: np.ndarray, path: str | os.PathLike[str]) -> None:
+    """Write a map as `load_map` reads it: PNG, TIFF or .npy, as `path` ends. Raises `ConfigError` for a PNG of what is
+    not kept by one to the bit, or another ending."""
+    path = Path(path)
+    kinds = [(np.dtype(np.uint8), ()), (np.dtype(np.uint16), ()), *((np.dtype(np.uint8), (c,)) for c in (2, 3, 4))]
+    if path.suffix.lower() not in MAPS or (
+        path.suffix.lower() == ".png" and (companion.dtype, companion.shape[2:]) not in kinds
+    ):
+        raise ConfigError(
+            f"{path.name} cannot hold a map of {companion.dtype}, {companion.shape[2:] or 'one channel'}, to the bit: "
+            "name it .npy or .tif; a PNG holds 8 bits with 1 to 4 channels, or 16 with one."
+        )
     with atomic_path(path) as part:
         if path.suffix.lower() == ".npy":
             np.save(part, companion, allow_pickle=False)
