@@ -11,11 +11,15 @@ from singan.errors import TaskWarning as TaskWarning
 from singan.errors import TrainingError as TrainingError
 from singan.image import load_image as load_image
 from singan.model import SinGAN as SinGAN
+from singan.sampling import Sample as Sample
 from singan.tasks.analogy import analogy as analogy
 from singan.tasks.analogy import stylize as stylize
 from singan.tasks.animation import animate as animate
 from singan.tasks.animation import animation_config as animation_config
 from singan.tasks.animation import iter_frames as iter_frames
+from singan.tasks.companion import load_map as load_map
+from singan.tasks.companion import rearrange as rearrange
+from singan.tasks.companion import save_map as save_map
 from singan.tasks.denoising import denoise as denoise
 from singan.tasks.editing import edit as edit
 from singan.tasks.filling import extend as extend

@@ -6,6 +6,7 @@ Longer than other files, because sampling, training, injection and animation go 
 from __future__ import annotations
 
 import base64
+import copy
 import html
 import io
 import math
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -32,9 +33,10 @@ from singan.networks import PatchNet
 from singan.patches.composition import Composition, most_alike
 from singan.patches.field import enlarge, refine_field, search
 from singan.patches.search import PATCH, REUSE, Patches, basis
-from singan.patches.vote import Field, vote
+from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
     MAX_SEARCHED_PIXELS,
+    closed,
     displace,
     from_bytes,
     published_resize,
@@ -42,6 +44,16 @@ from singan.pyramid import (
     spread,
     steps_beyond,
     voting_scales,
+)
+from singan.sampling import (
+    Constraints,
+    Mirror,
+    Picture,
+    Sample,
+    Tile,
+    check_mirror,
+    pinned,
+    tiling,
 )
 from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
@@ -51,6 +63,7 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
+FREE = Constraints()
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -78,6 +91,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     factor: float = 1.0
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
+    _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
 
     def __repr__(self) -> str:
         height, width = self.image_size
@@ -145,6 +159,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def num_parameters(self) -> int:
         return sum(p.numel() for generator in self.generators for p in generator.parameters())
 
+    @overload
     def sample(
         self,
         n: int = 1,
@@ -154,7 +169,45 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         variation: float | None = None,
         seed: int = 0,
         generators_only: bool = False,
-    ) -> list[Image.Image]:
+        tile: Tile | None = None,
+        mirror: Mirror | None = None,
+        pin: Picture | None = None,
+        pin_to: tuple[float, float] | None = None,
+        source: Literal[False] = False,
+    ) -> list[Image.Image]: ...
+
+    @overload
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        size: tuple[int, int] | None = None,
+        start_scale: int = 0,
+        variation: float | None = None,
+        seed: int = 0,
+        generators_only: bool = False,
+        tile: Tile | None = None,
+        mirror: Mirror | None = None,
+        pin: Picture | None = None,
+        pin_to: tuple[float, float] | None = None,
+        source: Literal[True],
+    ) -> list[Sample]: ...
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        size: tuple[int, int] | None = None,
+        start_scale: int = 0,
+        variation: float | None = None,
+        seed: int = 0,
+        generators_only: bool = False,
+        tile: Tile | None = None,
+        mirror: Mirror | None = None,
+        pin: Picture | None = None,
+        pin_to: tuple[float, float] | None = None,
+        source: bool = False,
+    ) -> list[Image.Image] | list[Sample]:
         """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
 
         `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
@@ -163,15 +216,49 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`; by default it
         is `config.usual_variation`.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
-        Raises `ConfigError` on a value out of range.
+
+        `tile`: the image goes on at its other side, left and right ("x"), above and below ("y"), or "both". `mirror`:
+        the right half is the mirror image of the left one ("x"), the lower one that of the upper one ("y"), "both", or
+        a "kaleidoscope", which is square. `pin`: a mask of the photograph's shape; what is white in it stays, to the
+        last bit, where it is, or with its middle at `pin_to`, (down, across) in shares of the sample's sides. `source`:
+        where each pixel is from comes along (`Sample`), for models with `config.field`.
+        Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
+        if source and (generators_only or not self.config.field):
+            raise ConfigError(
+                "Where pixels are from is known of patches alone: leave out generators_only."
+                if self.config.field
+                else "This model has no field of patches, so that pixels have no source: make a draft of the photo."
+            )
         model = self.bare() if generators_only else self
         variation = self.config.usual_variation if variation is None else variation
         model.check_sampling(n, size, start_scale, variation, seed)
-        return [
-            tensor_to_image(model.sample_tensor(seed + k, size or model.image_size, start_scale, variation))
-            for k in range(n)
-        ]
+        size = size or model.image_size
+        kept = model.constraints(size, start_scale, tile, mirror, pin, pin_to)
+        drawn = (model.draw(seed + k, size, start_scale, variation, kept) for k in range(n))
+        if not source:
+            return [tensor_to_image(x) for x, _ in drawn]
+        return [Sample(tensor_to_image(x), kept.traced(sources(found))) for x, found in drawn if found]
+
+    def constraints(
+        self,
+        size: tuple[int, int],
+        start_scale: int = 0,
+        tile: Tile | None = None,
+        mirror: Mirror | None = None,
+        pin: Picture | None = None,
+        pin_to: tuple[float, float] | None = None,
+    ) -> Constraints:
+        """What samples of that size are held to, as `sample` takes it. Raises `ConfigError`, `ImageError`."""
+        wrap = tiling(tile)
+        check_mirror(mirror, size)
+        if tile and start_scale:
+            raise ConfigError("A tile is drawn from the coarsest scale on: leave start_scale at 0.")
+        if mirror and pin is not None:
+            raise ConfigError("What is pinned has no mirror image: leave out pin or mirror.")
+        if pin_to is not None and pin is None:
+            raise ConfigError("pin_to moves what is pinned: give pin too, a mask of what stays.")
+        return Constraints(wrap, mirror, None if pin is None else pinned(pin, self.real_at(-1), size, pin_to))
 
     def bare(self) -> SinGAN:
         """This model's generators alone, without patches. Raises `ConfigError` if it has none."""
@@ -183,26 +270,47 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def with_place_prior(self, place_prior: float) -> SinGAN:
         """This model, with the same patches, where they hold so much to their height in the picture."""
-        model = replace(self, config=replace(self.config, place_prior=place_prior))
-        model._patches, model._composition = self._patches, self._composition
+        model = copy.copy(self)
+        model.config = replace(self.config, place_prior=place_prior)
+        return model
+
+    def tiled(self, wrap: Wrap) -> SinGAN:
+        """This model, but what it draws goes on at its other side, down, across, or both."""
+        model = copy.copy(self)  # with the patches that it has already
+        model._wrap = wrap
         return model
 
     def sample_tensor(
         self, seed: int, size: tuple[int, int], start_scale: int, variation: float, until: int | None = None
     ) -> torch.Tensor:
         """One sample (1, 3, H, W); `until`: as it leaves the level before that one."""
+        return self.draw(seed, size, start_scale, variation, until=until)[0]
+
+    def draw(
+        self,
+        seed: int,
+        size: tuple[int, int],
+        start_scale: int,
+        variation: float,
+        kept: Constraints = FREE,
+        until: int | None = None,
+    ) -> tuple[torch.Tensor, Field | None]:
+        """One sample (1, 3, H, W), and its field if it has one; `until`: as it leaves the level before that one."""
+        model = self.tiled(kept.wrap) if any(kept.wrap) else self
         rng = torch.Generator().manual_seed(seed)
-        x, found = self.reconstruct_tensor(start_scale), None
+        x, found = model.reconstruct_tensor(start_scale), None
         if start_scale == 0:
-            enlarged = (spread if self.config.displacement else resize)(x, self.size_at(0, size))
-            x, found = self.draw_layout(enlarged, variation, rng)
+            enlarged = (spread if model.config.displacement else resize)(x, model.size_at(0, size))
+            x, found = model.draw_layout(enlarged, variation, rng, kept)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
-            return draw_noise(1, size, scale, self.config, rng)
+            return draw_noise(1, size, scale, model.config, rng)
 
-        return self.generate(x, max(1, start_scale), size, noise, until, found)
+        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept)
 
-    def draw_layout(self, x: torch.Tensor, variation: float, rng: torch.Generator) -> tuple[torch.Tensor, Field | None]:
+    def draw_layout(
+        self, x: torch.Tensor, variation: float, rng: torch.Generator, kept: Constraints = FREE
+    ) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
 
         Of `config.candidates` it is the one composed most like the training image (`most_alike`).
@@ -210,12 +318,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
-        drawn, found = self.apply_scale(0, entered, None)
+        settle = kept.settle(size)
+        drawn, found = self.apply_scale(0, settle(entered) if settle else entered, None, settle=settle)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         if self._composition is None:
             self._composition = Composition(self.patches_at(0).image)
-        best = most_alike(drawn, self.patches_at(0).image, self._composition, variation)
+        seen = around(drawn, self._wrap)  # with what stands over the border of a tile
+        best = most_alike(seen, self.patches_at(0).image, self._composition, variation)
         return drawn[best : best + 1], found.one(best)
 
     def generate(
@@ -232,11 +342,26 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives the noise of each scale that
         takes some, (1, 3, *noise_size) of standard deviation 1. `found`: the field of `x`, if it has one.
         """
+        return self.go_on(x, start_scale, size, noise, until, found)[0]
+
+    def go_on(
+        self,
+        x: torch.Tensor,
+        start_scale: int,
+        size: tuple[int, int],
+        noise: Callable[[int, tuple[int, int]], torch.Tensor],
+        until: int | None = None,
+        found: Field | None = None,
+        kept: Constraints = FREE,
+    ) -> tuple[torch.Tensor, Field | None]:
+        """`generate`, and the field at the end, if there is one; `kept`: what the image is held to at every level."""
         for k in range(start_scale, len(self.levels) if until is None else until):
-            x = self.resized(x, self.size_at(k, size))
-            z = noise(k, (x.shape[2], x.shape[3])).to(self.device) if k < len(self.noise_amps) else None
-            x, found = self.apply_scale(k, x, z, found)
-        return x
+            here = self.size_at(k, size)
+            x, settle = self.resized(x, here), kept.settle(here)
+            z = noise(k, here).to(self.device) if k < len(self.noise_amps) else None
+            x, found = self.apply_scale(k, x, z, found, settle=settle)
+            x = settle(x) if settle else x  # also where there was no voting
+        return x, found
 
     def apply_scale(
         self,
@@ -280,8 +405,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """What noise, (N, 3 or 5, *noise_size), does to images (N, 3, H, W) at a level: its generator, if there is one,
         and displacement, at scale 0."""
         if level < len(self.generators):
-            x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config)
-        return displace(x, self.config.displacement * noise[:, 3:]) if noise.shape[1] > 3 else x
+            beyond = self._wrap if level else FLAT  # by its border the coarsest one knows above from below
+            x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config, beyond)
+        x = x if level else closed(x, self._wrap)
+        return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
         self,
@@ -308,12 +435,17 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return found
 
     def _search(self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None) -> Field:
-        patches, prior = self.patches_at(level), self.config.place_prior
-        return search(x, patches, prior, reuse=reuse, region=region)
+        patches = self.patches_at(level)
+        return search(x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap)
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
         patches, size = self.patches_at(level), (x.shape[2], x.shape[3])
-        return refine_field(enlarge(found, size, patches.size), x, patches, self.config.place_prior, region=region)
+        return refine_field(enlarge(found, size, patches.size), x, patches, self.place_prior, region=region)
+
+    @property
+    def place_prior(self) -> float:
+        """That of the config; but no height is above another in a tile that goes on at its foot with its top."""
+        return 0.0 if self._wrap[0] else self.config.place_prior
 
     def patches_at(self, level: int) -> Patches:
         """The photograph's patches at that level; kept from the first use on."""
@@ -356,8 +488,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def resized(self, x: torch.Tensor, size: tuple[int, int], scales: int = 1) -> torch.Tensor:
         """`x`, (1, 3, H, W), of some scale at its `size` `scales` scales finer (or coarser, if that is negative)."""
         if not self.config.published:
-            return resize(x, size)
-        return x if x.shape[2:] == size else published_resize(x, self.factor**-scales, size)
+            return resize(x, size, self._wrap)
+        return x if x.shape[2:] == size else published_resize(x, self.factor**-scales, size, self._wrap)
 
     @property
     def photo_tensor(self) -> torch.Tensor:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.config import TrainConfig, at_scale
+from singan.patches.vote import FLAT, Wrap
 
 MAX_COARSEST_PIXELS = 20_000  # that are searched at scale 0, whatever the shape, since nothing starts without it
 MAX_SEARCHED_PIXELS = 5000  # of a finer scale that is; the cost grows with the square
@@ -17,6 +18,9 @@ STEP = 1.5  # from one size to the next beyond the pyramid
 DOWN, ACROSS = 0.04, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
 WIDER = 1.3  # of what is to be so much wider nothing is stretched
+END = 5  # pixels of two ends that are compared, to see where an image goes on at its other side
+SHORTEST, SHORTER = 0.65, 0.05  # what stays of it at least, and the squared difference that all of it would be worth
+FADED = 0.25  # of the width: within it a step from side to side fades
 NARROW, WIDE = 0.7, 2.0  # steps from column to column, over those of the image as it is
 
 
@@ -90,20 +94,52 @@ def mirrored(before: int, side: int, whole: int) -> torch.Tensor:
     return torch.where(at < side, at, 2 * side - 1 - at)
 
 
-def displace(x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+def closed(x: torch.Tensor, wrap: Wrap) -> torch.Tensor:
+    """Images, (N, C, H, W), as tiles: of a side that is to `wrap` the part that goes on best at its other end,
+    stretched to the whole. Sideways, what is left of the step between the ends is spread; one from floor to sky stays.
+    """
+    for axis in (2, 3):
+        if wrap[axis - 2] and x.shape[axis] > 3 * END:
+            x = torch.cat([_cut(one, axis) for one in x.split(1)])
+    if not wrap[1] or x.shape[3] <= 3 * END:
+        return x
+    at, reach = torch.arange(x.shape[3], device=x.device) + 0.5, FADED * x.shape[3]
+    share = torch.exp(-at / reach) - torch.exp((at - x.shape[3]) / reach)
+    return x + share / 2 * (x[..., -2:].mean(3, keepdim=True) - x[..., :2].mean(3, keepdim=True))
+
+
+def _cut(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """One image, cut along that axis where what is around both cuts is most alike, and stretched to its size."""
+    ends = x[0].movedim(axis - 1, -1).flatten(0, 1).unfold(1, END, 1).movedim(1, 0).flatten(1)  # (places, values)
+    away = torch.cdist(ends, ends).square() / ends.shape[1]
+    place = torch.arange(len(ends), device=x.device)
+    length = place - place[:, None]
+    away = away - SHORTER * length / x.shape[axis]
+    first, last = divmod(int(away.masked_fill(length < SHORTEST * x.shape[axis], math.inf).argmin()), len(ends))
+    return resize(x.narrow(axis, first + END // 2, last - first), (x.shape[2], x.shape[3]))
+
+
+def displace(x: torch.Tensor, noise: torch.Tensor, wrap: Wrap = FLAT) -> torch.Tensor:
     """`x`, (N, C, H, W), with its content moved, smoothly and at random.
 
     `noise`: (N, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
     of the width, in standard deviation. Objects are stretched, moved and left out. Sideways, a column moves as one:
     else the foot of a thing goes one way and its top another, and reflections leave what they mirror; and rows and
     columns keep their order, and are at most 1 / NARROW times as wide, or WIDE times as narrow: what is stretched more
-    is smeared, and what is turned round has its other half missing.
+    is smeared, and what is turned round has its other half missing. Where the image is to `wrap`, content that leaves
+    it at one side comes in at the other.
     """
     height, width = x.shape[2:]
     noise = noise[:, :, :height, :width]  # there may be some beyond the border
     down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
-    rows = _in_order((torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down).mT).mT
-    columns = _in_order(_within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across))
+    if wrap[0]:
+        rows, x = _turned(height * DOWN * down.mT).mT, torch.cat([x, x[:, :, :1]], 2)
+    else:
+        rows = _in_order((torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down).mT).mT
+    if wrap[1]:
+        columns, x = _turned(width * ACROSS * across), torch.cat([x, x[..., :1]], 3)
+    else:
+        columns = _in_order(_within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across))
     grid = torch.stack([columns, rows], 3)  # (N, H, W, 2), as grid_sample wants it
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
 
@@ -124,6 +160,17 @@ def _in_order(places: torch.Tensor) -> torch.Tensor:
     moved = moved + (places - moved).mean(-1, keepdim=True)
     over = (moved[..., -1:] - 1).clamp(min=0) + (moved[..., :1] + 1).clamp(max=0)
     return (moved - over).clamp(-1, 1)
+
+
+def _turned(moved: torch.Tensor) -> torch.Tensor:
+    """Places along the last dimension, a circle, of what is `moved` by so many pixels, with the steps between them kept
+    from about NARROW to WIDE pixels: from -1, pixel 0, to 1, where that comes again."""
+    side = moved.shape[-1]
+    steps = (1 + moved.roll(-1, -1) - moved).clamp(NARROW, WIDE)
+    steps = steps * (side / steps.sum(-1, keepdim=True))
+    places = steps.cumsum(-1) - steps
+    places = places + (moved + torch.arange(side, device=moved.device) - places).mean(-1, keepdim=True)
+    return 2 / side * (places % side) - 1
 
 
 def _smooth(noise: torch.Tensor, pixels: tuple[int, int]) -> torch.Tensor:
@@ -172,21 +219,27 @@ def from_bytes(x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     return (((x.double() / 255).to(dtype) - 0.5) * 2).clamp(-1, 1)
 
 
-def published_resize(x: torch.Tensor, factor: float, size: tuple[int, int] | None = None) -> torch.Tensor:
+def published_resize(
+    x: torch.Tensor, factor: float, size: tuple[int, int] | None = None, wrap: Wrap = FLAT
+) -> torch.Tensor:
     """(N, 3, H, W), in [-1, 1] or uint8, times `factor` in each direction; sizes are rounded up.
 
     Bicubic with a = -.5 (torch enlarges with -.75), antialiased where it shrinks, from 8-bit values in float64. With
     `size`, what is beyond it at the right and at the bottom is cut off; where the result is smaller, which happens with
-    other sizes than the training image's alone, it is stretched to it.
+    other sizes than the training image's alone, it is stretched to it. A side that is to `wrap` is resized as a whole
+    turn, to `size`.
     """
     dtype = torch.get_default_dtype() if x.dtype == torch.uint8 else x.dtype
     out = x if x.dtype == torch.uint8 else to_bytes(x)
     if factor != 1:
         out = out.cpu().double()  # as published; and there is no float64 on mps
         for axis in (2, 3):
-            after = math.ceil(x.shape[axis] * factor)  # of which only what stays is computed
+            before, times = x.shape[axis], factor
+            after = math.ceil(before * factor)  # of which only what stays is computed
             after = after if size is None else min(after, size[axis - 2])
-            taps, weights = _published_taps(x.shape[axis], after, factor)
+            if size is not None and wrap[axis - 2]:
+                after, times = size[axis - 2], size[axis - 2] / before
+            taps, weights = _published_taps(before, after, times, wrap[axis - 2])
             shape = [-1 if i == axis else 1 for i in range(4)]
             total = torch.zeros(())
             for tap, weight in zip(taps, weights, strict=True):  # one after the other: equal to the last bit anywhere
@@ -200,11 +253,12 @@ def published_resize(x: torch.Tensor, factor: float, size: tuple[int, int] | Non
 
 
 @lru_cache(maxsize=256)
-def _published_taps(before: int, after: int, factor: float) -> tuple[torch.Tensor, torch.Tensor]:
+def _published_taps(before: int, after: int, factor: float, wraps: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """Places, (taps, after), and their weights, float64, by which one axis is resized.
 
     Beyond the right and the bottom the image is mirrored; before the left and the top it ends, and the other weights
-    make up for it: there the published code wraps a negative number round, and finds no weight so far away.
+    make up for it: there the published code wraps a negative number round, and finds no weight so far away. An axis
+    that `wraps` goes on at its other side.
     """
     shrink = min(1.0, factor)
     centre = np.arange(1, after + 1) / factor + 0.5 * (1 - 1 / factor)  # counted from 1
@@ -214,6 +268,8 @@ def _published_taps(before: int, after: int, factor: float) -> tuple[torch.Tenso
     near = 1.5 * distance**3 - 2.5 * distance**2 + 1
     far = -0.5 * distance**3 + 2.5 * distance**2 - 4 * distance + 2
     weights = shrink * np.where(distance <= 1, near, np.where(distance <= 2, far, 0))
+    if wraps:
+        places = places.astype(int) % before
     weights[places < 0] = 0
     weights /= weights.sum(1, keepdims=True)
     places = np.where(places < 0, 0, places).astype(int) % (2 * before)
@@ -221,9 +277,27 @@ def _published_taps(before: int, after: int, factor: float) -> tuple[torch.Tenso
     return torch.from_numpy(places.T.copy()), torch.from_numpy(weights.T.copy())
 
 
-def resize(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """(N, C, H, W) -> (N, C, *size): bicubic, with antialiasing where it shrinks."""
+def resize(x: torch.Tensor, size: tuple[int, int], wrap: Wrap = FLAT) -> torch.Tensor:
+    """(N, C, H, W) -> (N, C, *size): bicubic, with antialiasing where it shrinks. Where it is enlarged and is
+    to `wrap`, it goes on at its other side."""
+    for axis, wraps in zip((2, 3), wrap, strict=True):
+        if wraps and size[axis - 2] > x.shape[axis]:
+            x = _turn_enlarged(x, axis, size[axis - 2])
     if tuple(x.shape[2:]) == size:
         return x
     shrinks = size[0] < x.shape[2] or size[1] < x.shape[3]
     return F.interpolate(x.float(), size=size, mode="bicubic", antialias=shrinks)
+
+
+def _turn_enlarged(x: torch.Tensor, axis: int, after: int) -> torch.Tensor:
+    """One axis of a tile, (N, C, H, W), enlarged to `after` pixels: bicubic with a = -.75, as torch has it."""
+    before = x.shape[axis]
+    centre = (torch.arange(after, device=x.device) + 0.5) * (before / after) - 0.5
+    total, shape = torch.zeros((), device=x.device), [-1 if i == axis else 1 for i in range(4)]
+    for tap in range(-1, 3):
+        place = centre.floor() + tap
+        d = (centre - place).abs()
+        near, far = 1.25 * d**3 - 2.25 * d**2 + 1, -0.75 * d**3 + 3.75 * d**2 - 6 * d + 3
+        weight = torch.where(d <= 1, near, far).view(shape)
+        total = total + weight * x.index_select(axis, place.long() % before)
+    return total

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from singan.config import TrainConfig, at_scale
 from singan.device import half_precision
 from singan.networks import PatchNet, PublishedNet
+from singan.patches.vote import FLAT, Wrap
 
 SHAPE_STEP = 16  # pixels between the sizes of what a generator is given
 STRIP_PIXELS = 500_000  # a scale is computed in strips of this size: 32 MB per 32-channel bfloat16 layer
@@ -70,17 +71,27 @@ def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, r
 
 
 def refine(
-    generator: PatchNet, previous: torch.Tensor, noise: torch.Tensor | None, config: TrainConfig
+    generator: PatchNet,
+    previous: torch.Tensor,
+    noise: torch.Tensor | None,
+    config: TrainConfig,
+    wrap: Wrap = FLAT,
 ) -> torch.Tensor:
     """One scale: x = previous + psi(noise + previous) (SinGAN eq. 2), for whole images, without gradients.
 
     `previous`: (N, 3, H, W), the coarser image enlarged, zeros at scale 0. `noise`: (N, 3, *noise_size), times
-    its amplitude, or None. Returns (N, 3, H, W), of the dtype of `previous`.
+    its amplitude, or None. `wrap`: whether the image is a tile that goes on at its other side, down and across.
+    Returns (N, 3, H, W), of the dtype of `previous`.
     """
     margin = generator.margin
     padded = F.pad(previous, (margin,) * 4)
     if noise is not None:
         padded = padded + (noise if noise.shape == padded.shape else F.pad(noise, (margin,) * 4))
+    for axis in (2, 3):
+        if wrap[axis - 2]:  # what is beyond the border, and the noise there, are those of the other side
+            side = previous.shape[axis]
+            inside = torch.arange(-margin, side + margin, device=padded.device) % side + margin
+            padded = padded.index_select(axis, inside)
     height, width = previous.shape[2:]
     whole = config.norm == "batch"  # whose statistics are the whole image's
     rows = height if whole else max(1, STRIP_PIXELS // (width * len(previous)))

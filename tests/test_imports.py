@@ -31,6 +31,7 @@ RANK = {
     "singan.patches.field": 3.3,
     "singan.pyramid": 4,
     "singan.scale": 4,
+    "singan.sampling": 5,
     "singan.variation": 4,
     "singan.patches.belief": 3.1,
     "singan.patches.light": 3.1,

@@ -1,11 +1,13 @@
-"""Draw the pictures of the README from the shipped models.
+"""Draw the pictures of the README, and of docs/sampling.md, from the shipped models.
 
-python tools/make_pictures.py
+python tools/make_pictures.py [NAME ...]
 """
 
 import math
+import sys
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import singan
@@ -148,15 +150,84 @@ def second_picture() -> Image.Image:
     return sheet
 
 
-def main() -> None:
-    for name, picture in (
-        ("at-a-glance", at_a_glance()),
-        ("samples", samples()),
-        ("strip", strip()),
-        ("tasks", tasks()),
-        ("second-picture", second_picture()),
+def in_a_row(pictures: list[Image.Image], height: int = 240) -> Image.Image:
+    """Pictures side by side, of one height."""
+    row = [picture.resize((round(height * picture.width / picture.height), height)) for picture in pictures]
+    sheet = Image.new("RGB", (sum(picture.width + GAP for picture in row) - GAP, height), "white")
+    x = 0
+    for picture in row:
+        sheet.paste(picture, (x, 0))
+        x += picture.width + GAP
+    return sheet
+
+
+def shipped(name: str) -> singan.SinGAN:
+    return singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+
+
+def tiles() -> Image.Image:
+    """Two tiles three by three, and one that goes on sideways alone, three times."""
+    both = [shipped(name).sample(1, size=(512, 512), tile="both", seed=2)[0] for name in ("waves", "spices")]
+    wide = shipped("skyline").sample(1, tile="x", seed=1)[0]
+    many = [Image.fromarray(np.tile(np.asarray(one), (3, 3, 1))) for one in both]
+    return in_a_row([*many, Image.fromarray(np.tile(np.asarray(wide), (1, 3, 1)))])
+
+
+def companions() -> Image.Image:
+    """A photograph with its map of normals, here from its brightness alone; a sample and the map that goes with it; and
+    where its pixels are from: the farther down, the redder, the farther right, the greener."""
+    model = shipped("spices")
+    photo = model.training_image
+    down, across = np.gradient(np.asarray(photo.convert("L"), float) / 64)
+    normal = np.stack([-across, -down, np.ones_like(down)], 2)
+    normal = np.rint(127.5 * (1 + normal / np.linalg.norm(normal, axis=2, keepdims=True))).astype(np.uint8)
+    image, source = model.sample(1, seed=3, variation=0.8, source=True)[0]
+    share = 255 * source / np.array(model.photo_size)
+    places = np.concatenate([share, np.full((*share.shape[:2], 1), 96)], 2).astype(np.uint8)
+    moved = singan.rearrange(normal, source)
+    return in_a_row([photo, Image.fromarray(normal), image, Image.fromarray(moved), Image.fromarray(places)], 180)
+
+
+def pins() -> Image.Image:
+    """A photograph with what is pinned, a sample with it where it is, and one with it elsewhere; twice."""
+    row = []
+    for name, box, place in (
+        ("skyline", (690, 110, 850, 345), (0.4, 0.32)),
+        ("waves", (640, 90, 960, 300), (0.4, 0.3)),
     ):
-        picture.save(ROOT / "docs" / "images" / f"{name}.webp", quality=85, method=6)
+        model = shipped(name)
+        mask, shown = Image.new("L", model.image_size[::-1]), model.training_image
+        ImageDraw.Draw(mask).ellipse(box, fill=255)
+        ImageDraw.Draw(shown).ellipse(box, outline="red", width=6)
+        row += [shown, *model.sample(1, pin=mask, variation=0.8, seed=1)]
+        row += model.sample(1, pin=mask, pin_to=place, variation=0.8, seed=1)
+    return in_a_row(row, 150)
+
+
+def mirrors() -> Image.Image:
+    """Left and right, above and below, both, and kaleidoscopes."""
+    row = [shipped(name).sample(1, mirror=mirror)[0] for name, mirror in (("mountain-lake", "x"), ("skyline", "y"))]
+    row += shipped("waves").sample(1, mirror="both")
+    row += [shipped(name).sample(1, mirror="kaleidoscope", size=(512, 512))[0] for name in ("spices", "skyline")]
+    return in_a_row(row, 200)
+
+
+PICTURES = {
+    "at-a-glance": at_a_glance,
+    "samples": samples,
+    "strip": strip,
+    "tasks": tasks,
+    "tiles": tiles,
+    "companions": companions,
+    "pins": pins,
+    "mirrors": mirrors,
+    "second-picture": second_picture,
+}
+
+
+def main() -> None:
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]().save(ROOT / "docs" / "images" / f"{name}.webp", quality=85, method=6)
 
 
 if __name__ == "__main__":

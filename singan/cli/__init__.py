@@ -13,14 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from singan.cli import app as app_command
-from singan.cli import hub, models, second, study, tasks
+from singan.cli import hub, models, samples, second, study, tasks
 from singan.cli import score as score_command
 from singan.cli.common import Interrupted, print_json
 from singan.errors import SinGANError, one_line
 from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for group in (app_command, models, tasks, second, score_command, study, hub):
+for group in (app_command, models, samples, tasks, second, score_command, study, hub):
     for name, command in group.COMMANDS.items():
         app.command(name, epilog=f"Example: {group.EXAMPLES[name]}")(command)
 

@@ -1,4 +1,4 @@
-"""`singan draft`, `singan train`, `singan sample`, `singan info`."""
+"""`singan draft`, `singan train`, `singan info`, `singan models`."""
 
 from __future__ import annotations
 
@@ -17,16 +17,13 @@ from singan.cli.common import (
     Model,
     Revision,
     Seed,
-    Variation,
     last_of,
     noted,
-    parse_size,
     print_json,
     remove_checkpoint,
 )
 from singan.errors import ConfigError, TrainingError
 from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
-from singan.version import __version__
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
@@ -127,61 +124,6 @@ def train(
     _keep(model, out, checkpoint)
     made = {"image": str(image), "preset": preset, "seed": seed}
     _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes + more}, as_json)
-
-
-def sample(
-    where: Model,
-    out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")] = Path("samples"),
-    revision: Revision = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
-    start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
-    variation: Variation = None,
-    generators_only: Annotated[
-        bool, typer.Option("--generators-only", help="Leave out the photo's patches; samples are small.")
-    ] = False,
-    seed: Seed = 0,
-    force: Force = False,
-    as_json: AsJson = False,
-) -> None:
-    """Sample from MODEL: sample K is drawn with seed --seed + K and named after it."""
-    height_width = parse_size(size)
-    paths = [out / f"sample-{seed + k}.png" for k in range(n)]
-    taken = next((path for path in paths if path.exists()), None)
-    if taken and not force:
-        raise ConfigError(f"{taken} exists: choose another --out or --seed, or replace it with --force.")
-
-    from singan.cli.results import load_model
-    from singan.image import save_image
-    from singan.model import SinGAN
-
-    model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
-    variation = model.config.usual_variation if variation is None else variation
-    start = time.perf_counter()
-    for k, path in enumerate(paths):
-        image = model.sample(
-            1,
-            size=height_width,
-            start_scale=start_scale,
-            variation=variation,
-            seed=seed + k,
-            generators_only=generators_only,
-        )[0]
-        out.mkdir(parents=True, exist_ok=True)
-        settings = {
-            "seed": seed + k,
-            "variation": variation,
-            "start_scale": start_scale,
-            "size": f"{image.height}x{image.width}",
-            **({"generators_only": True} if generators_only else {}),
-        }
-        save_image(image, path, settings)
-        if not as_json:
-            typer.echo(str(path))
-    if as_json:
-        result = {"model": where, "samples": [str(path) for path in paths], "seed": seed}
-        result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
-        print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
 
 def info(
@@ -294,11 +236,10 @@ def models(as_json: AsJson = False) -> None:
         typer.echo("None came along, and none was downloaded: make one of a photo, singan draft photo.jpg")
 
 
-COMMANDS = {"draft": draft, "train": train, "sample": sample, "info": info, "models": models}
+COMMANDS = {"draft": draft, "train": train, "info": info, "models": models}
 EXAMPLES = {
     "draft": "singan draft photo.jpg",
     "train": "singan train photo.jpg",
-    "sample": "singan sample skyline --n 4 --variation 0.7",
     "info": "singan info skyline",
     "models": "singan models",
 }

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.patches.search import PATCH, REUSE, SIDEWAYS, TILES, Patches, nearest, place, project
-from singan.patches.vote import STRIDE, Field, positions, voters
+from singan.patches.vote import FLAT, STRIDE, Field, Wrap, around, positions, voters
 
 REACH = 2  # how far away, in voters, the neighbours are whose offsets a patch may take
 STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
@@ -41,21 +41,23 @@ def search(
     *,
     reuse: float = REUSE,
     region: torch.Tensor | None = None,
+    wrap: Wrap = FLAT,
 ) -> Field:
     """The field of `image`, (N, 3, H, W), by comparing all patches with all.
 
-    `region`, (1, 1, H, W) of 0 and more, for one image: only patches that touch what is over 0 are searched for; the
-    others stay at their own place.
+    `region`, (1, 1, H, W) of 0 and more, for one image that does not `wrap`: only patches that touch what is over 0 are
+    searched for; the others stay at their own place.
     """
     size, device = (image.shape[2], image.shape[3]), image.device
-    rows, columns = (positions(side, device) for side in size)
-    projected, places = voting(image, patches.filters).flatten(1, 2), place(rows, columns, size, place_prior)
+    rows, columns = (positions(side, device, wraps) for side, wraps in zip(size, wrap, strict=True))
+    projected = voting(around(image, wrap), patches.filters).flatten(1, 2)
+    places = place(rows, columns, size, place_prior)
     queries = torch.cat([projected, places.expand(len(image), -1, -1)], 2)  # (N, voters, directions + 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
 
     if region is None:
         found = nearest(queries, keys, reuse).view(-1, len(rows), len(columns))
-        return Field(size, patches.size, found // across, found % across)
+        return Field(size, patches.size, found // across, found % across, wrap)
     field, chosen = identity(size, patches.size, device), touched(region).flatten()
     if chosen.any():
         found = nearest(queries[:, chosen], keys, reuse)[0]
@@ -80,22 +82,23 @@ def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Fie
     """The field for an image of `size` and the training image at `source`: each patch keeps its offset, in
     proportion."""
     (y, i), (x, j) = (
-        _carried(new, old, field.y.device) for new, old in zip(size, field.size, strict=True)
+        _carried(new, old, field.y.device, wraps) for new, old, wraps in zip(size, field.size, field.wrap, strict=True)
     )  # which old voter, and how far from it, in old pixels
     y, x = field.y[:, i][..., j] + y[:, None], field.x[:, i][..., j] + x
     y, x = (
         ((at + PATCH / 2) * (long / short) - PATCH / 2).round().long().clamp_(0, long - PATCH)
         for at, long, short in zip((y, x), source, field.source, strict=True)
     )
-    return Field(size, source, y, x)
+    return Field(size, source, y, x, field.wrap)
 
 
 def refine_field(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, *, region: torch.Tensor | None = None
 ) -> Field:
     """Each patch of `image`, (N, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
-    shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image, only those that
-    touch what is over 0 do; the others go to their own place."""
+    shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image that does not wrap,
+    only those that touch what is over 0 do; the others go to their own place."""
+    image = around(image, field.wrap)
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
@@ -122,13 +125,14 @@ def _refine_rows(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
     (height, width), (h, w), device = field.size, field.source, image.device
-    rows, columns = positions(height, device), positions(width, device)
+    rows, columns = (positions(side, device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
     row = rows[top:bottom, None]
     queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
     # How far each voter's source is from it, and those of the neighbours above and below, left and right.
-    i = torch.arange(top - REACH, bottom + REACH, device=device).clamp_(0, len(rows) - 1)
-    j = torch.arange(-REACH, len(columns) + REACH, device=device).clamp_(0, len(columns) - 1)
-    offsets = torch.stack([field.y[:, i][..., j] - rows[i, None], field.x[:, i][..., j] - columns[j]])
+    above = torch.arange(top - REACH, bottom + REACH, device=device)
+    before = torch.arange(-REACH, len(columns) + REACH, device=device)
+    (down, i), (across, j) = _there(above, height, field.wrap[0]), _there(before, width, field.wrap[1])
+    offsets = torch.stack([field.y[:, i][..., j] - down[:, None], field.x[:, i][..., j] - across])
     steps = torch.tensor(STEPS, device=device).T[..., None, None, None]  # (2, 4, 1, 1, 1)
 
     def block(left: int, right: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -150,9 +154,20 @@ def _refine_rows(
     return torch.cat([y for y, _ in blocks], 2), torch.cat([x for _, x in blocks], 2)
 
 
-def _carried(new: int, old: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _carried(new: int, old: int, device: torch.device, wraps: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """For each voter along a side of `new` pixels: how far it is from the nearest one of a side of `old` pixels, in
     old pixels, and which one that is."""
-    at = (positions(new, device) + PATCH / 2) * (old / new) - PATCH / 2
-    index = (at / STRIDE).round().long().clamp_(0, voters(old) - 1)
-    return at - positions(old, device)[index], index
+    at = (positions(new, device, wraps) + PATCH / 2) * (old / new) - PATCH / 2
+    edges, index = _there((at / STRIDE).round().long(), old, wraps)
+    return at - edges, index
+
+
+def _there(index: torch.Tensor, side: int, wraps: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """The edges of the voters that stand at those numbers along a side, and their own numbers: beyond the ends the last
+    one's, or where it wraps those from the other side, a turn away."""
+    edges, many = positions(side, index.device, wraps), voters(side, wraps)
+    if not wraps:
+        index = index.clamp(0, many - 1)
+        return edges[index], index
+    turns = index.div(many, rounding_mode="floor")
+    return edges[index % many] + side * turns, index % many

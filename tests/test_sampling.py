@@ -1,0 +1,344 @@
+"""Tiles, mirror images, pins and sources of samples."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from test_patches import exact, smooth
+
+import singan
+from singan.errors import ConfigError, ImageError
+from singan.patches.field import enlarge, identity, refine_field, search
+from singan.patches.search import PATCH
+from singan.patches.vote import around, positions, sources, vote
+from singan.pyramid import closed, displace, published_resize, resize
+from singan.sampling import WRAPS, Constraints, mirrored, pinned
+from singan.scale import refine
+
+CPU = torch.device("cpu")
+TILES = list(WRAPS)
+
+
+@pytest.fixture(scope="module")
+def draft(tiny_picture) -> singan.SinGAN:
+    return singan.draft(tiny_picture, singan.TrainConfig.preset("draft", min_size=16, candidates=3))
+
+
+@pytest.fixture(scope="module")
+def paper(tiny_picture) -> singan.SinGAN:
+    config = singan.TrainConfig.preset("paper", steps=2, max_size=60, width=8, critic_width=8)
+    return singan.train(tiny_picture, config, seed=0)
+
+
+def square(size: tuple[int, int], top: int, left: int, bottom: int, right: int) -> Image.Image:
+    mask = np.zeros(size, bool)
+    mask[top:bottom, left:right] = True
+    return Image.fromarray(mask)
+
+
+def steps(image: Image.Image, axis: int) -> np.ndarray:
+    """The mean step from each line to the next, the last of them across the border."""
+    pixels = np.asarray(image, float)
+    return np.abs(np.roll(pixels, -1, axis) - pixels).mean((1 - axis, 2))
+
+
+# --- what a tile is made of -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", [7, 8, 20, 21])
+def test_voters_of_a_tile_stand_all_the_way_round(side):
+    edges = positions(side, CPU, True).tolist()
+    assert edges == list(range(0, side, 2))
+    seen = {(edge + i) % side for edge in edges for i in range(PATCH)}
+    assert seen == set(range(side))
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("size", [(20, 24), (60, 80)])  # few votes and many
+def test_a_tile_that_is_turned_gives_the_same_tile_turned(tile, size):
+    """Search, refinement and votes know no border: a tile turned by two voters has the same field, turned."""
+    real, image, wrap = exact(smooth(0, 30, 33)), smooth(1, *size), WRAPS[tile]
+    by = [4 * wraps for wraps in wrap]
+    turned = image.roll(by, (2, 3))
+    found, again = (search(x, real, 0.0, wrap=wrap) for x in (image, turned))
+    finer, finer_again = (refine_field(f, x, real, 0.0) for f, x in ((found, image), (again, turned)))
+    for one, other in ((found, again), (finer, finer_again)):
+        torch.testing.assert_close(vote(one, real).roll(by, (2, 3)), vote(other, real), atol=1e-5, rtol=0)
+    assert not torch.equal(finer.y, found.y) or not torch.equal(finer.x, found.x)
+
+
+@pytest.mark.parametrize("size", [(20, 24), (21, 25), (7, 9)])
+def test_votes_of_a_tile_are_those_of_plain_loops(size):
+    real = exact(smooth(0, 30, 33))
+    field = search(smooth(1, *size), real, 0.0, wrap=(True, True))
+    total, weight = np.zeros((*size, 3)), np.zeros((*size, 1))
+    pixels = real.image[0].movedim(0, 2).numpy()
+    for i, top in enumerate(range(0, size[0], 2)):
+        for j, left in enumerate(range(0, size[1], 2)):
+            y, x = int(field.y[0, i, j]), int(field.x[0, i, j])
+            for a in range(PATCH):
+                for b in range(PATCH):
+                    w = np.exp(-((a - 3) ** 2 + (b - 3) ** 2) / 8)
+                    at = (top + a) % size[0], (left + b) % size[1]
+                    total[at] += w * pixels[y + a, x + b]
+                    weight[at] += w
+    np.testing.assert_allclose(vote(field, real)[0].movedim(0, 2).numpy(), total / weight, atol=1e-4)
+
+
+def test_a_tile_is_enlarged_as_the_middle_of_many():
+    x = smooth(0, 20, 30)
+    many = torch.cat([torch.cat([x] * 3, 2)] * 3, 3)
+    expected = resize(many, (99, 141))[..., 33:66, 47:94]
+    torch.testing.assert_close(resize(x, (33, 47), (True, True)), expected, atol=1e-4, rtol=0)
+    large = published_resize(many.clamp(-1, 1), 1.5)[..., 30:60, 45:90]
+    assert torch.equal(published_resize(x.clamp(-1, 1), 1.5, (30, 45), (True, True)), large)
+
+
+def test_a_field_that_goes_round_keeps_its_offsets_when_it_is_enlarged():
+    """Of a tile that is the training image turned by 8 pixels, in which every patch inside comes from 8 before."""
+    real = exact(smooth(0, 41, 40))
+    field = search(real.image.roll(8, 3), real, 0.0, wrap=(False, True))
+    large = enlarge(field, (82, 80), (82, 80))
+    at = positions(80, CPU, True)
+    inside = (at >= 20) & (at <= 80 - PATCH - 4)
+    assert ((large.x[0, 4:-4] - (at - 16))[:, inside].abs() <= 1).all()
+
+
+def test_generators_see_the_other_side_beyond_the_border(whole_model):
+    x, noise = smooth(0, 30, 41), smooth(1, 30, 41)
+    for wrap in ((True, True), (False, True)):
+        by = [5 * wraps for wraps in wrap]
+        once, again = (
+            refine(whole_model.generators[1], a, b, whole_model.config, wrap)
+            for a, b in ((x, noise), (x.roll(by, (2, 3)), noise.roll(by, (2, 3))))
+        )
+        torch.testing.assert_close(once.roll(by, (2, 3)), again, atol=2e-2, rtol=0)  # sums in bfloat16
+
+
+def test_displaced_tile_goes_on_at_its_other_side():
+    y, x = torch.meshgrid(*(torch.arange(side) * 2 * np.pi / side for side in (24, 40)), indexing="ij")
+    wave = torch.stack([x.sin(), y.sin(), (x + y).cos()])[None].float()
+    moved = displace(wave, torch.randn(1, 2, 24, 40, generator=torch.Generator().manual_seed(0)), (True, True))
+    assert (moved - wave).abs().max() > 0.3
+    for axis in (2, 3):
+        step = (moved.roll(-1, axis) - moved).abs().mean((1, 5 - axis))[0]
+        assert step[-1] <= 1.3 * step.max()
+
+
+def test_closed_takes_the_part_that_goes_on_at_its_other_end():
+    """Of two and a third waves two are left, so that the ends meet."""
+    x = torch.arange(42) * 2 * np.pi / 18
+    image = torch.stack([x.sin(), x.cos(), x.sin()])[None, :, None].expand(-1, -1, 20, -1).float()
+    tile = closed(image, (False, True))
+    assert tile.shape == image.shape
+    step = (tile.roll(-1, 3) - tile).abs().mean((1, 2))[0]
+    assert step[-1] <= 1.3 * step.median()
+    assert torch.equal(closed(image, (False, False)), image)
+
+
+# --- tiles ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tile", TILES)
+@pytest.mark.parametrize("size", [None, (41, 47)])
+@pytest.mark.parametrize("kind", ["draft", "tiny_model", "whole_model", "paper"])
+def test_border_of_a_tile_is_a_line_like_others(request, kind, tile, size):
+    model = request.getfixturevalue(kind)
+    images = model.sample(2, tile=tile, size=size, seed=3)
+    assert images[0].tobytes() == model.sample(1, tile=tile, size=size, seed=3)[0].tobytes()
+    for image in images:
+        assert (image.height, image.width) == (size or model.image_size)
+        for axis, wraps in enumerate(WRAPS[tile]):
+            if wraps:
+                found = steps(image, axis)
+                assert found[-1] <= 1.3 * np.percentile(found, 95)
+
+
+def test_without_tile_the_border_is_a_line_of_its_own(draft):
+    found = [steps(draft.sample(1, seed=k)[0], 1) for k in range(3)]
+    assert max(one[-1] / np.percentile(one, 95) for one in found) > 1.3
+
+
+def test_a_tile_leaves_the_model_as_it_was(draft):
+    before = draft.sample(1)[0].tobytes()
+    draft.sample(1, tile="both")
+    assert draft.sample(1)[0].tobytes() == before
+
+
+# --- mirror images --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(6, 8), (7, 9), (8, 8), (9, 9)])
+def test_mirrored_images_are_symmetric_and_keep_one_part(size):
+    x = torch.arange(3 * size[0] * size[1]).view(1, 3, *size)
+    for mirror in ("x", "both"):
+        assert torch.equal(mirrored(x, mirror), mirrored(x, mirror).flip(3))
+    for mirror in ("y", "both"):
+        assert torch.equal(mirrored(x, mirror), mirrored(x, mirror).flip(2))
+    assert torch.equal(mirrored(x, "x")[..., : size[1] // 2], x[..., : size[1] // 2])
+    if size[0] == size[1]:
+        kaleidoscope = mirrored(x, "kaleidoscope")
+        assert torch.equal(kaleidoscope, kaleidoscope.mT) and torch.equal(kaleidoscope, kaleidoscope.flip(2))
+
+
+@pytest.mark.parametrize("kind", ["draft", "whole_model", "paper"])
+def test_mirrored_samples_are_symmetric_to_the_last_bit(request, kind):
+    model = request.getfixturevalue(kind)
+    for mirror, axes in (("x", [1]), ("y", [0]), ("both", [0, 1]), ("kaleidoscope", [0, 1])):
+        image = model.sample(1, mirror=mirror, size=(45, 45), seed=1)[0]
+        pixels = np.asarray(image)
+        assert all(np.array_equal(pixels, np.flip(pixels, axis)) for axis in axes)
+        if mirror == "kaleidoscope":
+            assert np.array_equal(pixels, pixels.swapaxes(0, 1))
+        else:
+            assert image.tobytes() != model.sample(1, size=(45, 45), seed=1)[0].tobytes()
+
+
+def test_mirrored_tile_is_both(draft):
+    image = draft.sample(1, mirror="x", tile="y", size=(44, 44))[0]
+    found, pixels = steps(image, 0), np.asarray(image)
+    assert np.array_equal(pixels, pixels[:, ::-1]) and found[-1] <= 1.3 * np.percentile(found, 95)
+
+
+# --- pins -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["draft", "tiny_model", "whole_model", "paper"])
+def test_pinned_region_stays_to_the_last_bit_and_the_rest_does_not(request, kind):
+    model = request.getfixturevalue(kind)
+    photo = np.asarray(model.training_image)
+    mask = np.zeros(photo.shape[:2], bool)
+    mask[10:20, 25:33] = mask[16:22, 30:38] = True
+    drawn = [np.asarray(image) for image in model.sample(3, pin=mask, variation=1.0)]
+    assert all(np.array_equal(pixels[mask], photo[mask]) for pixels in drawn)
+    assert max(np.abs(pixels[~mask].astype(float) - photo[~mask]).mean() for pixels in drawn) > 1
+
+
+def test_pinned_region_goes_where_it_is_told_to_in_other_sizes_too(draft):
+    photo, size = np.asarray(draft.training_image), (60, 100)
+    mask = square(draft.photo_size, 12, 20, 26, 36)
+    image, source = draft.sample(1, size=size, pin=mask, pin_to=(0.5, 0.25), source=True)[0]
+    top, left = 30 - 7, 25 - 8
+    assert np.array_equal(np.asarray(image)[top : top + 14, left : left + 16], photo[12:26, 20:36])
+    rows, columns = np.mgrid[12:26, 20:36]
+    assert np.array_equal(source[top : top + 14, left : left + 16], np.stack([rows, columns], 2))
+
+
+def test_pinned_region_leads_into_what_is_around_it(draft):
+    """The step across its edge is not over the usual one where the photograph has it."""
+    mask = square(draft.photo_size, 15, 20, 35, 45)
+    inside = np.asarray(mask)
+    photo = np.asarray(draft.training_image, float)
+    for image in draft.sample(4, pin=mask, variation=1.0):
+        pixels = np.asarray(image, float)
+        edges = [np.diff(inside, axis=axis) for axis in (0, 1)]
+        across, usual = (
+            np.mean([np.abs(np.diff(x, axis=axis))[edge].mean() for axis, edge in enumerate(edges)])
+            for x in (pixels, photo)
+        )
+        assert across < 1.5 * usual + 1
+
+
+def test_mask_of_the_photographs_shape_may_be_larger(draft):
+    height, width = draft.photo_size
+    small, large = square((height, width), 10, 20, 30, 40), square((3 * height, 3 * width), 30, 60, 90, 120)
+    assert draft.sample(1, pin=small)[0].tobytes() == draft.sample(1, pin=large)[0].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"tile": "z"}, ConfigError, "tile is 'z'; choose one of x, y, both"),
+        ({"tile": True}, ConfigError, "tile is True"),
+        ({"mirror": "z"}, ConfigError, "mirror is 'z'; choose one of x, y, both, kaleidoscope"),
+        ({"mirror": "kaleidoscope"}, ConfigError, "square, and size is 54x70 px: give a size as (54, 54)"),
+        ({"mirror": "x", "pin": square((54, 70), 1, 1, 9, 9)}, ConfigError, "leave out pin or mirror"),
+        ({"pin_to": (0.5, 0.5)}, ConfigError, "give pin too"),
+        ({"pin": square((54, 70), 0, 0, 0, 0)}, ImageError, "black all over"),
+        ({"pin": square((54, 70), 0, 0, 54, 70)}, ImageError, "white all over: nothing would be drawn"),
+        ({"pin": square((54, 54), 1, 1, 9, 9)}, ImageError, "The mask is 54x54 px and the photograph 70x54"),
+        ({"pin": "gone.png"}, ImageError, "The mask gone.png does not exist"),
+        ({"pin": square((54, 70), 1, 1, 9, 9), "pin_to": (0, 0.5)}, ConfigError, "8x8 px, with its middle at (0, 0.5)"),
+        ({"pin": square((54, 70), 1, 1, 9, 9), "pin_to": (2, 0)}, ConfigError, "from 0 to 1"),
+        ({"pin": square((54, 70), 1, 1, 9, 9), "pin_to": 0.5}, ConfigError, "give (down, across)"),
+        ({"pin": square((54, 70), 1, 1, 50, 60), "size": (30, 40)}, ConfigError, "not lie within the 30x40 px"),
+        ({"source": True, "generators_only": True}, ConfigError, "leave out generators_only"),
+    ],
+)
+def test_what_cannot_be_kept_is_a_clear_error(tiny_model, options, error, message):
+    assert tiny_model.photo_size == (54, 70)
+    with pytest.raises(error) as caught:
+        tiny_model.sample(1, **options)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_tile_needs_all_scales_and_sources_a_field(whole_model):
+    with pytest.raises(ConfigError, match="leave start_scale at 0"):
+        whole_model.sample(1, tile="x", start_scale=1)
+    with pytest.raises(ConfigError, match="no field of patches"):
+        whole_model.sample(1, source=True)
+
+
+def test_pin_at_a_larger_scale_holds_the_surroundings():
+    """A pixel of a smaller image is pinned if any of it is."""
+    photo, mask = smooth(0, 40, 40), square((40, 40), 10, 10, 12, 12)
+    pin = pinned(mask, photo, (40, 40))
+    settle = Constraints(pin=pin).settle((10, 10))
+    kept = settle(torch.full((1, 3, 10, 10), 9.0))
+    assert (kept[0, 0] != 9).nonzero().tolist() == [[2, 2]]
+    assert torch.equal(pin.shown, photo) and float(F.relu(pin.mask).sum()) == 4
+
+
+# --- sources --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [(20, 30), (21, 31), (7, 8)])
+def test_source_of_the_training_image_is_each_pixel_itself(size):
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    found = sources(identity(size, size, CPU))[0].numpy()
+    assert np.array_equal(found, np.stack([rows, columns], 2))
+
+
+@pytest.mark.parametrize("wrap", [(False, False), (True, True)])
+@pytest.mark.parametrize("size", [(22, 31), (21, 30)])
+def test_source_is_that_of_the_heaviest_vote(wrap, size):
+    real = exact(smooth(0, 25, 28))
+    field = search(smooth(1, *size), real, 0.0, wrap=wrap)
+    found = sources(field)[0]
+    edges = [positions(side, CPU, wraps).tolist() for side, wraps in zip(size, wrap, strict=True)]
+    for y in range(size[0]):
+        for x in range(size[1]):
+            votes = []
+            for i, top in enumerate(edges[0]):
+                for j, left in enumerate(edges[1]):
+                    a, b = (y - top) % size[0], (x - left) % size[1]
+                    if a < PATCH and b < PATCH:
+                        place = int(field.y[0, i, j]) + a, int(field.x[0, i, j]) + b
+                        votes.append(((a - 3) ** 2 + (b - 3) ** 2, place))
+            nearest = min(votes)[0]
+            assert tuple(found[y, x].tolist()) in [place for away, place in votes if away == nearest]
+
+
+@pytest.mark.parametrize("options", [{}, {"tile": "both"}, {"mirror": "both"}, {"size": (70, 91)}])
+def test_sources_are_where_the_pixels_are_from(tiny_model, options):
+    photo = np.asarray(tiny_model.training_image, float)
+    for image, source in tiny_model.sample(2, source=True, **options):
+        assert source.dtype == np.int32 and source.shape == (image.height, image.width, 2)
+        assert source.min() >= 0 and (source.max((0, 1)) < photo.shape[:2]).all()
+        moved = photo[source[..., 0], source[..., 1]]
+        assert np.abs(moved - np.asarray(image)).mean() < 0.3 * np.abs(photo - photo.mean((0, 1))).mean()
+
+
+def test_sample_with_its_source_is_the_sample_without(tiny_model):
+    with_source = tiny_model.sample(2, source=True, seed=4)
+    assert [one.image.tobytes() for one in with_source] == [one.tobytes() for one in tiny_model.sample(2, seed=4)]
+
+
+def test_constraints_that_are_none_change_nothing(draft):
+    nothing = draft.sample(1, tile=None, mirror=None, pin=None)[0]
+    assert nothing.tobytes() == draft.sample(1)[0].tobytes()
+    fewer = replace(draft, config=replace(draft.config, candidates=1))
+    assert fewer.sample(1)[0].size == nothing.size and around(smooth(0, 9, 9), (False, False)).shape[2:] == (9, 9)
