@@ -27,6 +27,7 @@ from singan.ui import (
     paint,
     variation,
 )
+from singan.ui import composite as composite_of
 from singan.ui.examples import example_pictures
 from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
@@ -267,7 +268,7 @@ def test_what_is_not_an_image_is_a_toast(shipped, tmp_path):
     wrong.write_text("not an image")
     for handler in (
         lambda: editor.own_picture(shipped, "blue", str(wrong)),
-        lambda: harmonize.paste(shipped, "blue", str(wrong), 50, 50, 30),
+        lambda: composite_of.add_object(shipped, editor.on_canvas(Image.new("RGB", (52, 40))), None, None, str(wrong)),
         lambda: paint.own(shipped, str(wrong)),
         lambda: list(denoise.denoise(shipped, "blue", str(wrong))),
         lambda: list(enlarge.super_resolve(shipped, "blue", str(wrong))),
@@ -303,16 +304,6 @@ def test_blank_canvas_has_the_mean_colour_and_the_brush_the_palette(shipped, pho
     background = update["value"]["background"]
     assert background.size == photo.size and len(background.getcolors()) == 1
     assert len(set(update["brush"].colors)) == paint.COLORS
-
-
-def test_object_is_pasted_with_its_transparency(shipped, photo, tmp_path):
-    thing = Image.new("RGBA", (30, 30))
-    thing.paste("red", (0, 0, 15, 30))
-    thing.save(tmp_path / "thing.png")
-    value, mask = harmonize.paste(shipped, "blue", str(tmp_path / "thing.png"), 50, 50, 50)
-    assert mask.getbbox() == (16, 10, 26, 30)
-    assert value["background"].getpixel((30, 20)) == photo.getpixel((30, 20))
-    assert value["background"].getpixel((20, 20)) == (255, 0, 0)
 
 
 def test_changes_add_up(photo):
