@@ -116,6 +116,13 @@ def captions(page, gallery):
     return page.locator(f"#{gallery} .caption-label").all_inner_texts()
 
 
+def upload_is_first_card(page):
+    """Does the upload look like one more picture in the row of models, before all others?"""
+    card, first = (page.locator(one).first.bounding_box() for one in ("#your-photo", "#pyramids .thumbnail-item"))
+    same = all(abs(card[key] - first[key]) < 2 for key in ("y", "width", "height"))
+    return same and 0 < first["x"] - card["x"] - card["width"] < 20
+
+
 def overflow(page):
     """By how many pixels the page is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -124,6 +131,7 @@ def overflow(page):
 def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     page = open_page()
     assert captions(page, "pyramids") == ["blue", "green-field"]
+    assert upload_is_first_card(page)
     before = captions(page, "samples")
     page.get_by_label("Number of samples").first.fill("2")
     page.get_by_role("button", name="Draw samples").click()
@@ -406,7 +414,7 @@ def test_wrong_upload_is_a_toast_and_stays(open_page, tmp_path):
 
 def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
     page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-    assert overflow(page) == 0
+    assert overflow(page) == 0 and upload_is_first_card(page)
     samples = page.locator("#samples").bounding_box()
     assert samples["y"] < page.get_by_role("button", name="Draw samples").bounding_box()["y"]  # a result comes first
     page.locator("button:visible", has_text="Load or share a model").click()

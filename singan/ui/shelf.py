@@ -206,7 +206,7 @@ def build_top(shelf: Shelf) -> Top:
     state = gr.State(shelf, time_to_live=KEEP_SECONDS)
     names = shelf.names()
     with gr.Row(elem_id="top"):
-        upload = gr.File(label="Your photo", file_types=["image"], height=118, min_width=150, elem_id="your-photo")
+        upload = gr.File(label="Your photo", file_types=["image"], elem_id="your-photo")
         pictures = gr.Gallery(
             shelf.pictures(),
             label="Pyramid",
