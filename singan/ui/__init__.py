@@ -29,7 +29,7 @@ from singan.ui import (
     train,
     variation,
 )
-from singan.ui.calls import tell_strange
+from singan.ui.calls import answer_plainly, tell_strange
 from singan.ui.chain import wire_chain
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
@@ -96,4 +96,5 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         for chain in chains:
             wire_chain(chain, top, tabs, small)
     # Closed: a call that passes the queue would be computed beside all others.
-    return share(tell_strange(demo).queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))
+    answer_plainly(tell_strange(demo))
+    return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

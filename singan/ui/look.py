@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from html import escape
+import re
+from html import escape, unescape
 
 import gradio as gr
 import numpy as np
@@ -139,6 +140,13 @@ def run_status(text: str, done: float | None, notes: list[str]) -> str:
     bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
     said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
     return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
+
+
+def status_text(text: str) -> str:
+    """What a status line says, without its HTML; any other text as it is."""
+    if not text.startswith('<div class="run"'):
+        return text
+    return unescape(" ".join(re.sub("<[^>]*>", " ", text).split()))
 
 
 STOPPED = run_status("Stopped; nothing is kept.", None, [])
