@@ -429,6 +429,19 @@ def test_examples_of_animation_move_the_model_that_is_shipped(name, variation, s
     assert frames[0].size == model.image_size[::-1] and len({frame.tobytes() for frame in frames}) > 1
 
 
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_frame_of_an_animation_goes_on_as_a_picture(shipped, photo, tmp_path, kind):
+    file = tmp_path / f"walk.{kind}"
+    singan.animate(shipped.load("blue"), file, frames=3, fps=10)
+    for number, wanted in ((None, 1), (1, 1), (3, 3), (9, 3)):
+        path = animate.frame(str(file), number)
+        assert path.endswith(f"walk-frame-{wanted}.png")
+        with Image.open(path) as image, Image.open(file) as film:
+            film.seek(wanted - 1)
+            assert image.size == photo.size and image.tobytes() == film.convert("RGB").tobytes()
+    assert animate.frame(None, 1) is None
+
+
 def test_variation_map_is_that_of_the_task(shipped):
     shown, said = last(variation.variation_map(shipped, "blue", number=3, seed=1))
     assert shown["heat"].tobytes() == singan.variation_map(shipped.load("blue"), n=3, seed=1).tobytes()

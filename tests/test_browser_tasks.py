@@ -234,6 +234,10 @@ def test_animation_is_made_and_shown(open_page):
     press(page, "Animate")
     expect(visible_status(page)).to_contain_text(re.compile("5 frames, .* in"))
     expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.webp$"))
+    page.get_by_label("Frame that goes there").fill("2")
+    page.get_by_role("button", name="Edit it").locator("visible=true").click()
+    expect(page.locator("#said")).to_contain_text("blue-0-frame-2 is a draft")
+    expect(page.locator("#edit-canvas canvas").first).to_be_visible()
 
 
 def test_variation_map_is_under_the_samples(open_page):

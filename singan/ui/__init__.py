@@ -85,7 +85,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             with gr.Tab("Paint to image", id="paint"):
                 chains.append(paint.build(demo, top, examples / "paint"))
             with gr.Tab("Animate", id="animate"):
-                animate.build(demo, top)
+                chains.append(animate.build(demo, top))
             with gr.Tab("Denoise", id="denoise"):
                 chains.append(denoise.build(demo, top, examples / "denoise"))
             with gr.Tab("Train", id="train"):

@@ -87,7 +87,7 @@ footer .divider { display: none; }
 #said { padding: 0 .75rem; margin: -.4rem 0; }
 
 /* There is something to go on with once a slider shows it. */
-.block:not(.pair, .grow) + .chain { display: none; }
+.block:not(.pair, .grow) + .chain, .block:not(.pair, .grow) + .chain + .goes { display: none; }
 
 /* Strips of scales and examples have their label above the pictures; results are shown large. */
 .strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;
