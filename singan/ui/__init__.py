@@ -71,7 +71,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
-                chains = [sample.build(demo, top)]
+                chains = [sample.build(demo, top, back)]
                 variation.build(demo, top)
             with gr.Tab("Super-resolution", id="super-resolution"):
                 chain, small = enlarge.build(top, examples / "super-resolution")

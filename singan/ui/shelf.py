@@ -89,8 +89,11 @@ class Shelf:
 
     def names(self) -> list[str]:
         """All names, the newest of the visitor's own first."""
-        shipped = sorted(path.parent.name for path in self.directory.glob("*/config.json"))
-        return [*(name for name in reversed(list(self.own)) if self.own[name].model), *shipped]
+        return [*(name for name in reversed(list(self.own)) if self.own[name].model), *self.shipped()]
+
+    def shipped(self) -> list[str]:
+        """The names of those that came with the app."""
+        return sorted(path.parent.name for path in self.directory.glob("*/config.json"))
 
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
