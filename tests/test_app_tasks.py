@@ -23,6 +23,7 @@ from singan.ui import (
     fill,
     harmonize,
     injected,
+    learning,
     look,
     paint,
     variation,
@@ -334,6 +335,22 @@ def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
     assert "From 52x40 to 104x80 px in 0:" in said[-1]
 
 
+def test_what_is_learned_by_now_is_shown_at_the_size_of_the_picture(monkeypatch, shipped, photo, photo_path):
+    config = replace(singan.super_resolution_config(2, (52, 40)), steps=(4,))
+    monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
+    monkeypatch.setattr(enlarge, "PREVIEW_STEPS", 2)
+    monkeypatch.setattr(enlarge, "SHOW_SECONDS", 0)
+    pairs = []
+    for view in enlarge.super_resolve(shipped, "blue", str(photo_path), factor=2):
+        if view.pair != SKIP:
+            pairs.append(opened(view.pair["value"]))
+            assert ("the slider shows the picture itself" in view.status) == ("Learning" in view.status)
+    softer = [left for left, _ in pairs[:-1]]
+    assert [image.size for pair in pairs for image in pair] == [(52, 40)] * (2 * len(softer)) + [(104, 80)] * 2
+    assert len(softer) >= 3 and softer[0].tobytes() == softer[-1].tobytes()
+    assert pairs[-2][1].tobytes() != pairs[0][1].tobytes()  # more was learned meanwhile
+
+
 def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, photo_path):
     config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,))
     monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
@@ -401,7 +418,7 @@ def test_leaving_the_page_ends_the_learning(monkeypatch, shipped, photo_path):
         finally:
             ended.append(True)
 
-    monkeypatch.setattr(enlarge, "iter_train", iter_train)
+    monkeypatch.setattr(learning, "iter_train", iter_train)
     views = enlarge.super_resolve(shipped, "blue", str(photo_path))
     next(views), next(views)
     views.close()
