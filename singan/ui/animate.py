@@ -84,27 +84,7 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
             go, stop = build_buttons("Animate")
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
-            picture = gr.Image(
-                label="Animation",
-                type="filepath",
-                interactive=False,
-                visible=False,
-                buttons=["download", "fullscreen"],
-                image_mode=None,  # or what comes back would be its first frame
-                elem_id="animation",
-                elem_classes="pair",
-            )
-            number = gr.Number(
-                1,
-                label="Frame that goes there",
-                precision=0,
-                minimum=1,
-                maximum=MAX_FRAMES,
-                render=False,
-                elem_classes="goes",
-            )
-            chain = build_chain([picture, number], frame, "animate")
-            number.render()
+            picture, chain = _build_picture()
             film = gr.Video(label="Animation", interactive=False, visible=False, autoplay=True, loop=True)
             examples = gr.Radio(shown, label="Examples: click one to run it", visible=bool(shown), elem_id="animations")
 
@@ -124,6 +104,32 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
     ).then(**wiring, **PRIVATE)
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain
+
+
+def _build_picture() -> tuple[gr.Image, Chain]:
+    """Where an animation is shown, and what takes one of its frames to the other tabs."""
+    picture = gr.Image(
+        label="Animation",
+        type="filepath",
+        interactive=False,
+        visible=False,
+        buttons=["download", "fullscreen"],
+        image_mode=None,  # or what comes back would be its first frame
+        elem_id="animation",
+        elem_classes="pair",
+    )
+    number = gr.Number(
+        1,
+        label="Frame that goes there",
+        precision=0,
+        minimum=1,
+        maximum=MAX_FRAMES,
+        render=False,
+        elem_classes="goes",
+    )
+    chain = build_chain([picture, number], frame, "animate")
+    number.render()
+    return picture, chain
 
 
 def frame(animation: str | None, number: int | None) -> str | None:
