@@ -199,7 +199,7 @@ def test_wrong_sample_settings_are_a_toast(shipped, settings, message):
 
 def test_controls_fit_the_pyramid(shipped, trained):
     mine, name = shipped.add("mine", trained)
-    height, width, start_scale, _ = sample.fit(mine, name)
+    height, width, start_scale, *_ = sample.fit(mine, name)
     assert (height, width, start_scale["maximum"], start_scale["visible"]) == (40, 52, 1, True)
 
 
@@ -281,11 +281,13 @@ def test_result_goes_on_as_a_photo(shipped, photo_path):
     assert chain.second(("before.png", "after.png")) == "after.png" and chain.second(None) is None
 
 
-@pytest.mark.parametrize(("before", "after"), [(0.5, 1.0), (1.0, 1.0), (0.7, gr.skip())])
-def test_usual_variation_of_a_published_model_is_taken_unless_another_was_chosen(shipped, photo, before, after):
+@pytest.mark.parametrize(
+    ("before", "usual", "after"), [(0.5, 0.5, 1.0), (1.0, 1.0, 1.0), (0.7, 0.5, gr.skip()), (1.0, 0.5, gr.skip())]
+)
+def test_usual_variation_of_a_published_model_is_taken_unless_another_was_chosen(shipped, photo, before, usual, after):
     config = TrainConfig.preset("paper", steps=1, width=8, critic_width=8)
     mine, name = shipped.add("paper", singan.train(photo, config))
-    assert sample.fit(mine, name, before)[3] == after
+    assert sample.fit(mine, name, before, usual)[3:] == (after, 1.0)
 
 
 def test_it_is_said_of_a_draft_what_it_is(shipped, photo, tmp_path):
@@ -823,7 +825,7 @@ def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
     client.predict(run_id=run_id, api_name="/stop")
     assert "Stopped after" in job.result()[0]
     *_, archive, name, _ = Client(app_url, verbose=False).predict(run_id=run_id, api_name="/resume")
-    with zipfile.ZipFile(archive["value"]) as files:
+    with zipfile.ZipFile(archive) as files:
         assert {Path(member).name for member in files.namelist()} >= {"config.json", "model.safetensors"}
     assert name == "tiles"
 

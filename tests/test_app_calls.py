@@ -1,10 +1,14 @@
 """Calls that no page makes: they are told what is wrong, and the server's log stays empty."""
 
 import json
+import re
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 
 from singan.ui import build_app, calls
 from singan.ui.work import MAX_SEED
@@ -18,10 +22,11 @@ def numbers(pretrained):
     return {fn.api_name: number for number, fn in build_app(pretrained).fns.items()}
 
 
-def answer(app_url, number, data, event=None):
+def answer(app_url, number, data, event=None, page=False):
     """What a call ends with."""
     body = {"fn_index": number, "data": data, "session_hash": uuid4().hex, "event_data": event}
-    httpx.post(f"{app_url}gradio_api/queue/join", json=body).raise_for_status()
+    headers = {"x-gradio-user": "app" if page else "api"}
+    httpx.post(f"{app_url}gradio_api/queue/join", json=body, headers=headers).raise_for_status()
     with httpx.stream("GET", f"{app_url}gradio_api/queue/data", params=body | {"data": ""}, timeout=60) as stream:
         for line in stream.iter_lines():
             message = json.loads(line[6:]) if line else {}
@@ -65,6 +70,49 @@ def test_seeds_that_no_answer_can_hold_are_refused(app_url, numbers):
 
 def test_run_id_of_another_kind_is_no_run(app_url, numbers):
     assert "There is no run to resume" in answer(app_url, numbers["resume"], [None, ["x"]])["error"]
+
+
+def plain(value):
+    """Is there nothing of gradio's own in it, nor HTML?"""
+    if isinstance(value, dict):
+        return "__type__" not in value and all(map(plain, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(plain, value))
+    return not isinstance(value, str) or not value.startswith('<div class="run"')
+
+
+def test_program_gets_plain_values_and_text(app_url, photo_path):
+    client = Client(app_url, verbose=False)
+    picture = handle_file(photo_path)
+    canvas = {"background": picture, "layers": [], "composite": None}
+    status, pair, strip, files, seed = client.predict(composite=canvas, mask=picture, scale="2", api_name="/harmonize")
+    assert re.fullmatch(r"Scale 2 of 2\. Done in [\d.]+ s\.", status) and seed == 0
+    assert [Path(file).suffix for file in pair] == [".png"] * 2 and len(files) == 2
+    assert [one["caption"] for one in strip] == ["Scale 1", "Scale 2 ✓"]
+    status, picture, film, seed = client.predict(frames=2, api_name="/animate")
+    assert status.startswith("2 frames, ") and picture.endswith(".webp") and film is None
+    job = client.submit(photo=handle_file(photo_path), steps=1, photo_size=256, api_name="/train")
+    status, *_, curves, run_id, archive, name, _ = job.result()
+    assert status.startswith("Done after ") and "'tiles' is now chosen for all tabs." in status
+    assert archive.endswith("tiles.zip") and name == "tiles" and curves.startswith("<div class=")
+    assert all(map(plain, job.outputs())) and {run for *_, run, _, _, _ in job.outputs()} == {run_id, None}
+
+
+def test_program_is_told_its_mistakes_in_plain_text(app_url, tmp_path):
+    client = Client(app_url, verbose=False)
+    with pytest.raises(AppError, match=r"^There is no pyramid '<b>&amp;'; choose another one\."):
+        client.predict(pyramid="<b>&amp;", api_name="/sample")
+    (tmp_path / "'a'.png").write_text("no")
+    with pytest.raises(AppError, match=r"'a'.* is not an image that can be read"):
+        client.predict(photo=handle_file(tmp_path / "'a'.png"), api_name="/draft")
+
+
+def test_page_gets_what_it_needs_beside_the_values(app_url, numbers):
+    data = [None, "<b>", 1, None, None, 0.5, 0, 0, False]
+    assert "&lt;b&gt;" in answer(app_url, numbers["sample"], data, page=True)["error"]  # a toast takes it for HTML
+    walk = [None, "blue", 0.1, 2, 10, True, 0, 0.1, 0.9, "webp", 0, False]
+    status, picture, film, *_ = answer(app_url, numbers["animate"], walk, page=True)["data"]
+    assert status.startswith("<div") and picture["visible"] and not film["visible"]
 
 
 def test_unknown_call_is_told(app_url):

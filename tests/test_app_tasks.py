@@ -23,10 +23,12 @@ from singan.ui import (
     fill,
     harmonize,
     injected,
+    learning,
     look,
     paint,
     variation,
 )
+from singan.ui import composite as composite_of
 from singan.ui.examples import example_pictures
 from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
@@ -267,7 +269,7 @@ def test_what_is_not_an_image_is_a_toast(shipped, tmp_path):
     wrong.write_text("not an image")
     for handler in (
         lambda: editor.own_picture(shipped, "blue", str(wrong)),
-        lambda: harmonize.paste(shipped, "blue", str(wrong), 50, 50, 30),
+        lambda: composite_of.add_object(shipped, editor.on_canvas(Image.new("RGB", (52, 40))), None, None, str(wrong)),
         lambda: paint.own(shipped, str(wrong)),
         lambda: list(denoise.denoise(shipped, "blue", str(wrong))),
         lambda: list(enlarge.super_resolve(shipped, "blue", str(wrong))),
@@ -305,16 +307,6 @@ def test_blank_canvas_has_the_mean_colour_and_the_brush_the_palette(shipped, pho
     assert len(set(update["brush"].colors)) == paint.COLORS
 
 
-def test_object_is_pasted_with_its_transparency(shipped, photo, tmp_path):
-    thing = Image.new("RGBA", (30, 30))
-    thing.paste("red", (0, 0, 15, 30))
-    thing.save(tmp_path / "thing.png")
-    value, mask = harmonize.paste(shipped, "blue", str(tmp_path / "thing.png"), 50, 50, 50)
-    assert mask.getbbox() == (16, 10, 26, 30)
-    assert value["background"].getpixel((30, 20)) == photo.getpixel((30, 20))
-    assert value["background"].getpixel((20, 20)) == (255, 0, 0)
-
-
 def test_changes_add_up(photo):
     painted = Image.new("RGBA", photo.size)
     painted.paste("white", (0, 0, 5, 5))
@@ -341,6 +333,22 @@ def test_picture_is_learned_and_enlarged(monkeypatch, shipped, photo_path):
     assert shown["pair"][1].text.items() >= {"task": "super-resolution", "factor": "2", "seed": "4"}.items()
     assert any("Learning: step 2 of 2" in line for line in said)
     assert "From 52x40 to 104x80 px in 0:" in said[-1]
+
+
+def test_what_is_learned_by_now_is_shown_at_the_size_of_the_picture(monkeypatch, shipped, photo, photo_path):
+    config = replace(singan.super_resolution_config(2, (52, 40)), steps=(4,))
+    monkeypatch.setattr(singan, "super_resolution_config", lambda *_: config)
+    monkeypatch.setattr(enlarge, "PREVIEW_STEPS", 2)
+    monkeypatch.setattr(enlarge, "SHOW_SECONDS", 0)
+    pairs = []
+    for view in enlarge.super_resolve(shipped, "blue", str(photo_path), factor=2):
+        if view.pair != SKIP:
+            pairs.append(opened(view.pair["value"]))
+            assert ("the slider shows the picture itself" in view.status) == ("Learning" in view.status)
+    softer = [left for left, _ in pairs[:-1]]
+    assert [image.size for pair in pairs for image in pair] == [(52, 40)] * (2 * len(softer)) + [(104, 80)] * 2
+    assert len(softer) >= 3 and softer[0].tobytes() == softer[-1].tobytes()
+    assert pairs[-2][1].tobytes() != pairs[0][1].tobytes()  # more was learned meanwhile
 
 
 def test_picture_that_takes_too_long_to_learn_is_given_up(monkeypatch, shipped, photo_path):
@@ -410,7 +418,7 @@ def test_leaving_the_page_ends_the_learning(monkeypatch, shipped, photo_path):
         finally:
             ended.append(True)
 
-    monkeypatch.setattr(enlarge, "iter_train", iter_train)
+    monkeypatch.setattr(learning, "iter_train", iter_train)
     views = enlarge.super_resolve(shipped, "blue", str(photo_path))
     next(views), next(views)
     views.close()
@@ -436,6 +444,19 @@ def test_examples_of_animation_move_the_model_that_is_shipped(name, variation, s
     model = singan.SinGAN.from_pretrained(name)
     frames = [*singan.iter_frames(model, frames=6, variation=variation, start_scale=start_scale)]
     assert frames[0].size == model.image_size[::-1] and len({frame.tobytes() for frame in frames}) > 1
+
+
+@pytest.mark.parametrize("kind", ["webp", "gif"])
+def test_frame_of_an_animation_goes_on_as_a_picture(shipped, photo, tmp_path, kind):
+    file = tmp_path / f"walk.{kind}"
+    singan.animate(shipped.load("blue"), file, frames=3, fps=10)
+    for number, wanted in ((None, 1), (1, 1), (3, 3), (9, 3)):
+        path = animate.frame(str(file), number)
+        assert path.endswith(f"walk-frame-{wanted}.png")
+        with Image.open(path) as image, Image.open(file) as film:
+            film.seek(wanted - 1)
+            assert image.size == photo.size and image.tobytes() == film.convert("RGB").tobytes()
+    assert animate.frame(None, 1) is None
 
 
 def test_variation_map_is_that_of_the_task(shipped):

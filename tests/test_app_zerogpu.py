@@ -142,3 +142,18 @@ def test_call_that_lasts_too_long_is_gone_on_with_in_the_next(run):
     program = PROGRAM.replace("photo, case", "zerogpu.CALL_SECONDS = 0; photo, case")  # each step takes longer
     calls = run(program, "whole").splitlines()[0]
     assert calls.count("60") >= 4 and "scales 2" in calls
+
+
+def test_picture_to_be_enlarged_is_learned_in_the_worker(run):
+    program = """
+import sys
+import app, spaces, singan
+from dataclasses import replace
+from singan.ui import enlarge, shelf, zerogpu
+
+config = replace(singan.super_resolution_config(2, (52, 40)), steps=(2,), width=8)
+singan.super_resolution_config = lambda *_: config
+*_, view = enlarge.super_resolve(shelf.Shelf(app.Path("nowhere")), "", sys.argv[1], factor=2)
+print(spaces.CALLS, "From 52x40 to 104x80 px" in view.status)
+"""
+    assert run(program) == "[60] True\n"

@@ -45,7 +45,7 @@ def open_page(browser, app_url):
     wrong = []
     with contextlib.ExitStack() as contexts:
 
-        def open_page(context=None, **options):
+        def open_page(context=None, path="", samples=6, **options):
             if context is None:
                 context = browser.new_context(**options)
                 contexts.callback(context.close)
@@ -54,8 +54,8 @@ def open_page(browser, app_url):
             page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
             page.on("pageerror", lambda error: wrong.append(str(error)))
             page.on("request", lambda request: _is_ours(request.url, app_url) or wrong.append(request.url))
-            page.goto(app_url)
-            expect(page.locator("#samples img")).to_have_count(6, timeout=30_000)
+            page.goto(app_url + path)
+            expect(page.locator("#samples img")).to_have_count(samples, timeout=30_000)
             return page
 
         yield open_page
@@ -116,6 +116,13 @@ def captions(page, gallery):
     return page.locator(f"#{gallery} .caption-label").all_inner_texts()
 
 
+def upload_is_first_card(page):
+    """Does the upload look like one more picture in the row of models, before all others?"""
+    card, first = (page.locator(one).first.bounding_box() for one in ("#your-photo", "#pyramids .thumbnail-item"))
+    same = all(abs(card[key] - first[key]) < 2 for key in ("y", "width", "height"))
+    return same and 0 < first["x"] - card["x"] - card["width"] < 20
+
+
 def overflow(page):
     """By how many pixels the page is wider than its window."""
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -124,6 +131,7 @@ def overflow(page):
 def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     page = open_page()
     assert captions(page, "pyramids") == ["blue", "green-field"]
+    assert upload_is_first_card(page)
     before = captions(page, "samples")
     page.get_by_label("Number of samples").first.fill("2")
     page.get_by_role("button", name="Draw samples").click()
@@ -298,6 +306,32 @@ def test_closed_page_ends_its_run(open_page, photo_path, monkeypatch):
     assert len(ended) == 1
 
 
+def test_link_opens_the_same_samples_again(open_page, app_url):
+    page = open_page()
+    before = captions(page, "samples")[-1]
+    page.locator("#pyramids img").nth(1).click()
+    expect(page.locator("#samples .caption-label").first).not_to_have_text(before)
+    expect(page.locator("#samples .caption-label")).to_have_count(6)
+    expect(page.locator("#samples .caption-label").last).not_to_have_text(before)
+    page.get_by_label("Number of samples").first.fill("2")
+    page.get_by_label("number input for Variation", exact=True).fill("0.3")
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.locator("#samples img")).to_have_count(2)
+    seed = captions(page, "samples")[0].split()[1]
+    page.get_by_role("button", name="Link to these").click()
+    expect(page.locator("#address textarea, #address input")).to_have_value(
+        f"{app_url}?model=green-field&seed={seed}&variation=0.3&number=2"
+    )
+    addresses = "images => images.map(image => image.src)"
+    drawn = page.locator("#samples img").evaluate_all(addresses)
+    other = open_page(samples=2, path=page.url.removeprefix(app_url))
+    expect(other.locator("#said")).to_contain_text("All tabs work on green-field")
+    expect(other.locator("#pyramids .thumbnail-item").nth(1)).to_have_class(re.compile("selected"))
+    expect(other.get_by_label("number input for Variation", exact=True)).to_have_value("0.3")
+    assert captions(other, "samples") == [f"seed {seed}", f"seed {int(seed) + 1}"]
+    assert other.locator("#samples img").evaluate_all(addresses) == drawn  # which hold a hash of each file
+
+
 def upload(page, photo):
     page.locator("#your-photo input[type=file]").set_input_files(photo)
 
@@ -406,7 +440,7 @@ def test_wrong_upload_is_a_toast_and_stays(open_page, tmp_path):
 
 def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
     page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
-    assert overflow(page) == 0
+    assert overflow(page) == 0 and upload_is_first_card(page)
     samples = page.locator("#samples").bounding_box()
     assert samples["y"] < page.get_by_role("button", name="Draw samples").bounding_box()["y"]  # a result comes first
     page.locator("button:visible", has_text="Load or share a model").click()

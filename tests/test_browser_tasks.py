@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from PIL import Image
 from playwright.sync_api import expect
 from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
@@ -28,8 +29,8 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
     page = open_page()
     go_to(page, "Harmonize")
-    choose_file(page, "Paste an object", tmp_path / "object.png")
-    expect(page.get_by_label("Object: size (%)").first).to_be_visible()
+    choose_file(page, "Add an object", tmp_path / "object.png")
+    expect(page.locator(".thing")).to_have_count(1)
     press(page, "Harmonize")
     expect(visible_status(page)).to_contain_text(DONE)
     expect(visible_status(page)).to_contain_text("picked automatically")
@@ -45,6 +46,107 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     press(page, "Harmonize")  # now that scale, beside the others
     expect(visible_status(page)).to_contain_text(DONE)
     expect(page.locator(".strip:visible .caption-label")).to_have_text(["Scale 1 ✓", "Scale 2"])
+
+
+def place(page, number):
+    """Where an object is on the picture: across, down, and how wide, as shares of the picture's width and height."""
+    scene, box = page.locator(".scene").bounding_box(), page.locator(".thing").nth(number).bounding_box()
+    across = (box["x"] + box["width"] / 2 - scene["x"]) / scene["width"]
+    down = (box["y"] + box["height"] / 2 - scene["y"]) / scene["height"]
+    return pytest.approx((across, down, box["width"] / scene["width"]), abs=0.02)
+
+
+def test_objects_are_dragged_by_mouse_and_keys_and_made_seamless(open_page, photo, tmp_path):
+    Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
+    page = open_page()
+    go_to(page, "Edit")
+    for count in (1, 2):  # the same file twice
+        choose_file(page, "Add an object", tmp_path / "object.png")
+        expect(page.locator(".thing")).to_have_count(count)
+    size = 0.35 * 40 / 52
+    assert (0.5, 0.5, size) == place(page, 1)
+    scene = page.locator(".scene").bounding_box()
+    x, y = scene["x"] + scene["width"] / 2, scene["y"] + scene["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 0.3 * scene["width"], y + 0.25 * scene["height"], steps=3)
+    page.mouse.up()
+    assert (0.8, 0.75, size) == place(page, 1) and (0.5, 0.5, size) == place(page, 0)
+
+    first = page.locator(".thing").first
+    first.focus()
+    for key, times in (("Shift+ArrowLeft", 5), ("ArrowUp", 25), ("+", 2), ("-", 2)):
+        for _ in range(times):
+            first.press(key)
+    assert (0.25, 0.25, size) == place(page, 0)
+    expect(page.locator("output.said")).to_have_text("Object 1: 25% across, 25% down, size 35%")
+    press(page, "Make it seamless")
+    expect(visible_status(page)).to_contain_text(DONE)
+    image = downloaded(page)
+    far = [(26, 20), (2, 38), (50, 2)]
+    assert image.size == (52, 40) and all(image.getpixel(at) == photo.getpixel(at) for at in far)  # nothing there
+    assert image.getpixel((13, 10)) != photo.getpixel((13, 10))
+
+
+def test_objects_are_removed_become_part_of_the_canvas_and_go_with_another_picture(open_page, photo, tmp_path):
+    Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
+    page = open_page()
+    go_to(page, "Edit")
+    for count in (1, 2):
+        choose_file(page, "Add an object", tmp_path / "object.png")
+        expect(page.locator(".thing")).to_have_count(count)
+    press(page, "Remove")
+    expect(page.locator(".thing")).to_have_count(1)
+    page.locator(".thing").press("Delete")
+    expect(page.locator(".thing")).to_have_count(0)
+    choose_file(page, "Add an object", tmp_path / "object.png")
+    expect(page.locator(".thing")).to_have_count(1)
+    press(page, "Paint over it")
+    expect(page.locator(".thing")).to_have_count(0)
+    expect(page.locator("#edit-canvas canvas").first).to_be_visible()
+    press(page, "Make it seamless")
+    expect(visible_status(page)).to_contain_text(DONE)
+    image = downloaded(page)
+    assert image.getpixel((0, 0)) == photo.getpixel((0, 0))
+    assert image.getpixel((26, 20)) != photo.getpixel((26, 20))
+    choose_file(page, "Add an object", tmp_path / "object.png")
+    expect(page.locator(".thing")).to_have_count(1)
+    page.locator("#pyramids img").nth(1).click()  # another picture: nothing lies on it
+    expect(page.locator("#edit-canvas")).to_be_visible()
+    expect(page.locator(".thing")).to_have_count(0)
+
+
+def test_object_is_dragged_by_a_finger_and_sized_by_two(open_page, tmp_path):
+    Image.new("RGBA", (30, 30), "red").save(tmp_path / "object.png")
+    page = open_page(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, color_scheme="dark")
+    go_to(page, "Harmonize")
+    choose_file(page, "Add an object", tmp_path / "object.png")
+    expect(page.locator(".thing")).to_have_count(1)
+    assert overflow(page) == 0
+    page.locator(".scene").scroll_into_view_if_needed()
+    scene = page.locator(".scene").bounding_box()
+    x, y, w = scene["x"] + scene["width"] / 2, scene["y"] + scene["height"] / 2, scene["width"]
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *points):
+        points = [{"x": px, "y": py, "id": k} for k, (px, py) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    scrolled = page.evaluate("scrollY")
+    send("Start", (x, y))
+    send("Move", (x - w / 8, y - w / 8))
+    send("Move", (x - w / 4, y - w / 4))
+    size = 0.35 * 40 / 52
+    assert (0.25, 0.5 - 52 / 40 / 4, size) == place(page, 0)
+    send("Start", (x - w / 4, y - w / 4), (x, y))
+    send("Move", (x - w / 4, y - w / 4), (x + w / 4, y + w / 4))
+    send("End")
+    assert (0.25, 0.5 - 52 / 40 / 4, 2 * size) == place(page, 0)
+    assert page.evaluate("scrollY") == scrolled
+    press(page, "Larger")
+    assert (0.25, 0.5 - 52 / 40 / 4, 2.3 * size) == place(page, 0)
+    press(page, "Harmonize")
+    expect(visible_status(page)).to_contain_text(DONE)
 
 
 def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path):
@@ -132,6 +234,10 @@ def test_animation_is_made_and_shown(open_page):
     press(page, "Animate")
     expect(visible_status(page)).to_contain_text(re.compile("5 frames, .* in"))
     expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.webp$"))
+    page.get_by_label("Frame that goes there").fill("2")
+    page.get_by_role("button", name="Edit it").locator("visible=true").click()
+    expect(page.locator("#said")).to_contain_text("blue-0-frame-2 is a draft")
+    expect(page.locator("#edit-canvas canvas").first).to_be_visible()
 
 
 def test_variation_map_is_under_the_samples(open_page):
@@ -145,7 +251,7 @@ def test_wrong_uploads_are_toasts(open_page, tmp_path):
     wrong = tmp_path / "notes.png"
     wrong.write_text("not an image")
     page = open_page()
-    buttons = {"Harmonize": "Paste an object", "Edit": "Upload an edit", "Paint to image": "Upload a painting"}
+    buttons = {"Harmonize": "Add an object", "Edit": "Upload an edit", "Paint to image": "Upload a painting"}
     for tab, button in buttons.items():
         go_to(page, tab)
         choose_file(page, button, wrong)

@@ -29,7 +29,7 @@ from singan.ui import (
     train,
     variation,
 )
-from singan.ui.calls import tell_strange
+from singan.ui.calls import answer_plainly, tell_strange
 from singan.ui.chain import wire_chain
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
@@ -71,7 +71,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
-                chains = [sample.build(demo, top)]
+                chains = [sample.build(demo, top, back)]
                 variation.build(demo, top)
             with gr.Tab("Super-resolution", id="super-resolution"):
                 chain, small = enlarge.build(top, examples / "super-resolution")
@@ -85,7 +85,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             with gr.Tab("Paint to image", id="paint"):
                 chains.append(paint.build(demo, top, examples / "paint"))
             with gr.Tab("Animate", id="animate"):
-                animate.build(demo, top)
+                chains.append(animate.build(demo, top))
             with gr.Tab("Denoise", id="denoise"):
                 chains.append(denoise.build(demo, top, examples / "denoise"))
             with gr.Tab("Train", id="train"):
@@ -96,4 +96,5 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         for chain in chains:
             wire_chain(chain, top, tabs, small)
     # Closed: a call that passes the queue would be computed beside all others.
-    return share(tell_strange(demo).queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))
+    answer_plainly(tell_strange(demo))
+    return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import gradio as gr
+from gradio.processing_utils import save_pil_to_cache
+from PIL import Image
 
 import singan
 from singan.errors import ConfigError
+from singan.image import check_file
+from singan.ui.chain import Chain, build_chain
 from singan.ui.frame import (
     PRIVATE,
     SILENT,
@@ -26,6 +30,7 @@ from singan.ui.frame import (
 )
 from singan.ui.look import STOPPED, run_status
 from singan.ui.shelf import SHORT, Shelf, Top, mark
+from singan.ui.uploads import folder_of_uploads
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed
 
@@ -52,7 +57,7 @@ class View(NamedTuple):
     stop: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> None:
+def build(demo: gr.Blocks, top: Top) -> Chain:
     """Make the tab."""
     names = top.shelf.value.names()
     shown = [caption for caption, (pyramid, *_) in EXAMPLES.items() if pyramid in names]
@@ -79,15 +84,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
             go, stop = build_buttons("Animate")
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
-            picture = gr.Image(
-                label="Animation",
-                type="filepath",
-                interactive=False,
-                visible=False,
-                buttons=["download", "fullscreen"],
-                elem_id="animation",
-                elem_classes="pair",
-            )
+            picture, chain = _build_picture()
             film = gr.Video(label="Animation", interactive=False, visible=False, autoplay=True, loop=True)
             examples = gr.Radio(shown, label="Examples: click one to run it", visible=bool(shown), elem_id="animations")
 
@@ -106,6 +103,44 @@ def build(demo: gr.Blocks, top: Top) -> None:
         open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **PRIVATE
     ).then(**wiring, **PRIVATE)
     wire_buttons(go, stop, [run, example], (status, STOPPED))
+    return chain
+
+
+def _build_picture() -> tuple[gr.Image, Chain]:
+    """Where an animation is shown, and what takes one of its frames to the other tabs."""
+    picture = gr.Image(
+        label="Animation",
+        type="filepath",
+        interactive=False,
+        visible=False,
+        buttons=["download", "fullscreen"],
+        image_mode=None,  # or what comes back would be its first frame
+        elem_id="animation",
+        elem_classes="pair",
+    )
+    number = gr.Number(
+        1,
+        label="Frame that goes there",
+        precision=0,
+        minimum=1,
+        maximum=MAX_FRAMES,
+        render=False,
+        elem_classes="goes",
+    )
+    chain = build_chain([picture, number], frame, "animate")
+    number.render()
+    return picture, chain
+
+
+def frame(animation: str | None, number: int | None) -> str | None:
+    """The file of one frame of an animation, the first of which is 1; of the last one, if there are fewer."""
+    if animation is None:
+        return None
+    check_file(Path(animation), "The animation", formats=("WEBP", "GIF"))
+    with Image.open(animation) as film:
+        film.seek(min(number or 1, getattr(film, "n_frames", 1)) - 1)
+        name = f"{Path(animation).stem}-frame-{film.tell() + 1}"
+        return save_pil_to_cache(film.convert("RGB"), str(folder_of_uploads()), name, "png")
 
 
 def animate(

@@ -1,12 +1,18 @@
-"""Calls that no page of this app makes."""
+"""Calls that no page of this app makes: they get plain values and plain text, and are told what is wrong with them."""
 
 from __future__ import annotations
 
+import html
+from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
+from gradio.utils import is_prop_update
+
+from singan.ui.look import status_text
 
 STRANGE = "This is not what a page of this app sends: reload it, or see what the call takes under Use via API."
+_outside: ContextVar[bool] = ContextVar("outside", default=False)  # is this call made by a program, not by a page?
 
 
 def tell_strange(demo: gr.Blocks) -> gr.Blocks:
@@ -37,3 +43,33 @@ def tell_strange(demo: gr.Blocks) -> gr.Blocks:
     demo.preprocess_data = preprocess_plainly  # type: ignore[method-assign]
     demo.call_function = call_plainly  # type: ignore[method-assign]
     return demo
+
+
+def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
+    """The app, answering a program without what only a page needs: what changes in a component beside its value, and
+    the HTML of status lines and toasts."""
+    process: Any = demo.process_api
+    postprocess: Any = demo.postprocess_data
+
+    async def process_plainly(*args: Any, request: Any = None, **kwargs: Any) -> Any:
+        _outside.set(request is not None and request.headers.get("x-gradio-user") != "app")  # which pages send
+        try:
+            return await process(*args, request=request, **kwargs)
+        except gr.Error as error:
+            if _outside.get():
+                error.message = html.unescape(str(error.message))
+            raise
+
+    async def postprocess_plainly(block_fn: Any, *args: Any, **kwargs: Any) -> Any:
+        data = await postprocess(block_fn, *args, **kwargs)
+        return [_plain(value) for value in data] if _outside.get() else data
+
+    demo.process_api = process_plainly  # type: ignore[method-assign]
+    demo.postprocess_data = postprocess_plainly  # type: ignore[method-assign]
+    return demo
+
+
+def _plain(value: Any) -> Any:
+    """What a component is given to show; None if that stays as it was."""
+    value = value.get("value") if is_prop_update(value) else value
+    return status_text(value) if isinstance(value, str) else value

@@ -1,4 +1,5 @@
-"""What the tabs Edit and Harmonize share: a canvas that starts from the picture of the chosen pyramid, and its mask."""
+"""What the tabs Edit and Harmonize share: a canvas that starts from the picture of the chosen pyramid, its mask, and
+the stage on which objects are dragged over it."""
 
 from __future__ import annotations
 
@@ -9,29 +10,59 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
-from singan.ui import injected
-from singan.ui.editor import MASK_BRUSH, build_editor, build_mask, fresh_canvas, open_example, own_picture
+from singan.ui import canvas, injected
+from singan.ui.editor import (
+    MASK_BRUSH,
+    Value,
+    build_editor,
+    build_mask,
+    fresh_canvas,
+    on_canvas,
+    open_example,
+    own_picture,
+)
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import SHORT, Shelf, Top
+from singan.ui.shelf import SHORT, Shelf, Top, toasts
+from singan.ui.stage import Scene, add, build_stage, put
 
 
 @dataclass
 class Composite:
-    """The widgets of such a tab; `drawn` are the canvas and the mask, once the tab is built."""
+    """The widgets of such a tab; `drawn` are the canvas and the mask, once the tab is built. What is in `flat`, the
+    canvas, gives way to the stage while there are objects."""
 
+    flat: gr.Column
     editor: gr.ImageEditor
+    stage: gr.HTML
     drawn: list[Any]
+    thing: Any = None
+    paint: Any = None
     upload: Any = None
     clear: Any = None
     chain: Any = None
 
     def build_buttons(self, upload: str) -> None:
-        """What brings another picture to the canvas, and what clears it; in a row of the caller's."""
-        self.upload = gr.UploadButton(upload, size="sm", min_width=90)
-        self.clear = gr.Button("Start over", size="sm", min_width=90)
+        """What brings objects, or another picture, and what clears them."""
+        with gr.Row():
+            self.thing = gr.UploadButton("Add an object", size="sm", min_width=90)
+            self.paint = gr.Button("Paint over it", size="sm", min_width=90, visible=False)
+            self.upload = gr.UploadButton(upload, size="sm", min_width=90)
+            self.clear = gr.Button("Start over", size="sm", min_width=90)
+
+    @property
+    def staged(self) -> list[Any]:
+        """What changes when there are objects, or none any more, in the order of `on_stage`."""
+        return [self.stage, self.flat, self.paint]
+
+
+def on_stage(scene: Scene | None) -> tuple[dict, dict, dict]:
+    """The stage in place of the canvas, or without a scene the canvas."""
+    seen = scene is not None
+    return gr.update(value=scene, visible=seen), gr.update(visible=not seen), gr.update(visible=seen)
 
 
 @contextmanager
@@ -44,7 +75,9 @@ def build_composite(
     owner = gr.State("")  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            tab = Composite(build_editor(label, MASK_BRUSH, f"{name}-canvas"), [])
+            with gr.Column() as flat:
+                editor = build_editor(label, MASK_BRUSH, f"{name}-canvas")
+            tab = Composite(flat, editor, build_stage(f"{name}-stage"), [])
             yield tab
             controls, advanced = injected.build_controls()
             with advanced:
@@ -57,27 +90,59 @@ def build_composite(
 
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
         renew(name)
-        return *open_example(shelf, pictures[event.index]), run_status(hint, None, [])
+        return *open_example(shelf, pictures[event.index]), run_status(hint, None, []), *on_stage(None)
 
     def start_over(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
         if not pyramid or owner == pyramid:
             return (gr.skip(),) * len(fresh)
         renew(name)
-        return *fresh_canvas(shelf, pyramid), run_status(hint, None, [])
+        return *fresh_canvas(shelf, pyramid), run_status(hint, None, []), *on_stage(None)
 
     def take_upload(shelf: Shelf, pyramid: str, path: str) -> tuple[Any, ...]:
         renew(name)
-        return *own_picture(shelf, pyramid, path), run_status(hint, None, []), shown(None), shown(None)
+        taken = own_picture(shelf, pyramid, path)
+        return *taken, run_status(hint, None, []), shown(None), shown(None), *on_stage(None)
+
+    def with_objects(
+        shelf: Shelf, pyramid: str, value: Value, mask: Image.Image | None, scene: Scene | None, *rest: Any
+    ) -> Iterator[injected.View]:
+        yield from task(shelf, pyramid, *flatten(value, mask, scene), *rest)
 
     chosen = [top.shelf, top.name]
-    wiring: dict[str, Any] = {"inputs": [*chosen, *tab.drawn, *controls], "outputs": results.view(controls)}
-    wiring |= {**SHORT, "show_progress": "hidden"}
-    fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status]
-    run_anew(go, name)(task, **wiring, api_name=name)
+    outputs = {"outputs": results.view(controls), **SHORT, "show_progress": "hidden"}
+    fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
+    run_anew(go, name)(with_objects, [*chosen, *tab.drawn, tab.stage, *controls], **outputs, **PRIVATE)
     gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
-        task, **wiring, **PRIVATE
+        task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name
     )
     gr.on([top.name.change, demo.load], start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]
-    tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared], **SILENT)
+    tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)
+    seen = [*tab.drawn, tab.stage]
+    tab.thing.upload(add_object, [top.shelf, *seen, tab.thing], [*tab.drawn, *tab.staged], **SILENT)
+    tab.paint.click(paint_over, seen, [*tab.drawn, *tab.staged], **SILENT)
+
+
+def add_object(
+    shelf: Shelf, value: Value, mask: Image.Image | None, scene: Scene | None, path: str | None
+) -> tuple[Any, ...]:
+    """One more object on the stage. The first one takes the canvas there, with what was painted on it as its mask."""
+    with toasts():
+        staged = on_stage(add(scene, canvas.flattened(value), path, shelf.limits))
+        kept = (gr.skip(),) * 2 if scene else (on_canvas(canvas.backdrop(value)), canvas.painted(value, mask))
+    return *kept, *staged
+
+
+def paint_over(value: Value, mask: Image.Image | None, scene: Scene | None) -> tuple[Any, ...]:
+    """The canvas again, with the objects as part of its picture."""
+    return *flatten(value, mask, scene), *on_stage(None)
+
+
+def flatten(value: Value, mask: Image.Image | None, scene: Scene | None) -> tuple[Value, Image.Image | None]:
+    """The canvas with the objects in its picture, and in the mask."""
+    if scene is None:
+        return value, mask
+    with toasts():
+        picture, mask = put(canvas.backdrop(value), canvas.painted(value, mask), scene)
+    return on_canvas(picture), mask

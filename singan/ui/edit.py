@@ -21,20 +21,23 @@ from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
 
-HINT = "Paint over a part of the picture, then copy, move or erase it; or click an example."
+HINT = (
+    "Paint over a part of the picture, then copy, move or erase it; or add an object and drag it to its place; "
+    "or click an example."
+)
 
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab."""
     with build_composite(demo, top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
-        how = gr.Radio(
-            [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
-        )
-        right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
-        down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
-        apply = gr.Button("Apply to the painted part")
-        with gr.Row():
-            tab.build_buttons("Upload an edit")
+        with tab.flat:
+            how = gr.Radio(
+                [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
+            )
+            right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
+            down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
+            apply = gr.Button("Apply to the painted part")
+        tab.build_buttons("Upload an edit")
     apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
     return tab.chain
 

@@ -84,14 +84,14 @@ def _check_part(part: Any, name: str) -> None:
         check_file(file, name, MAX_CANVAS_PIXELS, UPLOADED)
 
 
-def _derived(base: type, **methods: Any) -> Any:
+def derived(base: type, **methods: Any) -> Any:
     """A class from one of gradio's, made past its own `__new__`, which would write a .pyi file beside this one. Methods
     put on an object would be lost: gradio makes another one when a brush changes."""
     return ABCMeta.__new__(type(base), base.__name__, (base,), {"__module__": __name__, "is_template": True, **methods})
 
 
-Canvas = _derived(gr.ImageEditor, preprocess=_decode_canvas, accept_blobs=_accept_blobs)
-Mask = _derived(gr.Image, preprocess=_decode_mask)
+Canvas = derived(gr.ImageEditor, preprocess=_decode_canvas, accept_blobs=_accept_blobs)
+Mask = derived(gr.Image, preprocess=_decode_mask)
 
 
 def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:

@@ -17,10 +17,10 @@ from singan.config import DETAIL
 from singan.errors import ConfigError, ImageError
 from singan.image import save_image
 from singan.model import SinGAN
-from singan.tasks.super_resolution import check_enlarging, enlarge
+from singan.tasks.super_resolution import STEP, check_enlarging, enlarge
 from singan.training.events import TrainEvent
-from singan.training.loop import iter_train
 from singan.training.progress import clock
+from singan.ui import zerogpu
 from singan.ui.chain import Chain, build_chain, second
 from singan.ui.examples import build_examples, example_pictures
 from singan.ui.frame import (
@@ -35,10 +35,11 @@ from singan.ui.frame import (
     wire_buttons,
 )
 from singan.ui.injected import build_pair
+from singan.ui.learning import learn_all
 from singan.ui.look import STOPPED, run_status
 from singan.ui.photo import open_photo
 from singan.ui.shelf import LONG, Shelf, Top
-from singan.ui.work import pick_seed, short
+from singan.ui.work import pick_seed
 
 HINT = (
     "Upload a picture, click an example, or leave it out to enlarge the chosen model's photo. "
@@ -50,6 +51,8 @@ NO_LEARNING = (
     "super-resolution and leave the picture out."
 )
 SHOW_SECONDS = 0.5  # between two updates of the page
+PREVIEW_STEPS = 200  # between two previews
+PREVIEW = "the slider shows the picture itself by now, drawn from a smaller one; its enlargement comes at the end."
 
 
 class View(NamedTuple):
@@ -141,7 +144,7 @@ def super_resolve(
         elif not shelf.limits.allow_training:
             raise ConfigError(NO_LEARNING)
         else:
-            model = yield from _learn(small, factor, first, shelf.limits.max_seconds)
+            model = yield from _learn(small, factor, first, shelf.limits.max_seconds, folder)
         result = yield from watched(
             lambda on_event: enlarge(model, small, factor, detail=detail, seed=first, on_event=on_event), View
         )
@@ -169,20 +172,38 @@ def check_size(image: Image.Image, name: str, factor: float) -> None:
         )
 
 
-def _learn(image: Image.Image, factor: float, seed: int, max_seconds: float) -> Generator[View, None, SinGAN]:
-    """Learn the picture, and show how far it is. Raises `ConfigError` if that takes too long."""
-    last = 0.0
-    config = singan.super_resolution_config(factor, image.size)
-    with closing(iter_train(image, config, seed=seed)) as events:  # also when the visitor stops it, or goes away
+def _learn(
+    image: Image.Image, factor: float, seed: int, max_seconds: float, folder: Path
+) -> Generator[View, None, SinGAN]:
+    """Learn the picture in the folder, and show how far it is. Raises `ConfigError` if that takes too long."""
+    last, notes = 0.0, list[str]()
+    config, learned = singan.super_resolution_config(factor, image.size), folder / "learned"
+    with closing(learn_all(image, config, seed, folder, learned, PREVIEW_STEPS)) as events:  # also when it is stopped
         for event in events:
-            short.give_way()
-            if event.seconds > max_seconds and event.model is None:
+            if event.seconds > max_seconds and event.kind == "step":
                 raise ConfigError(f"Learning takes over {max_seconds:g} s, the limit here: take a smaller picture.")
-            if event.kind != "step" or time.monotonic() - last >= SHOW_SECONDS:
+            if event.preview or time.monotonic() - last >= SHOW_SECONDS:
                 last = time.monotonic()
-                yield View(run_status(_where(event), event.total_step / max(1, event.total_steps), []))
-    assert event.model is not None  # the last event always carries it
-    return event.model
+                notes = [PREVIEW] if event.preview else notes
+                status = run_status(_where(event), event.total_step / max(1, event.total_steps), notes)
+                yield View(status, _so_far(image, event, folder) if event.preview else gr.skip())
+    return SinGAN.from_pretrained(learned, device=zerogpu.DEVICE)
+
+
+def _so_far(image: Image.Image, event: TrainEvent, folder: Path) -> dict:
+    """The picture as what is learned by now draws it from a smaller one, beside that one enlarged by interpolation."""
+    assert event.preview is not None
+    files = []
+    for name, picture in (("smaller", _softened(image, event.preview.size)), ("preview", event.preview)):
+        files.append(folder / f"{name}-{event.step}-{event.kind}.png")
+        picture.save(files[-1])
+    return shown(tuple(map(str, files)))
+
+
+def _softened(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The picture as one pass finds it: shrunk, and enlarged again by interpolation."""
+    small = (max(1, round(image.width / STEP)), max(1, round(image.height / STEP)))
+    return image.resize(small, Image.Resampling.BICUBIC).resize(size, Image.Resampling.BICUBIC)
 
 
 def _where(event: TrainEvent) -> str:

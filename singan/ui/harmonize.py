@@ -14,30 +14,20 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
-from singan.ui.editor import Value, on_canvas, open_object
-from singan.ui.frame import SILENT
+from singan.ui.editor import Value
 from singan.ui.injected import Task, View
-from singan.ui.shelf import Shelf, Top, toasts
+from singan.ui.shelf import Shelf, Top
 
 HINT = (
-    "Paste an object (best a PNG with transparency) or upload a picture that has one, then press Harmonize; "
-    "or click an example. What you paint over is the mask; without one, the object is found."
+    "Add an object (best a PNG with transparency) and drag it to its place, or upload a picture that has one; then "
+    "press Harmonize. Or click an example. What you paint over is the mask; without one, the object is found."
 )
 
 
 def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     """Make the tab."""
     with build_composite(demo, top, examples, harmonize, label="Composite", hint=HINT, button="Harmonize") as tab:
-        with gr.Row():
-            thing = gr.UploadButton("Paste an object", size="sm", min_width=90, elem_id="object")
-            tab.build_buttons("Upload a composite")
-        with gr.Group(visible=False) as place:
-            across = gr.Slider(0, 100, 50, step=1, label="Object: across (%)")
-            down = gr.Slider(0, 100, 50, step=1, label="Object: down (%)")
-            size = gr.Slider(5, 100, 30, step=1, label="Object: size (%)")
-    inputs = [top.shelf, top.name, thing, across, down, size]
-    thing.upload(paste, inputs, tab.drawn, **SILENT).success(lambda: gr.Group(visible=True), None, place, **SILENT)
-    gr.on([across.release, down.release, size.release], paste, inputs, tab.drawn, **SILENT)
+        tab.build_buttons("Upload a composite")
     return tab.chain
 
 
@@ -72,13 +62,3 @@ def harmonize(
         return Task(picture, job, injected.size_notes(picture, model))
 
     yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "harmonize")
-
-
-def paste(
-    shelf: Shelf, pyramid: str, thing: str | None, across: float, down: float, size: float
-) -> tuple[Value, Image.Image]:
-    """The canvas with an uploaded object in the pyramid's own picture, and its mask."""
-    with toasts():
-        picture = shelf.load(pyramid).training_image
-        composite, mask = canvas.paste(picture, open_object(thing, shelf.limits), across, down, size)
-    return on_canvas(composite), mask

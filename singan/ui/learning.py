@@ -24,7 +24,7 @@ PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
 @zerogpu.borrow_gpu
 def learn(
-    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path
+    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path, preview_every: int
 ) -> Generator[TrainEvent | SinGANError, None, None]:
     """The events of a run that is kept in `folder`; the finished scales are saved in `model`.
 
@@ -32,7 +32,7 @@ def learn(
     lose its text on the way out of the worker.
     """
     resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
-    events = iter_train(image, config, seed=seed, preview_every=PREVIEW_STEPS, checkpoint_dir=folder, resume=resuming)
+    events = iter_train(image, config, seed=seed, preview_every=preview_every, checkpoint_dir=folder, resume=resuming)
     with closing(events):
         try:
             for event in events:
@@ -50,13 +50,20 @@ def learn(
             yield type(error)(str(error))
 
 
-def run_events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
-    """The events of a whole run, in as many calls as it takes."""
+def learn_all(
+    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path, preview_every: int = PREVIEW_STEPS
+) -> Generator[TrainEvent, None, None]:
+    """The events of a whole run, in as many calls as it takes. Raises what went wrong in one of them."""
     while True:
-        with closing(learn(image, run.config, run.seed, run.folder, run.model)) as events:
+        with closing(learn(image, config, seed, folder, model, preview_every)) as events:
             for event in events:
                 if isinstance(event, SinGANError):
                     raise event
                 yield event
                 if event.kind == "done":
                     return
+
+
+def run_events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
+    """The events of a whole run that is kept on the server."""
+    yield from learn_all(image, run.config, run.seed, run.folder, run.model)

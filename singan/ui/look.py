@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from html import escape
+import re
+from html import escape, unescape
 
 import gradio as gr
 import numpy as np
@@ -56,11 +57,10 @@ footer .divider { display: none; }
 
 /* Galleries grow with their pictures, which keep their shape. */
 .grow .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
-#pyramids .grid-container, #samples .grid-container { padding-top: 0 !important; }
+#samples .grid-container { padding-top: 0 !important; }
 .grow .grid-container { grid-auto-rows: auto !important; align-items: start; }
 .grow .thumbnail-item { aspect-ratio: auto !important; height: auto !important; }
 .grow img { height: auto !important; }
-#pyramids .grid-container { grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
 #scales .grid-container { padding-top: 1.5rem !important;
   grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
 #pyramids .thumbnail-item { aspect-ratio: 4 / 3 !important; }
@@ -69,15 +69,25 @@ footer .divider { display: none; }
 #now img { width: 100%; height: 100%; object-fit: contain; }
 #now img, #scales img { image-rendering: pixelated; }
 
-/* The upload is a tile beside the models. */
-#top { flex-wrap: nowrap; align-items: stretch; }
-#your-photo { flex: 0 0 158px; min-width: 0 !important; }
-#your-photo button .wrap { padding-top: 1.1rem; font-size: .75rem; line-height: 1.25; }
-#your-photo .icon-wrap { width: 1.1rem; margin-bottom: .1rem; }
+/* One grid of cards: the upload is the first one, and the models follow. */
+#top { display: grid; position: relative; gap: .5rem; padding: .5rem; border-radius: var(--block-radius);
+  grid-template-columns: repeat(auto-fill, minmax(118px, 1fr));
+  background: var(--block-background-fill); box-shadow: var(--block-shadow); }
+:is(#pyramids, #pyramids .gallery-container, #pyramids .grid-wrap, #pyramids .grid-container) {
+  display: contents !important; }
+#pyramids .gallery-item { min-width: 0; }
+#your-photo { aspect-ratio: 4 / 3; height: auto !important; min-width: 0 !important; border-radius: var(--radius-lg);
+  border: 2px dashed var(--color-accent) !important; box-shadow: none; }
+#your-photo > :not(button), #your-photo button .wrap * { display: none; }
+#your-photo > button { height: 100% !important; min-height: 0; border: 0; }
+#your-photo button .wrap { padding: 0; min-height: 0; font-size: 0; color: var(--color-accent); }
+#your-photo button .wrap::before { content: "+"; font-size: 1.8rem; line-height: 1; }
+#your-photo button .wrap::after, #your-photo:not(:has(> button))::after { content: "Your photo"; font-size: .8rem; }
+#your-photo:not(:has(> button))::after { content: "Reading …"; height: 100%; display: grid; place-items: center; }
 #said { padding: 0 .75rem; margin: -.4rem 0; }
 
 /* There is something to go on with once a slider shows it. */
-.block:not(.pair, .grow) + .chain { display: none; }
+.block:not(.pair, .grow) + .chain, .block:not(.pair, .grow) + .chain + .goes { display: none; }
 
 /* Strips of scales and examples have their label above the pictures; results are shown large. */
 .strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;
@@ -114,10 +124,7 @@ footer .divider { display: none; }
 @media (max-width: 600px) {
   .gradio-container .app { padding: .75rem !important; }
   .first-on-phones { order: -1; }
-  #pyramids .grid-container, #scales .grid-container {
-    grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
-  #top { flex-wrap: wrap; }
-  #your-photo { flex: 1 0 100%; }
+  #top, #scales .grid-container { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
   #samples .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
 }
 """
@@ -133,6 +140,13 @@ def run_status(text: str, done: float | None, notes: list[str]) -> str:
     bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
     said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
     return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
+
+
+def status_text(text: str) -> str:
+    """What a status line says, without its HTML; any other text as it is."""
+    if not text.startswith('<div class="run"'):
+        return text
+    return unescape(" ".join(re.sub("<[^>]*>", " ", text).split()))
 
 
 STOPPED = run_status("Stopped; nothing is kept.", None, [])

@@ -14,14 +14,16 @@ from singan.image import save_image
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.frame import build_seed, renew, run_anew, session
 from singan.ui.limits import MAX_CALL_PIXELS
+from singan.ui.link import MAX_SAMPLES, Controls, build_link, is_linked, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf, Top, start_scales, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short, turns
 
 
-def build(demo: gr.Blocks, top: Top) -> Chain:
-    """Make the tab. It draws when the page appears, and whenever another pyramid is chosen."""
+def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
+    """Make the tab. It draws when the page appears, and whenever another pyramid is chosen. `back`: the event that
+    brings back what the page had."""
     first = top.shelf.value.load(top.name.value) if top.name.value else None
     height_px, width_px = first.image_size if first else (None, None)
     with gr.Row(equal_height=False):
@@ -29,7 +31,7 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
             variation = gr.Slider(
                 0, 1, VARIATION, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
             )
-            number = gr.Slider(1, 16, 6, step=1, label="Number of samples")
+            number = gr.Slider(1, MAX_SAMPLES, 6, step=1, label="Number of samples")
             with gr.Row():
                 height = gr.Number(height_px, label="Height (px)", precision=0, min_width=100)
                 width = gr.Number(width_px, label="Width (px)", precision=0, min_width=100)
@@ -48,17 +50,22 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
             chain = build_gallery_chain(samples, "sample")
+            usual = gr.State(first.config.usual_variation if first else VARIATION)
+            link = Controls(seed, new_seed, variation, number, usual)
+            build_link(top, link)
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed]
-    fitted = [height, width, start_scale, variation]
+    fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual], "api_visibility": "private"}
+    fitting["outputs"] = [height, width, start_scale, variation, usual]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")
-    changed = gr.on([top.name.change, top.renewed.change], fit, [*chosen, variation], fitted, api_visibility="private")
+    changed = gr.on([top.name.change, top.renewed.change], fit, **fitting)
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
     changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")
     if first:
-        demo.load(sample, **wiring, **SHORT, api_visibility="private")
+        demo.load(first_samples, **wiring, **SHORT, api_visibility="private")
+    wire_link(back, top, link)
     return chain
 
 
@@ -112,14 +119,33 @@ def sample(
             yield list(pictures), seed
 
 
-def fit(shelf: Shelf, pyramid: str, variation: float = VARIATION) -> tuple[Any, ...]:
-    """The controls for a pyramid: its photo's height and width, its scales to start from, and its usual variation.
+def first_samples(
+    shelf: Shelf,
+    pyramid: str,
+    number: int,
+    height: int,
+    width: int,
+    variation: float,
+    start_scale: int,
+    seed: int,
+    new_seed: bool,
+    request: gr.Request,
+) -> Iterator[tuple[Any, Any]]:
+    """The samples of a page that appears; none if it is opened by a link, which names others."""
+    if is_linked(shelf, request):
+        yield gr.skip(), gr.skip()
+    else:
+        yield from sample(shelf, pyramid, number, height, width, variation, start_scale, seed, new_seed)
+
+
+def fit(shelf: Shelf, pyramid: str, variation: float = VARIATION, usual: float = VARIATION) -> tuple[Any, ...]:
+    """The controls for a pyramid: its photo's height and width, its scales to start from, and its usual variation
+    if the `variation` that is set is the `usual` one of the pyramid before.
 
     What is drawn of another one is not shown any more.
     """
     renew("sample")
     with toasts():
         model = shelf.load(pyramid)
-    usual = model.config.usual_variation
-    untouched = variation in (VARIATION, 1.0)  # as another kind of model has it
-    return *model.image_size, start_scales(model), usual if untouched else gr.skip()
+    own = model.config.usual_variation
+    return *model.image_size, start_scales(model), own if variation == usual else gr.skip(), own

@@ -89,8 +89,11 @@ class Shelf:
 
     def names(self) -> list[str]:
         """All names, the newest of the visitor's own first."""
-        shipped = sorted(path.parent.name for path in self.directory.glob("*/config.json"))
-        return [*(name for name in reversed(list(self.own)) if self.own[name].model), *shipped]
+        return [*(name for name in reversed(list(self.own)) if self.own[name].model), *self.shipped()]
+
+    def shipped(self) -> list[str]:
+        """The names of those that came with the app."""
+        return sorted(path.parent.name for path in self.directory.glob("*/config.json"))
 
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
@@ -206,7 +209,7 @@ def build_top(shelf: Shelf) -> Top:
     state = gr.State(shelf, time_to_live=KEEP_SECONDS)
     names = shelf.names()
     with gr.Row(elem_id="top"):
-        upload = gr.File(label="Your photo", file_types=["image"], height=118, min_width=150, elem_id="your-photo")
+        upload = gr.File(label="Your photo", file_types=["image"], elem_id="your-photo")
         pictures = gr.Gallery(
             shelf.pictures(),
             label="Pyramid",

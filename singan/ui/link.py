@@ -1,0 +1,105 @@
+"""Links that open the page with the same samples: a shipped model, the seed and the settings, in the address."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import gradio as gr
+
+from singan.errors import ConfigError
+from singan.ui.frame import PRIVATE, SILENT
+from singan.ui.shelf import Shelf, Top, mark, toasts
+from singan.ui.work import MAX_SEED
+
+MAX_SAMPLES = 16
+BROKEN = "The address is no link of this app: it names a model that is not here, or a setting out of its range."
+SHOW = """query => {
+  const address = new URL(location.href);
+  address.search = query;
+  history.replaceState(null, '', address);
+  navigator.clipboard?.writeText(address.href).catch(() => {});
+  return address.href;
+}"""
+
+
+class Linked(NamedTuple):
+    """What a link opens."""
+
+    model: str
+    seed: int
+    variation: float
+    number: int
+
+
+class Controls(NamedTuple):
+    """What is set by a link: the widgets of the tab Sample, and the state that holds the model's usual variation."""
+
+    seed: Any
+    new_seed: Any
+    variation: Any
+    number: Any
+    usual: Any
+
+
+def build_link(top: Top, controls: Controls) -> None:
+    """Make the button, and where its address is shown."""
+    with gr.Row():
+        button = gr.Button("Link to these", size="sm", min_width=120, scale=0)
+        address = gr.Textbox(
+            label="Address", show_label=False, interactive=False, visible=False, buttons=["copy"], elem_id="address"
+        )
+    inputs = [top.shelf, top.name, controls.seed, controls.variation, controls.number]
+    made = button.click(make_link, inputs, address, queue=False, **SILENT)
+    made.success(None, address, address, js=SHOW, **PRIVATE)
+
+
+def wire_link(back: Any, top: Top, controls: Controls) -> None:
+    """Open the link that the page was opened by, once what the visitor had is `back`: a model that changes is drawn."""
+    outputs = [top.name, top.renewed, top.pictures, *controls]
+    back.then(open_link, [top.shelf, top.name], outputs, **SILENT)
+
+
+def make_link(shelf: Shelf, pyramid: str, seed: int, variation: float, number: int) -> dict:
+    """The query of the address, in its box."""
+    with toasts():
+        if pyramid not in shelf.shipped():
+            raise ConfigError("A link holds no photo: it can open the models that come with this app, and no others.")
+    query = urlencode(Linked(pyramid, seed, variation, int(number))._asdict())
+    return gr.update(value=query, visible=True)
+
+
+def linked(shelf: Shelf, query: Mapping[str, str]) -> Linked | None:
+    """What a query opens; None if it is of no link. Raises `ConfigError` if anything in it is not as it is made."""
+    if "model" not in query:
+        return None
+    try:
+        found = Linked(query["model"], int(query["seed"]), float(query["variation"]), int(query["number"]))
+    except (KeyError, ValueError):
+        raise ConfigError(BROKEN) from None
+    sound = 0 <= found.seed <= MAX_SEED and 1 <= found.number <= MAX_SAMPLES and 0 <= found.variation <= 1
+    if found.model not in shelf.shipped() or not sound:
+        raise ConfigError(BROKEN)
+    return found
+
+
+def is_linked(shelf: Shelf, request: gr.Request | None) -> bool:
+    """Was the page opened by a link that can be?"""
+    try:
+        return request is not None and linked(shelf, request.query_params) is not None
+    except ConfigError:
+        return False
+
+
+def open_link(shelf: Shelf, pyramid: str, request: gr.Request) -> tuple[Any, ...]:
+    """The model of the link, and its settings; nothing without one."""
+    with toasts():
+        found = linked(shelf, request.query_params)
+        if found is None:
+            return (gr.skip(),) * 8
+        usual = shelf.load(found.model).config.usual_variation
+    chosen = (gr.skip(), secrets.token_hex(8)) if found.model == pyramid else (found.model, gr.skip())
+    settings = Controls(found.seed, False, found.variation, found.number, usual)
+    return *chosen, mark(shelf, found.model), *settings

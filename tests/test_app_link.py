@@ -1,0 +1,83 @@
+"""Links that open the page with the same samples."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from urllib.parse import parse_qsl
+
+import gradio as gr
+import pytest
+
+from singan import ConfigError
+from singan.ui import link, sample
+from singan.ui.shelf import Own, Shelf
+
+GOOD = {"model": "green-field", "seed": "7", "variation": "0.3", "number": "2"}
+
+
+@pytest.fixture
+def shelf(pretrained):
+    return Shelf(pretrained)
+
+
+def opened_by(query):
+    return SimpleNamespace(query_params=query)
+
+
+def test_link_opens_what_it_was_made_of(shelf):
+    box = link.make_link(shelf, "green-field", 2**53 - 1, 0.35, 16.0)
+    assert link.linked(shelf, dict(parse_qsl(box["value"]))) == ("green-field", 2**53 - 1, 0.35, 16)
+    assert box["visible"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "gone"},
+        {"model": "../blue"},
+        {"model": ""},
+        {"seed": "-1"},
+        {"seed": str(2**53)},
+        {"seed": "9" * 5000},
+        {"seed": "x"},
+        {"seed": None},
+        {"variation": "1.01"},
+        {"variation": "nan"},
+        {"variation": "inf"},
+        {"number": "0"},
+        {"number": "17"},
+        {"number": "2.5"},
+    ],
+)
+def test_address_that_is_no_link_is_told_and_opens_nothing(shelf, change):
+    query = {name: text for name, text in (GOOD | change).items() if text is not None}
+    with pytest.raises(ConfigError, match="The address is no link of this app"):
+        link.linked(shelf, query)
+    with pytest.raises(gr.Error, match="The address is no link of this app"):
+        link.open_link(shelf, "blue", opened_by(query))
+    assert not link.is_linked(shelf, opened_by(query))  # and the page draws as without it
+
+
+def test_address_without_a_link_changes_nothing(shelf):
+    assert link.open_link(shelf, "blue", opened_by({"__theme": "dark"})) == (gr.skip(),) * 8
+    assert not link.is_linked(shelf, opened_by({})) and not link.is_linked(shelf, None)
+
+
+def test_linked_model_is_chosen_or_drawn_anew_and_the_settings_are_set(shelf):
+    name, renewed, mark, *settings = link.open_link(shelf, "blue", opened_by(GOOD))
+    assert (name, renewed, mark["selected_index"]) == ("green-field", gr.skip(), 1)
+    assert settings == [7, False, 0.3, 2, shelf.load("green-field").config.usual_variation]
+    name, renewed, *_ = link.open_link(shelf, "green-field", opened_by(GOOD))
+    assert name == gr.skip() and len(renewed) == 16
+
+
+def test_page_that_is_opened_by_a_link_does_not_draw_other_samples_first(shelf):
+    settings = ("blue", 1, None, None, 0.5, 0, 3, False)
+    assert list(sample.first_samples(shelf, *settings, opened_by(GOOD))) == [(gr.skip(), gr.skip())]
+    *_, (pictures, seed) = sample.first_samples(shelf, *settings, opened_by({}))
+    assert seed == 3 and len(pictures) == 1
+
+
+def test_model_of_ones_own_has_no_link(shelf):
+    mine = replace(shelf, own={"mine": Own(shelf.load("blue"))})
+    with pytest.raises(gr.Error, match="A link holds no photo"):
+        link.make_link(mine, "mine", 0, 0.5, 6)
