@@ -14,8 +14,8 @@ import typer
 
 from singan.cli import app as app_command
 from singan.cli import hub, models, tasks
-from singan.cli.common import Interrupted, print_json
-from singan.errors import SinGANError, one_line
+from singan.cli.common import print_json
+from singan.errors import Interrupted, SinGANError, one_line
 from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
