@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from singan.batch.manifest import HEADER, MANIFEST, open_manifest
 from singan.batch.run import Batch, one_after_another, run
 from singan.batch.work import Input, Outcome, Task, perform
 from singan.cli import main
+from singan.cli.batch import EXAMPLES
 from singan.errors import CheckpointError, ConfigError, ImageError, Interrupted
 
 TINY = ["--max-size", "40", "--steps", "2", "--threads", "1"]
@@ -108,7 +111,7 @@ def test_models_are_found_in_folders_and_by_name(photos):
 
 @pytest.mark.parametrize("models", [False, True])
 def test_what_is_not_there_is_said_at_once(photos, models):
-    for pattern in ("photos/z.png", "nowhere/at/all"):
+    for pattern in ("photos/z.png", "nowhere", "nowhere/at/all"):
         with pytest.raises(ImageError, match=f"{pattern} does not exist; check the path"):
             find_items(["photos", pattern], models)
     with pytest.raises(ConfigError, match=r"photos/\*\.gif holds no picture"):
@@ -278,6 +281,28 @@ def test_without_ray_workers_are_refused_and_the_cure_is_named(photos, capsys, m
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(["batch", "draft", "photos", "--out", "models", "--workers", "2"]) == 1
     assert "need Ray: pip install 'singan[ray]'" in capsys.readouterr().err
+
+
+def test_documentation_names_options_that_there_are(capsys):
+    text = (Path(__file__).parent.parent / "docs" / "scale.md").read_text()
+    assert (
+        main(["batch", "harmonize", "--help"])
+        == main(["batch", "sr", "--help"])
+        == main(["batch", "train", "--help"])
+        == 0
+    )
+    told = capsys.readouterr().out
+    of_ray = {"--head", "--address"}
+    named = set(re.findall(r"(?<![\w-])--[a-z]+", text))
+    assert len(named) > 10 and [option for option in sorted(named - of_ray) if f"{option} " not in told] == ["--n"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES.values())
+def test_examples_parse(example, monkeypatch, tmp_path, capsys):
+    """They are complete: what stops them is that the pictures are not there."""
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(example)[1:]) == 1
+    assert re.search(r"singan: \S+ (does not exist|holds no picture)", capsys.readouterr().err), example
 
 
 # --- a batch that is broken off -------------------------------------------------------------------

@@ -59,7 +59,7 @@ def workers(mark: str) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            working = (process / "cmdline").read_bytes().startswith(b"ray::perform")
+            working = (process / "cmdline").read_bytes().startswith(b"ray::on_worker")
             if working and f"SINGAN_TEST={mark}\0".encode() in (process / "environ").read_bytes():
                 found.append(int(process.name))
         except OSError:  # it has just ended
@@ -116,7 +116,7 @@ def test_a_task_whose_workers_all_die_is_given_up_and_the_others_are_done(tmp_pa
         raise ValueError("It cannot be done.")
 
     def works(out: Path, as_json: bool) -> None:
-        out.write_text("good")
+        out.write_text(f"good, GPUs: {os.environ['CUDA_VISIBLE_DEVICES']!r}")
 
     commands = {"dies": dies, "fails": fails, "works": works}
     tasks = [Task(name, command, {}, {}, f"{name}.txt", 1) for name, command in commands.items()]
@@ -124,7 +124,7 @@ def test_a_task_whose_workers_all_die_is_given_up_and_the_others_are_done(tmp_pa
     assert outcomes["dies"].error == "Its worker died 2 times: is there memory enough?"
     assert (tmp_path / "deaths").read_text() == "xx"
     assert outcomes["fails"].error == "It cannot be done."
-    assert outcomes["works"].error is None and outcomes["works"].files == {"works.txt": b"good"}
+    assert outcomes["works"].error is None and outcomes["works"].files == {"works.txt": b"good, GPUs: ''"}
 
 
 def test_a_cluster_that_is_not_there_is_an_error():

@@ -45,11 +45,11 @@ class Cluster:
         # What goes wrong in a task is its outcome, and would go wrong again; only a worker that dies is replaced.
         remote = ray.remote(
             num_cpus=self.threads, num_gpus=self.gpus, max_retries=self.retries, retry_exceptions=False
-        )(perform)
+        )(on_worker)
         running: dict[Any, str] = {}
         while True:
             for task in itertools.islice(tasks, max(0, self._room(ray) - len(running))):
-                running[remote.remote(task)] = task.name
+                running[remote.remote(task, self.gpus)] = task.name
             if not running:
                 return
             ray.wait(list(running), num_returns=1)
@@ -98,6 +98,13 @@ class Cluster:
     def _room(self, ray: Any) -> int:
         """How many tasks to give out: those that wait tell an autoscaler that more machines are wanted."""
         return self.workers or int(1.25 * self._fits(ray.cluster_resources())) + 2
+
+
+def on_worker(task: Task, gpus: float) -> Outcome:
+    """`perform`, in a process of Ray's that sees no GPU unless it was given one."""
+    if not gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves them in sight
+    return perform(task)
 
 
 def _ray() -> Any:

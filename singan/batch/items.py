@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from singan.batch.manifest import MANIFEST
 from singan.errors import ConfigError, ImageError
 from singan.files import CONFIG_FILE, PHOTOS
+from singan.storage.hub import HUB_ID, shipped
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def _expand(pattern: str, models: bool) -> Iterator[Item]:
         fixed = next(i for i, part in enumerate(parts) if glob.has_magic(part))
         matches = sorted(glob.glob(pattern, recursive=True))
         yield from _usable(map(Path, matches), Path(*parts[:fixed]), models)
-    elif models and path.suffix.lower() not in PHOTOS and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", pattern):
-        yield Item(pattern, path.name)  # of a model that comes along, or on the Hub
+    elif models and path.suffix.lower() not in PHOTOS and (pattern in shipped() or HUB_ID.fullmatch(pattern)):
+        yield Item(pattern, path.name)
     else:
         raise ImageError(f"{pattern} does not exist; check the path.")
 
