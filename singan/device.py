@@ -26,6 +26,15 @@ def pick_device(device: str | torch.device | None) -> torch.device:
     return chosen
 
 
+def machine(device: torch.device) -> str:
+    """What decides over the last bits of sums besides the run itself: processor or instruction set, and threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    amx, threads = " and AMX" if torch.cpu._is_amx_tile_supported() else "", torch.get_num_threads()
+    kinds = f"{torch.backends.cpu.get_cpu_capability()}{amx}, {threads} thread{'s' if threads > 1 else ''}"
+    return kinds if device.type == "cpu" else f"{device.type}, {kinds}"
+
+
 def half_precision(device: torch.device, enabled: bool) -> torch.autocast:
     """Convolutions in bfloat16 where the hardware multiplies it; elsewhere it would be slower, not faster."""
     if device.type == "cpu":

@@ -33,6 +33,10 @@ class TrainingError(SinGANError):
         self.model = model
 
 
+class Interrupted(SinGANError):
+    """The user pressed Ctrl-C; the text says what is kept and how to go on."""
+
+
 class ImageWarning(UserWarning):
     """The image was accepted, but part of it (transparency, later frames) was not used as it stands."""
 

@@ -17,6 +17,8 @@ if sys.platform != "win32":
 
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
 STATE_FILE = "state.safetensors"  # of a training run
+IMAGES = (".png", ".jpg", ".jpeg", ".webp")  # that results are written as
+PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends so is that of a photo
 SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
 STALE_SECONDS = 3600  # after which what a killed writer left is removed
 _writing = threading.Lock()

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 # Data flows image -> pyramid -> networks -> model -> training -> tasks -> app; imports point back that way.
-# A module may import modules of lower rank only; those of `singan.ui`, `singan.cli` and `singan.tasks` also one
-# another. In a package whose modules have ranks of their own, those count.
+# A module may import modules of lower rank only; those of `singan.batch`, `singan.ui`, `singan.cli` and `singan.tasks`
+# also one another. In a package whose modules have ranks of their own, those count.
 RANK = {
     "singan": 0,
     "singan.version": 0,
@@ -57,6 +57,7 @@ RANK = {
     "singan.training.loop": 7.6,
     "singan.tasks": 8,
     "singan.study": 8.5,
+    "singan.batch": 9,
     "singan.ui": 9,
     "singan.cli": 9.5,
     "singan.__main__": 10,
@@ -187,6 +188,7 @@ def test_only_the_app_imports_the_user_interface():
         ("rich", {"singan.cli", "singan.training"}),
         ("huggingface_hub", {"singan.storage", "singan.model"}),
         ("imageio", {"singan.tasks"}),
+        ("ray", {"singan.batch"}),
         ("pickle", set()),
         ("pickletools", {"singan.torchfile"}),  # which reads pickles, and runs nothing
     ],

@@ -13,16 +13,25 @@ from typing import Annotated, Any
 import typer
 
 from singan.cli import app as app_command
-from singan.cli import hub, models, samples, second, study, tasks
+from singan.cli import batch, hub, models, samples, second, study, tasks
 from singan.cli import score as score_command
-from singan.cli.common import Interrupted, print_json
-from singan.errors import SinGANError, one_line
+from singan.cli.common import print_json
+from singan.errors import Interrupted, SinGANError, one_line
 from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for group in (app_command, models, samples, tasks, second, score_command, study, hub):
     for name, command in group.COMMANDS.items():
         app.command(name, epilog=f"Example: {group.EXAMPLES[name]}")(command)
+
+batches = typer.Typer(
+    help="Do a command for many pictures, one after another or on many machines; run again, it goes on.",
+    epilog="Example: singan batch train photos --out models",
+    rich_markup_mode=None,
+)
+for name, command in batch.COMMANDS.items():
+    batches.command(name, epilog=f"Example: {batch.EXAMPLES[name]}")(command)
+app.add_typer(batches, name="batch")
 
 UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only this one of its kinds
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from singan.config import VARIATION
-from singan.errors import ImageWarning, SinGANError, TaskWarning
+from singan.errors import ImageWarning, TaskWarning
 from singan.files import STATE_FILE
 
 if TYPE_CHECKING:
@@ -28,10 +28,6 @@ Variation = Annotated[
     float | None,
     typer.Option(help=f"0 keeps the photo's layout, 1 invents freely; {VARIATION}, or 1 for paper."),
 ]
-
-
-class Interrupted(SinGANError):
-    """The user pressed Ctrl-C."""
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -13,7 +13,6 @@ import typer
 from singan.cli.common import (
     AsJson,
     Force,
-    Interrupted,
     Model,
     Revision,
     Seed,
@@ -22,7 +21,7 @@ from singan.cli.common import (
     print_json,
     remove_checkpoint,
 )
-from singan.errors import ConfigError, TrainingError
+from singan.errors import ConfigError, Interrupted, TrainingError
 from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import typer
 
 from singan.cli.common import print_json
 from singan.errors import ConfigError, ImageError
+from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from singan.model import SinGAN
     from singan.tasks.injection import TaskEvent
-
-
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")  # that results are written as
-PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends so is that of a photo
 
 
 def parse_scale(text: str) -> Any:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from singan.cli.common import AsJson, noted, print_json
-from singan.cli.results import PHOTOS, load_model, progress_bar, timed
+from singan.cli.results import load_model, progress_bar, timed
 from singan.errors import ConfigError, ImageError
+from singan.files import PHOTOS
 from singan.version import __version__
 
 if TYPE_CHECKING:

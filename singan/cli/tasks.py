@@ -10,7 +10,6 @@ import typer
 from singan.cli.common import (
     AsJson,
     Force,
-    Interrupted,
     Model,
     Seed,
     Variation,
@@ -31,7 +30,7 @@ from singan.cli.results import (
     timed,
 )
 from singan.config import DETAIL
-from singan.errors import ConfigError
+from singan.errors import ConfigError, Interrupted
 from singan.files import CONFIG_FILE, STATE_FILE
 
 Out = Annotated[

@@ -198,6 +198,17 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
     return out
 
 
+def make_repository(repo_id: str, *, private: bool | None = None, token: str | bool | None = None) -> None:
+    """Make the repository unless it is there, which shows whether a push can work. Raises `HubError`."""
+    with _explained(repo_id, None, token):
+        api = HfApi(token=token)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        if private and not api.model_info(repo_id).private:
+            raise HubError(
+                f"{repo_id} exists and is public: choose another name, or make it private on its page first."
+            )
+
+
 def push(
     folder: Path,
     repo_id: str,
@@ -222,13 +233,9 @@ def push(
         raise CheckpointError(f"{folder / linked} is a symbolic link; put the file itself in its place.")
     by_hand = card_is_edited(folder)
     card = files[CARD_FILE].read_bytes() if by_hand else model_card(description, repo_id).encode()
+    make_repository(repo_id, private=private, token=token)
     with _explained(repo_id, revision, token):
         api = HfApi(token=token)
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        if private and not api.model_info(repo_id).private:
-            raise HubError(
-                f"{repo_id} exists and is public: choose another name, or make it private on its page first."
-            )
         if revision is not None and not create_pr:
             api.create_branch(repo_id, branch=revision, exist_ok=True)
         before = api.model_info(repo_id, revision=revision)

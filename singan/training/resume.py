@@ -17,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as safetensors_bytes
 
+from singan.device import machine
 from singan.errors import CheckpointError, TaskWarning, one_line
 from singan.files import STATE_FILE, atomic_path
 from singan.scale import load_generators, load_weights, make_critic, make_generator
@@ -86,7 +87,7 @@ def save(path: Path, run: TrainingRun) -> None:
     facts = {
         "version": VERSION,
         "run": _fingerprint(run),
-        "machine": _machine(run.device),
+        "machine": machine(run.device),
         "scale": run.scale,
         "step": None if state is None else state.step,
         "attempt": None if state is None else state.attempt,
@@ -121,7 +122,7 @@ def load(path: Path, run: TrainingRun) -> None:
                 f"{path} is from another image, seed, size or other settings, or from another version of "
                 "singan: resume with the same ones, or remove the file to start again."
             )
-        here = _machine(run.device)
+        here = machine(run.device)
         if facts["machine"] != here:
             warnings.warn(
                 f"This run was begun on {facts['machine']}, and goes on on {here}: it will not end with the same bits "
@@ -182,15 +183,6 @@ def _restore_scale(state: ScaleState, tensors: dict[str, torch.Tensor]) -> None:
             if f"{name}.{i}.step" in tensors
         }
         optimiser.load_state_dict(stored)
-
-
-def _machine(device: torch.device) -> str:
-    """What decides over the last bits of sums besides the run itself: processor or instruction set, and threads."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    amx, threads = " and AMX" if torch.cpu._is_amx_tile_supported() else "", torch.get_num_threads()
-    kinds = f"{torch.backends.cpu.get_cpu_capability()}{amx}, {threads} thread{'s' if threads > 1 else ''}"
-    return kinds if device.type == "cpu" else f"{device.type}, {kinds}"
 
 
 def _digest(facts: str, tensors: Mapping[str, torch.Tensor]) -> str:
