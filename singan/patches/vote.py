@@ -18,13 +18,15 @@ class Field:
     """For each patch that votes, the place of its source in the training image.
 
     Voters stand on every STRIDE-th row and column of N images of `size`, and on the last. `y` and `x`, (N, voters
-    down, voters across), are top left corners of patches in a training image of size `source`.
+    down, voters across), are top left corners of patches in a training image of size `source`. Where there are several
+    `pictures`, of these sizes, `source` is that of a slot of theirs, and `y` counts through all slots (`atlas.Atlas`).
     """
 
     size: tuple[int, int]
     source: tuple[int, int]
     y: torch.Tensor
     x: torch.Tensor
+    pictures: tuple[tuple[int, int], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:
