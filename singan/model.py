@@ -53,6 +53,7 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
+MIXED_REUSE = 0.05  # at least, of several pictures: all of all of them has no room in a sample
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -314,6 +315,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def _search(self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None) -> Field:
         patches, prior = self.patches_at(level), self.config.place_prior
+        reuse = reuse if not self.others else max(reuse, MIXED_REUSE)
         return search(x, patches, prior, reuse=reuse, region=region)
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:

@@ -19,6 +19,7 @@ from singan.patches.vote import STRIDE, Field
 from singan.pyramid import displace, resize, spread
 
 REGION = 0.65  # of the short side: how far apart the middles of regions are, about
+SOFT = 7  # pixels at scale 0, an odd number, within which a picture goes over into the next before the first vote
 SMALL = 250  # pixels: the longest side at which light is evened out
 LIGHT, FADE = 1.2, 80.0  # as in `light`: a larger step from a picture to the next stays; pixels until it has faded
 BESIDE = 4  # pixels on either side of a seam whose colours are compared
@@ -48,10 +49,11 @@ def mixed(
     regions, with its content displaced by `moved` (`pyramid.displace`)."""
     n, size = len(first), (first.shape[2], first.shape[3])
     where = regions(n, size, shares, rng).to(first.device)
+    total = _mean((where == 0).float(), SOFT) * first
     for k, other in enumerate(others, 1):
         noise = moved * torch.randn(n, 2, *size, generator=rng).to(first.device)
-        first = torch.where(where == k, displace(spread(other, size).expand(n, -1, -1, -1), noise), first)
-    return first
+        total += _mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
+    return total
 
 
 def panorama(images: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:

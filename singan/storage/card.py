@@ -74,7 +74,7 @@ def model_card(description: Description, where: str) -> str:
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
-    count = "one picture" if many == 1 else f"{many} pictures, the first"
+    count = "one picture" if many == 1 else f"{many} pictures, the first of them"
     how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
     where = json.dumps(where, ensure_ascii=False)
     return CARD.format(count=count, how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
