@@ -53,7 +53,7 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
-MIXED_REUSE = 0.05  # at least, of several pictures: all of all of them has no room in a sample
+MIXED_REUSE = 0.1  # at least, of several pictures: all of all of them has no room in a sample
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 

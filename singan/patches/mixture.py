@@ -59,11 +59,10 @@ def mixed(
 def panorama(images: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:
     """Images (1, 3, any, any) beside one another, as high as the first, each as wide as its share says: what mixtures
     of them are composed of, (1, 3, height, any)."""
-    height = images[0].shape[2]
-    widths = [
-        image.shape[3] * height / image.shape[2] * len(images) * s for image, s in zip(images, shares, strict=True)
+    height, whole = images[0].shape[2], len(images) * images[0].shape[3]
+    parts = [
+        resize(image, (height, max(PATCH, round(share * whole)))) for image, share in zip(images, shares, strict=True)
     ]
-    parts = [resize(image, (height, max(PATCH, round(width)))) for image, width in zip(images, widths, strict=True)]
     return torch.cat(parts, 3)
 
 
