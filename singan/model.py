@@ -30,8 +30,10 @@ from singan.errors import ConfigError
 from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
+from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike
-from singan.patches.field import enlarge, refine_field, search
+from singan.patches.field import carry_field, refine_field, search
+from singan.patches.mixture import alike, evened, mixed, panorama
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -64,6 +66,7 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 FREE = Constraints()
+MIXED_REUSE = 0.1  # at least, of several pictures: all of all of them has no room in a sample
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -77,6 +80,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     *noise_size); `photo`: the photograph, (H, W, 3) uint8, at the size of its samples; `info` tells how the model was
     made. `memory`: the training image at the voted scales where it is not the photograph's, in files of format 1.
     `factor`: with `config.published`, that from a scale to the next coarser, of which the sizes are rounded.
+    `others`: the photographs but the first, where it knows several, (any, any, 3) uint8, each about as many pixels as
+    `photo`; `shares` of them all, from the first on, in a sample: they sum to 1.
     """
 
     config: TrainConfig
@@ -89,6 +94,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     info: dict[str, Any] = field(default_factory=dict)
     memory: list[torch.Tensor] = field(default_factory=list)
     factor: float = 1.0
+    others: list[torch.Tensor] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
     _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
@@ -96,13 +103,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def __repr__(self) -> str:
         height, width = self.image_size
         title = self.info["photo"].get("title") if isinstance(self.info.get("photo"), dict) else None
+        more = f" and {len(self.others)} more" if self.others else ""
         count = len(self.generators)
         made = "a draft, made without training"
         if count:
             up_to = "x".join(map(str, self.scale_sizes[count - 1]))
             made = f"{count} generator{'s' if count > 1 else ''} up to {up_to} px, {self.num_parameters:,} parameters"
         return (
-            f"SinGAN of {f'{title!r:.80}' if title else 'a photograph'}, {height}x{width} px\n"
+            f"SinGAN of {f'{title!r:.80}' if title else 'a photograph'}{more}, {height}x{width} px\n"
             f"  {made}, {self.num_scales} scales, on {self.device}\n"
             "  model.sample(4) draws four images"
         )
@@ -222,8 +230,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         a "kaleidoscope", which is square. `pin`: a mask of the photograph's shape; what is white in it stays, to the
         last bit, where it is, or with its middle at `pin_to`, (down, across) in shares of the sample's sides. `source`:
         where each pixel is from comes along (`Sample`), for models with `config.field`.
+        None of these goes with a model of several pictures.
         Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
+        if self.others and (source or (tile, mirror, pin) != (None, None, None)):
+            raise ConfigError(
+                "Tiles, mirror images, pins and sources are of models of one picture; this knows several."
+            )
         if source and (generators_only or not self.config.field):
             raise ConfigError(
                 "Where pixels are from is known of patches alone: leave out generators_only."
@@ -318,14 +331,18 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
+        if self.others and self.config.field:
+            others = self.patches_at(0).images[1:]
+            entered = mixed(entered, others, self.shares, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
         drawn, found = self.apply_scale(0, settle(entered) if settle else entered, None, settle=settle)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
+        images = self.patches_at(0).images
         if self._composition is None:
-            self._composition = Composition(self.patches_at(0).image)
+            self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, self.patches_at(0).image, self._composition, variation)
+        best = most_alike(seen, images[0], self._composition, variation)
         return drawn[best : best + 1], found.one(best)
 
     def generate(
@@ -361,7 +378,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             z = noise(k, here).to(self.device) if k < len(self.noise_amps) else None
             x, found = self.apply_scale(k, x, z, found, settle=settle)
             x = settle(x) if settle else x  # also where there was no voting
-        return x, found
+        return (evened(x, found) if found and found.pictures and until is None else x), found
 
     def apply_scale(
         self,
@@ -436,11 +453,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def _search(self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None) -> Field:
         patches = self.patches_at(level)
+        reuse = reuse if not self.others else max(reuse, MIXED_REUSE)
         return search(x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap)
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
         patches, size = self.patches_at(level), (x.shape[2], x.shape[3])
-        return refine_field(enlarge(found, size, patches.size), x, patches, self.place_prior, region=region)
+        return refine_field(carry_field(found, size, patches), x, patches, self.place_prior, region=region)
 
     @property
     def place_prior(self) -> float:
@@ -452,15 +470,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         patches = self._patches.get(level)
         if patches is None:
             with torch.inference_mode():
-                stored = level < len(self.memory)
-                image = self.memory[level] if stored else resize(self.photo_tensor, self.levels[level])
+                images = [self.memory[level]] if level < len(self.memory) else self.pictures_at(level)
+                image = below_one_another(images) if self.others else images[0]
                 finest = max(0, self.voting_scales - 1)
                 if level == finest or not self.config.field:  # older files compare patches in full
                     filters = basis(image) if self.config.field else basis(image, 3 * PATCH**2)
                 else:
                     filters = self.patches_at(finest).filters
                 compact = image.shape[2] * image.shape[3] > COMPACT_PIXELS
-                patches = Patches(image, filters, torch.float16 if compact else torch.float32)
+                dtype = torch.float16 if compact else torch.float32
+                patches = Atlas(images, filters, dtype) if self.others else Patches(image, filters, dtype)
                 self._patches[level] = patches
         return patches
 
@@ -473,7 +492,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         with `config.from_image`, the training image, for a generator a scale_factor smaller."""
         height, width = self.scale_sizes[0]
         if self.config.from_image and self.config.generators == 0:
-            x = self.patches_at(0).image  # which is kept
+            x = self.patches_at(0).images[0]  # which is kept
         elif self.config.from_image:
             factor = self.config.scale_factor
             x = resize(self.real_at(0), (max(1, round(factor * height)), max(1, round(factor * width))))
@@ -505,6 +524,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return published_resize(pixels, math.pow(self.factor, coarser), self.scale_sizes[level])
         return resize(self.photo_tensor, self.levels[level])
 
+    def pictures_at(self, level: int) -> list[torch.Tensor]:
+        """All photographs, shrunk alike to that level: the first is (1, 3, *levels[level])."""
+        first, at = resize(self.photo_tensor, self.levels[level]), self.levels[level]
+        sizes = [alike((other.shape[0], other.shape[1]), self.photo_size, at) for other in self.others]
+        pixels = [other.permute(2, 0, 1)[None].float() / 127.5 - 1 for other in self.others]
+        return [first, *(resize(other, size) for other, size in zip(pixels, sizes, strict=True))]
+
     @property
     def training_image(self) -> Image.Image:
         """The training image at the size of samples."""
@@ -516,6 +542,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self.generators = [generator.to(chosen) for generator in self.generators]
         self.z_star = self.z_star.to(chosen)
         self.photo = self.photo.to(chosen)
+        self.others = [other.to(chosen) for other in self.others]
         self.memory = [real.to(chosen) for real in self.memory]
         self._patches.clear()
         self._composition = None
@@ -583,6 +610,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             described.info,
             [tensors[f"memory.{k}"] for k in range(votes)],
             described.factor,
+            [tensors[f"photo.{k}"] for k in range(1, len(described.other_sizes) + 1)],
+            described.shares,
         )
         if "photo" not in tensors:  # format 1: the reconstruction stands in
             model.photo = torch.from_numpy(np.array(model.reconstruct()))
@@ -626,12 +655,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             stores_memory=bool(self.memory),
             info=self.info,
             factor=self.factor,
+            other_sizes=[(other.shape[0], other.shape[1]) for other in self.others],
+            other_bytes=[0 for _ in self.others],  # not packed yet
+            shares=self.shares,
         )
         return description.checked()
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """What model.safetensors holds, the photograph not yet packed."""
         tensors = {"z_star": self.z_star, "photo": self.photo}
+        tensors |= {f"photo.{k}": other for k, other in enumerate(self.others, 1)}
         tensors |= {f"memory.{k}": real for k, real in enumerate(self.memory)}
         return tensors | generator_tensors(self.generators)
 

@@ -237,8 +237,8 @@ def test_format_1_is_bounded_although_it_holds_no_image(tmp_path):
 
 
 def test_newer_format_says_which_version_reads_it(saved):
-    edit(saved, lambda d: d.update(format_version=4, singan_version="0.9.1"))
-    with pytest.raises(CheckpointError, match="format 4, which takes singan 0.9.1 or later; .* update singan"):
+    edit(saved, lambda d: d.update(format_version=5, singan_version="0.9.1"))
+    with pytest.raises(CheckpointError, match="format 5, which takes singan 0.9.1 or later; .* update singan"):
         SinGAN.from_pretrained(saved)
 
 

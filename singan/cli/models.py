@@ -36,16 +36,23 @@ PhotoSize = Annotated[
 ]
 
 
+Shares = Annotated[
+    list[float] | None,
+    typer.Option("--share", help="How much of samples is of each photo, in their order; by default as much of each."),
+]
+
+
 def draft(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="The photo, or several, up to 8.")],
     out: Out = None,
+    share: Shares = None,
     photo_size: PhotoSize = None,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a model of IMAGE at once, without training, and save it in the directory --out."""
-    out = out or Path(image.stem)
+    """Make a model of IMAGE at once, without training, and save it in the directory --out. Samples mix several."""
+    out = out or Path(images[0].stem)
     checkpoint = out / "checkpoint"
     _check_out(out, checkpoint, False, force)
 
@@ -56,17 +63,18 @@ def draft(
     asked = {} if photo_size is None else {"photo_size": photo_size}
     config = TrainConfig.preset("draft", **asked)
     with noted(as_json) as notes:
-        photo = load_image(image)
-    start = time.perf_counter()
-    model = draft(photo, config, seed=seed)
+        photos = [load_image(image) for image in images]
+        start = time.perf_counter()
+        model = draft(photos, config, shares=share, seed=seed)
     _keep(model, out, checkpoint)
-    made = {"image": str(image), "preset": "draft", "seed": seed}
+    made = {**_pictures(images, model), "preset": "draft", "seed": seed}
     _report(model, out, made, time.perf_counter() - start, {"warnings": notes}, as_json)
 
 
 def train(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The photo to learn.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="The photo to learn, or several, up to 8.")],
     out: Out = None,
+    share: Shares = None,
     preset: Annotated[
         Literal["draft", "fast", "paper"],
         typer.Option(help="draft: without training; fast: learn the layout; paper: the published method, for hours."),
@@ -85,8 +93,8 @@ def train(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Learn IMAGE and save the model in the directory --out."""
-    out = out or Path(image.stem)
+    """Learn IMAGE and save the model in the directory --out. Samples mix several."""
+    out = out or Path(images[0].stem)
     checkpoint = out / "checkpoint"
     _check_out(out, checkpoint, resume, force)
 
@@ -102,14 +110,14 @@ def train(
     if force and not resume:
         remove_checkpoint(checkpoint)
     with noted(as_json) as notes:  # at once, not after hours
-        photo = load_image(image)
+        photos = [load_image(image) for image in images]
     with noted(as_json) as more:
         try:
-            events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=resume)
+            events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=checkpoint, resume=resume)
             last = last_of(events, as_json)
         except KeyboardInterrupt:
             raise Interrupted(
-                _how_to_resume(checkpoint, image, out, preset, purpose, {**asked, "seed": seed})
+                _how_to_resume(checkpoint, images, share, out, preset, purpose, {**asked, "seed": seed})
             ) from None
         except TrainingError as error:
             if error.model is None:
@@ -121,7 +129,7 @@ def train(
     model = last.model
     assert model is not None  # the last event always carries the model
     _keep(model, out, checkpoint)
-    made = {"image": str(image), "preset": preset, "seed": seed}
+    made = {**_pictures(images, model), "preset": preset, "seed": seed}
     _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes + more}, as_json)
 
 
@@ -164,7 +172,8 @@ def _check_out(out: Path, checkpoint: Path, resume: bool, force: bool) -> None:
 
 def _how_to_resume(
     checkpoint: Path,
-    image: Path,
+    images: list[Path],
+    shares: list[float] | None,
     out: Path,
     preset: str,
     purpose: str,
@@ -172,7 +181,8 @@ def _how_to_resume(
 ) -> str:
     if not (checkpoint / STATE_FILE).exists():
         return "Interrupted before the first checkpoint: nothing of this run is kept."
-    command = ["singan", "train", str(image), "--out", str(out), "--preset", preset]
+    command = ["singan", "train", *map(str, images), "--out", str(out), "--preset", preset]
+    command += [word for share in shares or [] for word in ("--share", str(share))]
     command += ["--for", purpose] if purpose != "sampling" else []
     for option, value in asked.items():
         command += ["--bfloat16"] if option == "mixed_precision" else [f"--{option.replace('_', '-')}", str(value)]
@@ -199,6 +209,12 @@ def _report(
     typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
 
 
+def _pictures(images: list[Path], model: SinGAN) -> dict[str, Any]:
+    """What a model was made of."""
+    several = {"images": [str(image) for image in images]} if model.others else {}
+    return {"image": str(images[0]), **several}
+
+
 def _made(model: SinGAN) -> str:
     """What there is of a model, and what it gives."""
     height, width = model.image_size
@@ -215,6 +231,7 @@ def _facts(model: SinGAN) -> dict[str, Any]:
         "generators": len(model.generators),
         "scale_sizes": [list(size) for size in model.scale_sizes],
         "parameters": model.num_parameters,
+        **({"shares": model.shares} if model.shares else {}),
         "config": asdict(model.config),
         "info": model.info,
     }

@@ -56,11 +56,11 @@ def search(
     keys, across = patches.placed(place_prior), patches.shape[1]
 
     if region is None:
-        found = nearest(queries, keys, reuse).view(-1, len(rows), len(columns))
-        return Field(size, patches.size, found // across, found % across, wrap)
-    field, chosen = identity(size, patches.size, device), touched(region).flatten()
+        found = patches.numbers(nearest(queries, keys, reuse)).view(-1, len(rows), len(columns))
+        return Field(size, patches.size, found // across, found % across, wrap, patches.pictures)
+    field, chosen = own_field(size, patches), touched(region).flatten()
     if chosen.any():
-        found = nearest(queries[:, chosen], keys, reuse)[0]
+        found = patches.numbers(nearest(queries[:, chosen], keys, reuse)[0])
         field.y.view(-1)[chosen], field.x.view(-1)[chosen] = found // across, found % across
     return field
 
@@ -69,6 +69,13 @@ def identity(size: tuple[int, int], source: tuple[int, int], device: torch.devic
     """The field of the training image itself."""
     blank = torch.zeros(1, 1, 1, dtype=torch.long, device=device)
     return enlarge(Field((PATCH, PATCH), (PATCH, PATCH), blank, blank), size, source)
+
+
+def own_field(size: tuple[int, int], patches: Patches) -> Field:
+    """The field of the training image itself, the first where there are several, at another `size`."""
+    pictures = patches.pictures
+    field = identity(size, pictures[0] if pictures else patches.size, patches.image.device)
+    return replace(field, source=patches.size, pictures=pictures)
 
 
 def touched(region: torch.Tensor) -> torch.Tensor:
@@ -92,6 +99,22 @@ def enlarge(field: Field, size: tuple[int, int], source: tuple[int, int]) -> Fie
     return Field(size, source, y, x, field.wrap)
 
 
+def carry_field(field: Field, size: tuple[int, int], patches: Patches) -> Field:
+    """As `enlarge`, to where the training image is `patches`; of several pictures, each in its own proportion."""
+    if not field.pictures:
+        return enlarge(field, size, patches.size)
+    (_, i), (_, j) = (
+        _carried(new, old, field.y.device, wraps) for new, old, wraps in zip(size, field.size, field.wrap, strict=True)
+    )
+    which = field.y[:, i][..., j] // field.source[0]
+    y, x = torch.zeros_like(which), torch.zeros_like(which)
+    for k, (before, after) in enumerate(zip(field.pictures, patches.pictures, strict=True)):
+        alone = replace(field, source=before, y=field.y - k * field.source[0])
+        there, one = which == k, enlarge(alone, size, after)
+        y, x = torch.where(there, one.y + k * patches.size[0], y), torch.where(there, one.x, x)
+    return Field(size, patches.size, y, x, field.wrap, patches.pictures)
+
+
 def refine_field(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, *, region: torch.Tensor | None = None
 ) -> Field:
@@ -110,7 +133,7 @@ def refine_field(
     if region is None:
         y, x = refined(0, field.shape[0])
         return replace(field, y=y, x=x)
-    own, inside = identity(field.size, field.source, image.device), touched(region)
+    own, inside = own_field(field.size, patches), touched(region)
     rows = inside.any(1).nonzero().flatten().tolist()
     if rows:
         part = slice(rows[0], rows[-1] + 1)
@@ -124,7 +147,7 @@ def _refine_rows(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
-    (height, width), (h, w), device = field.size, field.source, image.device
+    (height, width), (most_down, most_across), device = field.size, patches.shape, image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
     row = rows[top:bottom, None]
     queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
@@ -143,10 +166,11 @@ def _refine_rows(
         ]
         y, x = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)  # (candidates, N, rows, columns)
         column = columns[left:right]
-        y, x = (y + row).clamp_(0, h - PATCH), (x + column).clamp_(0, w - PATCH)
+        y, x = (y + row).clamp_(0, most_down - 1), (x + column).clamp_(0, most_across - 1)
         found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten()).float().view(*y.shape, -1)
         distance = torch.linalg.vector_norm(found.sub_(queries[:, :, left:right]), dim=-1).square_()
-        moved = (y / h - row / height).square_() + SIDEWAYS**2 * (x / w - column / width).square_()
+        down, across = patches.within(y, x)
+        moved = (down - row / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
         best = distance.add_(moved, alpha=place_prior**2).min(0, keepdim=True)[1]
         return y.gather(0, best)[0], x.gather(0, best)[0]
 

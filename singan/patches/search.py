@@ -67,8 +67,10 @@ def project(
 class Patches:
     """All patches of an image (1, 3, h, w), projected on `filters`; `dtype` is what the projections are kept in."""
 
+    pictures: tuple[tuple[int, int], ...] = ()  # their sizes, where there are several (`atlas.Atlas`)
+
     def __init__(self, image: torch.Tensor, filters: torch.Tensor, dtype: torch.dtype = torch.float32) -> None:
-        self.image, self.filters = image, filters
+        self.image, self.filters, self.images = image, filters, [image]
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
         self.shape = self.size[0] - PATCH + 1, self.size[1] - PATCH + 1  # rows and columns of patches
         self.keys = project(image, filters, dtype=dtype).flatten(0, 2)  # (rows * columns, directions)
@@ -85,6 +87,14 @@ class Patches:
             keys = torch.cat([self.keys.float(), place(rows, columns, self.size, g)], 1)
             self._prepared[g] = prepare(keys)
         return self._prepared[g]
+
+    def numbers(self, found: torch.Tensor) -> torch.Tensor:
+        """The numbers among `keys` of those that are `found` by their numbers among `placed`."""
+        return found
+
+    def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """How far down and across their picture patches at rows `y` and columns `x` are, as shares of its sides."""
+        return y / self.size[0], x / self.size[1]
 
 
 def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: float) -> torch.Tensor:

@@ -21,7 +21,9 @@ class Field:
 
     Voters stand on every STRIDE-th row and column of N images of `size`, and on the last. `y` and `x`, (N, voters
     down, voters across), are top left corners of patches in a training image of size `source`. Where it is to `wrap`,
-    down or across, the images are tiles: they go on at their other side, and there are voters all the way round.
+    down or across, the images are tiles: they go on at their other side, and there are voters all the way round. Where
+    there are several `pictures`, of these sizes, `source` is that of a slot of theirs, and `y` counts through all slots
+    (`atlas.Atlas`).
     """
 
     size: tuple[int, int]
@@ -29,6 +31,7 @@ class Field:
     y: torch.Tensor
     x: torch.Tensor
     wrap: Wrap = FLAT
+    pictures: tuple[tuple[int, int], ...] = ()
 
     @property
     def shape(self) -> tuple[int, int]:

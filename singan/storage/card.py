@@ -27,7 +27,7 @@ tags:
 
 # {title}
 
-A SinGAN model of one picture, shown here{how}
+A SinGAN model of {count}, shown here{how}
 
 ![The picture](preview.png)
 
@@ -47,19 +47,23 @@ model.sample(1, seed=1)[0].save("sample.png")
 def model_card(description: Description, where: str) -> str:
     """The README.md of a model, made from its config.json; `where` is what its code snippet loads.
 
-    `info["photo"]` may hold title, author, license and source of the picture.
+    `info["photo"]` may hold title, author, license and source of the picture, `info["photos"]` a list of these for
+    several, the first included.
     """
     info = description.info
-    photo = {name: _cell(text) for name, text in info.get("photo", {}).items()}
-    licence = photo.get("license", "unknown")
+    photos = [
+        {name: _cell(text) for name, text in one.items()} for one in info.get("photos") or [info.get("photo", {})]
+    ]
+    photo, many = photos[0], len(description.other_sizes) + 1
+    licences = {one.get("license", "unknown") for one in photos}
+    licence = licences.pop() if len(licences) == 1 else "other"
     title = photo.get("title", _cell(where.rpartition("/")[2]))
     height, width = description.scale_sizes[-1]
     if description.config.field and description.photo_size:
         height, width = description.photo_size
     facts = {
-        "picture": ", by ".join(photo[name] for name in ("title", "author") if name in photo) or None,
-        "licence of the picture": licence,
-        "source": photo.get("source"),
+        **_pictures(photos),
+        "shares": ", ".join(f"{share:.0%}" for share in description.shares) or None,
         "size": f"{width}x{height} px",
         "scales": len(description.scale_sizes),
         "generators": description.num_generators,
@@ -70,9 +74,22 @@ def model_card(description: Description, where: str) -> str:
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
+    count = "one picture" if many == 1 else f"{many} pictures, the first of them"
     how = ". Its samples are put together anew from the picture's own patches:" if description.config.field else ":"
     where = json.dumps(where, ensure_ascii=False)
-    return CARD.format(how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
+    return CARD.format(count=count, how=how, licence=_yaml_text(licence), title=title, rows=rows, where=where)
+
+
+def _pictures(photos: list[dict[str, str]]) -> dict[str, str | None]:
+    """The rows of the card on its pictures."""
+    rows: dict[str, str | None] = {}
+    for k, photo in enumerate(photos, 1):
+        number = f" {k}" if len(photos) > 1 else ""
+        named = [photo[name] for name in ("title", "author") if name in photo]
+        rows[f"picture{number}"] = ", by ".join(named) or None
+        rows[f"licence of the picture{number}"] = photo.get("license", "unknown")
+        rows[f"source{number}"] = photo.get("source")
+    return rows
 
 
 def preset_of(config: TrainConfig) -> str:

@@ -21,7 +21,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from singan.errors import CheckpointError, ConfigError, one_line
 from singan.files import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE, files_in, stamp
-from singan.storage.description import PHOTOS, Description, Size, tensor_shapes
+from singan.storage.description import Description, Size, is_photo, tensor_shapes
 
 T = TypeVar("T")
 MAX_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 4 * 10**8, PREVIEW_FILE: 4 * 10**8, CARD_FILE: 10**6}
@@ -89,10 +89,17 @@ def _read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
         tensors["photo"] = tensors.pop("image")
     elif description.photo_size:
         try:
-            tensors["photo"] = unpack(tensors["photo"], description.photo_size)
+            for name, size in _photo_sizes(description):
+                tensors[name] = unpack(tensors[name], size)
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from None
     return description, tensors
+
+
+def _photo_sizes(description: Description) -> list[tuple[str, Size]]:
+    """The names of the packed photographs, and their sizes."""
+    others = [(f"photo.{k}", size) for k, size in enumerate(description.other_sizes, 1)]
+    return [("photo", description.photo_size), *others] if description.photo_size else []
 
 
 def pack(photo: torch.Tensor) -> torch.Tensor:
@@ -120,15 +127,16 @@ def contents(description: Description, tensors: Mapping[str, torch.Tensor], prev
 
     Raises `CheckpointError` if the model is too large.
     """
-    packed = pack(tensors["photo"])
-    owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, "photo": packed}.items()}
+    packed = {name: pack(tensors[name]) for name, _ in _photo_sizes(description)}
+    owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, **packed}.items()}
     weights = safetensors_bytes(owned)
     if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
         raise CheckpointError(
             f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower photo_size or width."
         )
     digest = hashlib.sha256(weights).hexdigest()
-    described = replace(description, weights_sha256=digest, photo_bytes=len(packed)).to_dict()
+    lengths = [len(one) for one in packed.values()]
+    described = replace(description, weights_sha256=digest, photo_bytes=lengths[0], other_bytes=lengths[1:]).to_dict()
     shown = io.BytesIO()
     preview.save(shown, "PNG")
     config = json.dumps(described, indent=1) + "\n"
@@ -137,7 +145,7 @@ def contents(description: Description, tensors: Mapping[str, torch.Tensor], prev
 
 def _read_weights(path: Path, description: Description) -> dict[str, torch.Tensor]:
     shapes = tensor_shapes(description)
-    need = sum(math.prod(shape) * (1 if name in PHOTOS else 4) for name, shape in shapes.items())
+    need = sum(math.prod(shape) * (1 if is_photo(name) else 4) for name, shape in shapes.items())
     with path.open("rb") as file:  # once: another file may take its place at any time
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -155,7 +163,7 @@ def _read_weights(path: Path, description: Description) -> dict[str, torch.Tenso
         odd = sorted(found.keys() ^ shapes.keys())[0]
         raise CheckpointError(f"{path} does not hold the tensors of {CONFIG_FILE}: see {odd!r:.60}.")
     for name, shape in shapes.items():
-        kind, (dtype, its_shape) = "U8" if name in PHOTOS else "F32", found[name]
+        kind, (dtype, its_shape) = "U8" if is_photo(name) else "F32", found[name]
         if (dtype, its_shape) != (kind, shape):
             raise CheckpointError(f"{path}: {name} is {f'{dtype} {list(its_shape)}':.60}, not {kind} {list(shape)}.")
     tensors = safetensors_load(data)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from singan.config import TrainConfig, at_scale
-from singan.errors import CheckpointError, ConfigError, one_line
+from singan.errors import CheckpointError, ConfigError, ImageError, one_line
 from singan.image import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
 from singan.pyramid import voting_scales
@@ -21,12 +22,13 @@ from singan.scale import noise_size
 from singan.variation import CURVE
 from singan.version import __version__
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4  # of models of several pictures; of one it is ONE_PICTURE, which older versions read
+ONE_PICTURE = 3
 MIN_PUBLISHED = 8  # pixels a side of the coarsest scale
 MAX_SCALES = 32
 MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
 MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
-PHOTOS = ("photo", "image")  # tensors of pixels
+MAX_PICTURES = 8
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")
 Size = tuple[int, int]  # (height, width)
 
@@ -45,8 +47,11 @@ class Description:
     stores_memory: bool = False  # the coarse training images cannot be computed from the learned one
     info: dict[str, Any] = field(default_factory=dict)
     factor: float = 1.0
+    other_sizes: list[Size] = field(default_factory=list)  # of the photographs but the first
+    other_bytes: list[int] = field(default_factory=list)  # of them, packed
+    shares: list[float] = field(default_factory=list)  # of all photographs, where there are several
     weights_sha256: str = ""
-    format_version: int = FORMAT_VERSION
+    format_version: int = ONE_PICTURE
     singan_version: str = __version__
 
     @property
@@ -55,8 +60,9 @@ class Description:
 
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it."""
+        others = {"other_sizes": self.other_sizes, "other_bytes": self.other_bytes, "shares": self.shares}
         return {
-            "format_version": self.format_version,
+            "format_version": FORMAT_VERSION if self.other_sizes else self.format_version,
             "singan_version": self.singan_version,
             "photo_size": self.photo_size,
             "photo_bytes": self.photo_bytes,
@@ -66,6 +72,7 @@ class Description:
             "variation_curve": self.variation_curve,
             "stores_memory": self.stores_memory,
             **({"factor": self.factor} if self.config.published else {}),
+            **(others if self.other_sizes else {}),
             "weights_sha256": self.weights_sha256,
             "config": self.config.to_dict(),
             "info": self.info,
@@ -83,7 +90,9 @@ class Description:
         """The inverse of `to_dict`, of this format or an older one. Raises `CheckpointError` or `ConfigError`."""
         version, writer = _version(described)
         photo = "photo_size" if version > 2 else "learned_size"
-        new = [set(), {photo, "stores_memory"}, {photo, "stores_memory", "photo_bytes", "generators"}][version - 1]
+        three = {photo, "stores_memory", "photo_bytes", "generators"}
+        several = {"other_sizes", "other_bytes", "shares"}
+        new = [set(), {photo, "stores_memory"}, three, three | several][version - 1]
         names = {"scale_sizes", "noise_amps", "variation_curve", "weights_sha256", "config", "info"} | new
         missing = sorted(names - set(described))
         if missing:
@@ -97,6 +106,15 @@ class Description:
         config = TrainConfig.from_dict(described["config"])
         if config.published and "factor" not in described:
             raise CheckpointError("it has no factor")
+        sides, lengths, shares = (
+            _list(described[name], name, MAX_PICTURES) if version > 3 else []
+            for name in ("other_sizes", "other_bytes", "shares")
+        )
+        others = [_size(size, "other_sizes") for size in sides]
+        if version > 3 and not len(others) + 1 == len(lengths) + 1 == len(shares) > 1:
+            raise CheckpointError(
+                f"it lists {len(others)} other_sizes, {len(lengths)} other_bytes and {len(shares)} shares"
+            )
         description = cls(
             config=config,
             scale_sizes=sizes,
@@ -106,10 +124,16 @@ class Description:
             ],
             variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
             photo_size=whole,
-            photo_bytes=_integer_in(packed, "photo_bytes", 0, 4 * math.prod(whole or ()) + 10_000),
+            photo_bytes=_integer_in(packed, "photo_bytes", 0, _most_bytes(whole or ())),
             stores_memory=described["stores_memory"] if version > 1 else True,
             info=_info(described["info"]),
             factor=_number(described["factor"], "factor", 0.1, 1) if config.published else 1.0,
+            other_sizes=others,
+            other_bytes=[
+                _integer_in(length, "other_bytes", 0, _most_bytes(size))
+                for length, size in zip(lengths, others, strict=True)
+            ],
+            shares=[_number(share, "shares", 0, 1) for share in shares],
             weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
             format_version=version,
             singan_version=writer,
@@ -145,6 +169,38 @@ class Description:
             raise CheckpointError(f"it lists {count} generators for {len(sizes)} scales, and has no field")
         if config.published:
             _check_steps(sizes, self.factor)
+        if self.other_sizes and whole:
+            self._check_several(whole)
+
+    def _check_several(self, first: Size) -> None:
+        """What several pictures ask of one another."""
+        if self.config.published or self.stores_memory:
+            raise CheckpointError("it has several photos, which neither the published method nor stores_memory knows")
+        if abs(sum(self.shares) - 1) > 1e-3:
+            raise CheckpointError(f"its shares sum to {sum(self.shares):g}, not to 1")
+        try:
+            check_together([first, *self.other_sizes])
+        except ImageError as error:
+            raise CheckpointError(str(error).rstrip(".")) from None
+
+
+def check_together(sizes: Sequence[Size]) -> None:
+    """Raise `ImageError` unless pictures of these sizes, the first before the others, can be searched together: each
+    about as large as the first, and all in slots that hold the widest and the highest (`patches.atlas`)."""
+    height, width = (max(sides) for sides in zip(*sizes, strict=True))
+    total = len(sizes) * height * width
+    if len(sizes) > 1 and total > MAX_PHOTO_PIXELS:
+        raise ImageError(
+            f"{len(sizes)} pictures of up to {width}x{height} px are {total / 1e6:.0f} megapixels, over "
+            f"{MAX_PHOTO_PIXELS / 1e6:.0f}: lower photo_size, give fewer, or crop the longest."
+        )
+    first = math.prod(sizes[0])
+    for height, width in sizes[1:]:
+        if min(height, width) < PATCH or not first / 2 <= height * width <= 2 * first:
+            raise ImageError(
+                f"A picture of {width}x{height} px does not go with a first one of {sizes[0][1]}x{sizes[0][0]} px: it "
+                f"takes about as many pixels, and at least {PATCH} a side."
+            )
 
 
 def _version(described: Any) -> tuple[int, str]:
@@ -171,11 +227,12 @@ def _check_steps(sizes: list[Size], factor: float) -> None:
 
 
 def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
-    """Name and shape of all that model.safetensors must hold: PHOTOS are uint8, the others are float32."""
+    """Name and shape of all that model.safetensors must hold: `is_photo` are uint8, the others are float32."""
     config, sizes = description.config, description.scale_sizes
     shapes: dict[str, tuple[int, ...]] = {"z_star": (1, 3, *noise_size(sizes[0], config))}
     if description.format_version > 2:
         shapes["photo"] = (description.photo_bytes,)
+        shapes |= {f"photo.{k}": (length,) for k, length in enumerate(description.other_bytes, 1)}
     elif description.photo_size:
         shapes["image"] = (*description.photo_size, 3)
     if description.stores_memory:
@@ -188,6 +245,16 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
             running = ["running_mean", "running_var"] if config.published else []
             shapes |= {f"scales.{k}.norms.{i}.{name}": (width,) for name in ["weight", "bias", *running]}
     return shapes
+
+
+def is_photo(name: str) -> bool:
+    """Whether a tensor of that name holds pixels, or packed ones."""
+    return name == "image" or name.partition(".")[0] == "photo"
+
+
+def _most_bytes(size: tuple[int, ...]) -> int:
+    """Of a packed photograph of that size."""
+    return 4 * math.prod(size) + 10_000
 
 
 # --- values in config.json ------------------------------------------------------------------------
@@ -257,6 +324,11 @@ def _photo(value: Any, name: str) -> None:
         raise CheckpointError(f"license is {value['license']!r:.60}; give the Hub's identifier for it, as in cc0-1.0")
 
 
+def _photos(value: Any, name: str) -> None:
+    for one in _list(value, name, MAX_PICTURES):
+        _photo(one, name)
+
+
 INFO: dict[str, Any] = {  # what is known of info, all of it optional; later versions may add to it
     "seed": lambda value, name: _number(value, name, -(2**63), 2**64),
     "source_size": _size,
@@ -266,6 +338,7 @@ INFO: dict[str, Any] = {  # what is known of info, all of it optional; later ver
     "torch_version": _text,
     "converted_from": _text,
     "photo": _photo,
+    "photos": _photos,
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from singan.device import pick_device
 from singan.errors import ConfigError, TrainingError
 from singan.image import load_image
 from singan.model import SinGAN
+from singan.storage.description import MAX_PICTURES
 from singan.training.events import TrainEvent, make_event
 from singan.training.progress import with_bar
 from singan.training.resume import Keeper
@@ -26,12 +28,14 @@ from singan.training.step import ScaleTrainer
 CHECKPOINT_SECONDS = 30.0
 
 Picture = Image.Image | np.ndarray | str | os.PathLike[str]
+Pictures = Picture | Sequence[Picture]
 
 
 def train(
-    image: Picture,
+    image: Pictures,
     config: TrainConfig | None = None,
     *,
+    shares: Sequence[float] | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
     on_event: Callable[[TrainEvent], object] | None = None,
@@ -40,12 +44,19 @@ def train(
     stop: Callable[[], bool] | None = None,
     progress: bool | None = None,
 ) -> SinGAN:
-    """Learn one image; `iter_train` run to its end, with the same arguments. `on_event` is shown every event.
+    """Learn one image or several; `iter_train` run to its end, with the same arguments. `on_event` is shown all events.
 
     `progress`: show a bar; by default where somebody sees it, on a terminal and in a notebook.
     """
     events = iter_train(
-        image, config, seed=seed, device=device, checkpoint_dir=checkpoint_dir, resume=resume, stop=stop
+        image,
+        config,
+        shares=shares,
+        seed=seed,
+        device=device,
+        checkpoint_dir=checkpoint_dir,
+        resume=resume,
+        stop=stop,
     )
     for event in with_bar(events, progress):
         if on_event:
@@ -55,27 +66,30 @@ def train(
 
 
 def draft(
-    image: Picture,
+    image: Pictures,
     config: TrainConfig | None = None,
     *,
+    shares: Sequence[float] | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
 ) -> SinGAN:
     """A model without training, in a fraction of a second: `train` with the preset "draft".
 
     Its samples are the photograph's own patches, put together anew after its coarsest image was displaced at random.
-    `config`: another one without generators. Raises `ImageError`, `ConfigError`.
+    `image`, `shares`: as `iter_train` takes them. `config`: another one without generators. Raises `ImageError`,
+    `ConfigError`.
     """
     config = config or TrainConfig.preset("draft")
     if config.generators != 0:
         raise ConfigError("A draft has no generators: set generators to 0, or train.")
-    return train(image, config, seed=seed, device=device, progress=False)
+    return train(image, config, shares=shares, seed=seed, device=device, progress=False)
 
 
 def iter_train(
-    image: Picture,
+    image: Pictures,
     config: TrainConfig | None = None,
     *,
+    shares: Sequence[float] | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
     checkpoint_dir: str | os.PathLike[str] | None = None,
@@ -83,26 +97,43 @@ def iter_train(
     preview_every: int | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Generator[TrainEvent, None, None]:
-    """Learn one image, yielding an event a step.
+    """Learn one image, or several together, yielding an event a step.
 
-    `image`: anything `load_image` takes. `seed` fixes all randomness: the same seed on the same machine gives
-    the same weights to the last bit. `checkpoint_dir`: the run is kept there, at the start, every 30 s, after
-    each scale, and when it is broken off in any way; `resume` continues it and ends with the weights of an
+    `image`: anything `load_image` takes, or a list of 2 to 8 of these, whose parts samples mix: the first gives their
+    size, and the others are brought to as many pixels. `shares`: how much of a sample is of each picture, in
+    proportion to one another; by default the same of all. `seed` fixes all randomness: the same seed on the same
+    machine gives the same weights to the last bit. `checkpoint_dir`: the run is kept there, at the start, every 30 s,
+    after each scale, and when it is broken off in any way; `resume` continues it and ends with the weights of an
     uninterrupted run. `preview_every`: a preview every so many steps. `stop` is asked at every step; once it
     returns True the run ends with the scales finished so far.
 
-    Raises `ImageError`; `ConfigError` on a seed or `preview_every` out of range; `CheckpointError` if there is nothing
-    to resume, or something that would be overwritten; `TrainingError` if a scale diverges twice (its `model` holds the
-    finished scales) or the run is stopped before the first scale is finished.
+    Raises `ImageError`; `ConfigError` on a seed, `preview_every` or shares out of range; `CheckpointError` if there is
+    nothing to resume, or something that would be overwritten; `TrainingError` if a scale diverges twice (its `model`
+    holds the finished scales) or the run is stopped before the first scale is finished.
     """
     check_seed(seed)
     if preview_every is not None:
         check_range("preview_every", preview_every, 1, 10**9, int)
-    return _run(load_image(image), config or TrainConfig(), seed, device, checkpoint_dir, resume, preview_every, stop)
+    pictures: list[Any] = list(image) if isinstance(image, list | tuple) else [image]
+    shares = checked_shares(len(pictures), shares)
+    images = [load_image(one) for one in pictures]
+    return _run(images, shares, config or TrainConfig(), seed, device, checkpoint_dir, resume, preview_every, stop)
+
+
+def checked_shares(count: int, shares: Sequence[float] | None) -> list[float]:
+    """The shares of so many pictures, which sum to 1. Raises `ConfigError`."""
+    check_range("pictures", count, 1, MAX_PICTURES, int)
+    shares = [1.0] * count if shares is None else list(shares)
+    if len(shares) != count:
+        raise ConfigError(f"There are {len(shares)} shares for {count} pictures: give each picture one, or none any.")
+    for share in shares:
+        check_range("share", share, 0.01, 100)
+    return [share / sum(shares) for share in shares]
 
 
 def _run(
-    image: Image.Image,
+    images: list[Image.Image],
+    shares: list[float],
     config: TrainConfig,
     seed: int,
     device: str | torch.device | None,
@@ -111,8 +142,8 @@ def _run(
     preview_every: int | None,
     stop: Callable[[], bool] | None,
 ) -> Generator[TrainEvent, None, None]:
-    run = start_run(image, config, seed, pick_device(device))
-    del image  # which may be of a hundred megapixels
+    run = start_run(images[0], config, seed, pick_device(device), images[1:], shares)
+    images.clear()  # which may be of a hundred megapixels
     keeper = Keeper(run, checkpoint_dir, resuming)
     start = time.monotonic() - run.seconds
     last = len(run.real) - 1

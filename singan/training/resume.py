@@ -197,5 +197,7 @@ def _digest(facts: str, tensors: Mapping[str, torch.Tensor]) -> str:
 def _fingerprint(run: TrainingRun) -> str:
     """What must be the same for a run to go on as if nothing had happened."""
     digest = hashlib.sha256(run.model.photo.cpu().numpy().tobytes())
+    for other in run.model.others:
+        digest.update(json.dumps([other.shape, run.model.shares]).encode() + other.cpu().numpy().tobytes())
     digest.update(json.dumps([run.sizes, run.config.to_dict(), run.seed], sort_keys=True).encode())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from PIL import Image
 from singan.config import TrainConfig, at_scale
 from singan.errors import ConfigError, ImageError, TaskWarning, TrainingError
 from singan.model import SinGAN
+from singan.patches.mixture import alike
 from singan.pyramid import (
     MAX_COARSEST_PIXELS,
     from_bytes,
@@ -19,23 +21,33 @@ from singan.pyramid import (
     learned_size,
     published_resize,
     published_sizes,
+    resize,
     scale_sizes,
     to_bytes,
     voting_scales,
 )
 from singan.scale import draw_noise, make_critic, make_generator
-from singan.storage.description import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE
+from singan.storage.description import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, check_together
 from singan.training.published import PublishedTrainer
 from singan.training.state import Finished, ScaleState, TrainingRun
 from singan.training.step import CropTrainer, ScaleTrainer, Transform
 from singan.variation import EVEN
 from singan.version import __version__
 
+ENLARGED = 2  # times as many pixels as a picture has, over which it is said that it is enlarged
 LONG = 4  # squares of max_size that are learned at most of a narrow image, whose short side is kept
 
 
-def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.device) -> TrainingRun:
-    """The state before the first step. Raises `ImageError`, `ConfigError`."""
+def start_run(
+    image: Image.Image,
+    config: TrainConfig,
+    seed: int,
+    device: torch.device,
+    others: Sequence[Image.Image] = (),
+    shares: Sequence[float] = (),
+) -> TrainingRun:
+    """The state before the first step; with the `others` of several pictures, and the `shares` of all. Raises
+    `ImageError`, `ConfigError`."""
     if config.norm == "batch":
         raise ConfigError('norm "batch" is drawn as older versions did, and not trained: use the preset paper.')
     kept = kept_size(image.height, image.width, config)
@@ -66,14 +78,47 @@ def start_run(image: Image.Image, config: TrainConfig, seed: int, device: torch.
     info |= {"singan_version": __version__, "torch_version": torch.__version__, "seconds": 0.0}
     photo, amps = pixels.contiguous().to(device), [] if trained else [1.0]
     model = SinGAN(config, sizes, [], amps, EVEN, z_star, photo, info, factor=factor)
+    if others:
+        model.others, model.shares = [x.to(device) for x in _kept_others(others, kept, config)], list(shares)
     if not trained:
         model.variation_curve = model.measured_curve(model.real_at(0))
     blank = model.reconstruct_tensor(0)
     real = [model.real_at(k) for k in range(trained)]
+    covers = [_coverings(model, k) for k in range(trained)] if others else []
     if not config.field:
         model.scale_sizes = []  # which grow with the generators
     pool = blank.expand(max(1, config.pool_size), -1, -1, -1)
-    return TrainingRun(config, seed, device, real, rng, Finished(model, pool, blank))
+    return TrainingRun(config, seed, device, real, rng, Finished(model, pool, blank), others=covers)
+
+
+def _kept_others(others: Sequence[Image.Image], first: tuple[int, int], config: TrainConfig) -> list[torch.Tensor]:
+    """The pictures but the first, (any, any, 3) uint8, each of as many pixels as that is kept at. Raises `ImageError`,
+    `ConfigError`."""
+    if config.published:
+        raise ConfigError("The published method learns one picture: give one, or choose another preset.")
+    sizes = [alike((one.height, one.width), (one.height, one.width), first) for one in others]
+    check_together([first, *sizes])
+    for one, (height, width) in zip(others, sizes, strict=True):
+        if ENLARGED * one.height * one.width < height * width:
+            warnings.warn(
+                f"A picture of {one.width}x{one.height} px is enlarged to {width}x{height} px, as large as the first: "
+                "its parts of samples are less sharp. Lower photo_size, or give it larger.",
+                TaskWarning,
+                stacklevel=5,
+            )
+    shrunk = [one.resize((w, h), Image.Resampling.BICUBIC) for one, (h, w) in zip(others, sizes, strict=True)]
+    return [torch.from_numpy(np.array(one)) for one in shrunk]
+
+
+def _coverings(model: SinGAN, scale: int) -> list[torch.Tensor]:
+    """The pictures but the first at that scale, enlarged where a crop as large as the scale would not fit into them."""
+    first, *others = model.pictures_at(scale)
+    covering = []
+    for image in others:
+        factor = max(1.0, *(wanted / side for wanted, side in zip(first.shape[2:], image.shape[2:], strict=True)))
+        height, width = (math.ceil(factor * side - 1e-6) for side in image.shape[2:])
+        covering.append(resize(image, (height, width)))
+    return covering
 
 
 Pyramid = tuple[torch.Tensor, list[tuple[int, int]], float]  # the photograph (H, W, 3) uint8, the scales, the factor

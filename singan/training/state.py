@@ -85,6 +85,7 @@ class TrainingRun:
     state: ScaleState | None = None  # of the scale that is being learned; None between two
     seconds: float = 0.0
     losses: dict[str, float] = field(default_factory=dict)
+    others: list[list[torch.Tensor]] = field(default_factory=list)  # as `real`, of each scale; no smaller than those
 
     @property
     def scale(self) -> int:

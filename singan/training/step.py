@@ -38,6 +38,7 @@ class ScaleTrainer(ABC):
         self.run, self.config, self.scale = run, run.config, run.scale
         self.state: ScaleState = run.state
         self.real, self.size = run.real[self.scale], run.sizes[self.scale]
+        self.others = run.others[self.scale] if run.others else []
         self.precision = half_precision(run.device, self.config.mixed_precision)
 
     def step(self) -> dict[str, float]:
@@ -113,7 +114,7 @@ class CropTrainer(ScaleTrainer):
         for _ in range(self.config.critic_updates):
             base = self._draw_base(windows)
             out = self._generate(base, noise)
-            real = self._crops([self.real] * self.batch, self._draw_windows(self.batch), 0)
+            real = self._draw_real()
             critic = self._update_critic(real, out[:-1].detach())
         for i in range(self.config.generator_updates):
             out = out if i == 0 else self._generate(base, noise)
@@ -122,11 +123,20 @@ class CropTrainer(ScaleTrainer):
         torch._foreach_lerp_(ema, self.state.weights, 1 - min(self.config.ema_decay, n / (n + 9)))
         return critic, reconstruction.item()
 
-    def _draw_windows(self, n: int) -> list[tuple[int, int]]:
-        """Corners (top, left) of n crops. Drawn from beyond the border and pushed back, so that pixels near it
-        are seen as often as others."""
+    def _draw_real(self) -> torch.Tensor:
+        """Crops of the training image, or of several by their shares: (batch, 3, crop)."""
+        if not self.others:
+            return self._crops([self.real] * self.batch, self._draw_windows(self.batch), 0)
+        shares = torch.tensor(self.run.model.shares)
+        picks = torch.multinomial(shares, self.batch, replacement=True, generator=self.run.rng).tolist()
+        images = [[self.real, *self.others][k] for k in picks]
+        return self._crops(images, [self._draw_windows(1, tuple(x.shape[2:]))[0] for x in images], 0)
+
+    def _draw_windows(self, n: int, size: tuple[int, ...] = ()) -> list[tuple[int, int]]:
+        """Corners (top, left) of n crops, of an image of `size`, else of the scale's. Drawn from beyond the border and
+        pushed back, so that pixels near it are seen as often as others."""
         corners = []
-        for full, part in zip(self.size, self.crop, strict=True):
+        for full, part in zip(size or self.size, self.crop, strict=True):
             beyond = part // 2
             drawn = torch.randint(-beyond, full - part + beyond + 1, (n,), generator=self.run.rng)
             corners.append(drawn.clamp(0, full - part).tolist())

@@ -71,8 +71,8 @@ class Own:
 
 
 def model_bytes(model: SinGAN) -> int:
-    """What its weights and its photograph take in memory, about."""
-    return 4 * model.num_parameters + model.photo.nbytes
+    """What its weights and its photographs take in memory, about."""
+    return 4 * model.num_parameters + sum(photo.nbytes for photo in (model.photo, *model.others))
 
 
 @dataclass(frozen=True)

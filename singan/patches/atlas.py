@@ -1,0 +1,64 @@
+"""The patches of several pictures at one level, searched and carried as if they were those of one.
+
+The pictures stand below one another, each in a slot as high and as wide as the largest of them, so that row y of all is
+row y % height of picture y // height. Patches that are not wholly of one picture are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from singan.patches.search import PATCH, SIDEWAYS, Keys, Patches, prepare
+
+FAR = 100.0  # in each direction, where no patch of a picture is: nothing is as near as that
+
+
+class Atlas(Patches):
+    """All patches of several `images`, each (1, 3, any, any). `size` is that of a slot, `pictures` are the sizes of the
+    images, `image` is all of them, (1, 3, pictures * height, width)."""
+
+    def __init__(
+        self, images: Sequence[torch.Tensor], filters: torch.Tensor, dtype: torch.dtype = torch.float32
+    ) -> None:
+        super().__init__(below_one_another(images), filters, dtype)
+        self.images = list(images)
+        self.pictures = tuple((image.shape[2], image.shape[3]) for image in images)
+        self.size, device = slot(self.pictures), self.image.device
+        sides = torch.tensor(self.pictures, device=device).repeat_interleave(self.size[0], 0)[: self.shape[0]]
+        self.row = torch.arange(self.shape[0], device=device) % self.size[0]  # within its picture
+        self.sides = sides.unbind(1)  # (height, width) of the picture that a row is of
+        inside = self.row[:, None] <= self.sides[0][:, None] - PATCH
+        inside = inside & (torch.arange(self.shape[1], device=device) <= self.sides[1][:, None] - PATCH)
+        self.kept = inside.flatten().nonzero()[:, 0]
+        self.keys[~inside.flatten()] = FAR
+
+    def placed(self, g: float) -> Keys:
+        if g not in self._prepared:
+            y, x = self.kept // self.shape[1], self.kept % self.shape[1]
+            down, across = self.within(y, x)
+            places = torch.stack([g * down, SIDEWAYS * g * across], 1)
+            self._prepared[g] = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
+        return self._prepared[g]
+
+    def numbers(self, found: torch.Tensor) -> torch.Tensor:
+        return self.kept[found]
+
+    def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.row[y] / self.sides[0][y], x / self.sides[1][y]
+
+
+def slot(pictures: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """(height, width) of what holds each of several pictures."""
+    return max(height for height, _ in pictures), max(width for _, width in pictures)
+
+
+def below_one_another(images: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Images (1, 3, any, any) in slots of one size, whose rest shows their borders: (1, 3, images * height, width)."""
+    height, width = slot([(image.shape[2], image.shape[3]) for image in images])
+    padded = [
+        F.pad(image, (0, width - image.shape[3], 0, height - image.shape[2]), mode="replicate") for image in images
+    ]
+    return torch.cat(padded, 2)
