@@ -33,7 +33,7 @@ from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike
 from singan.patches.field import carry_field, refine_field, search
-from singan.patches.mixture import alike, evened, mixed, panorama
+from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -66,7 +66,7 @@ from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 FREE = Constraints()
-MIXED_REUSE = 0.1  # at least, of several pictures: all of all of them has no room in a sample
+MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -331,11 +331,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
+        where = None
         if self.others and self.config.field:
-            others = self.patches_at(0).images[1:]
-            entered = mixed(entered, others, self.shares, share**2 * self.config.displacement, rng)
+            others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
+            entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        drawn, found = self.apply_scale(0, settle(entered) if settle else entered, None, settle=settle)
+        drawn, found = self.apply_scale(0, settle(entered) if settle else entered, None, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
@@ -376,7 +377,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             here = self.size_at(k, size)
             x, settle = self.resized(x, here), kept.settle(here)
             z = noise(k, here).to(self.device) if k < len(self.noise_amps) else None
-            x, found = self.apply_scale(k, x, z, found, settle=settle)
+            where = None
+            if found and found.pictures and k < self.voting_scales:
+                where = F.interpolate(shown(found)[:, None].float(), here)
+            x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
         return (evened(x, found) if found and found.pictures and until is None else x), found
 
@@ -391,6 +395,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         reuse: float = REUSE,
         region: torch.Tensor | None = None,
         settle: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        where: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
         """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
         field that is searched for at the voting scales, and carried on from `found` at finer levels.
@@ -398,7 +403,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `x`: (N, 3, H, W) at the level's size, one image where there is a region; `noise` as `draw_noise` gives it.
         `found`: the field of the level before, if there is one. `rounds` of voting instead of the config's; 0 leaves
         out the field too. Where `region`, (1, 1, H, W), is not over 0, patches stay at their own place. `settle` is
-        applied to the image after every round: what it must keep. Returns the image and its field.
+        applied to the image after every round: what it must keep. `where`, (N, 1, H, W), says which of several pictures
+        stands where; patches that are searched for hold to it. Returns the image and its field.
         """
         if noise is not None:
             x = self.invent(level, x, noise)
@@ -409,7 +415,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return x, None
         for _ in range(rounds):
             if searched:
-                found = self._search(level, x, reuse, region)
+                found = self._search(level, x, reuse, region, where)
             elif found is None:
                 found = self.find_field(level, x, reuse, region)
             else:
@@ -451,10 +457,17 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         assert found is not None  # start is at most level
         return found
 
-    def _search(self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None) -> Field:
-        patches = self.patches_at(level)
+    def _search(
+        self,
+        level: int,
+        x: torch.Tensor,
+        reuse: float,
+        region: torch.Tensor | None,
+        where: torch.Tensor | None = None,
+    ) -> Field:
+        patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
         reuse = reuse if not self.others else max(reuse, MIXED_REUSE)
-        return search(x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap)
+        return search(x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held)
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
         patches, size = self.patches_at(level), (x.shape[2], x.shape[3])

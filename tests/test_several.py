@@ -15,9 +15,9 @@ from singan.cli import main
 from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.field import carry_field, own_field, refine_field, search
-from singan.patches.mixture import alike, evened, panorama, regions, shown
+from singan.patches.mixture import HOLD, NEAR, alike, costs, evened, panorama, regions, shown
 from singan.patches.search import PATCH, Patches, basis
-from singan.patches.vote import vote
+from singan.patches.vote import positions, vote
 from singan.storage.card import model_card
 from singan.training.start import start_run
 
@@ -134,6 +134,30 @@ def test_regions_have_just_their_shares(shares):
     assert not torch.equal(where[0], where[1])
 
 
+def test_patches_of_a_picture_cost_nothing_in_its_region_alone():
+    where = torch.zeros(1, 1, 21, 41, dtype=torch.long)
+    where[..., 20:] = 1
+    found, corners = costs(where, 3).view(8, 18, 3), positions(41, where.device)
+    left = corners + PATCH // 2 - NEAR // 2  # of the middles of patches
+    covered = (20 - left).clamp(0, NEAR) / NEAR  # of the first picture, by each
+    expected = torch.stack([1 - covered, covered, torch.ones_like(covered)], 1)
+    expected = HOLD * (expected - expected.amin(1, keepdim=True))
+    for row in found:
+        torch.testing.assert_close(row, expected)
+
+
+@pytest.mark.parametrize("chunk", [16_000_000, 2000])
+def test_voters_take_patches_of_the_picture_that_costs_nothing(atlas, chunk, monkeypatch):
+    monkeypatch.setattr("singan.patches.search.CHUNK", chunk)
+    x = torch.cat([noise((30, 40), seed) for seed in (6, 7)])
+    where = torch.randint(3, (2, 13 * 18), generator=torch.Generator().manual_seed(0))
+    added = 10 * (1 - torch.nn.functional.one_hot(where, 3).float())
+    field = search(x, atlas, 1.0, costs=added)
+    assert torch.equal(field.y.flatten(1) // field.source[0], where)
+    free, none = search(x, atlas, 1.0), search(x, atlas, 1.0, costs=torch.zeros_like(added))
+    assert torch.equal(free.y, none.y) and torch.equal(free.x, none.x) and not torch.equal(free.y, field.y)
+
+
 def test_panorama_shows_each_picture_in_its_share():
     parts = [torch.full((1, 3, 20, 30), value) for value in (-1.0, 1.0)]
     wide = panorama(parts, (0.75, 0.25))
@@ -169,6 +193,14 @@ def test_light_is_evened_out_at_seams_alone():
 # --- models ---------------------------------------------------------------------------------------
 
 
+def measured(model, count):
+    """The mean share of each picture among the voters of the last level."""
+    with torch.inference_mode():
+        fields = [model.draw(seed, model.image_size, 0, model.config.usual_variation)[1] for seed in range(count)]
+    which = [(field.y // field.source[0]).flatten() for field in fields]
+    return np.mean([[float((one == k).float().mean()) for k in range(len(model.shares))] for one in which], 0)
+
+
 def by_colour(image):
     """The share of an image's pixels that are mostly red, green, blue."""
     return np.bincount(np.asarray(image).reshape(-1, 3).argmax(1), minlength=3) / (image.width * image.height)
@@ -177,8 +209,21 @@ def by_colour(image):
 def test_samples_mix_all_pictures_by_their_shares(several):
     assert several.shares == [0.5, 0.3, 0.2] and several.image_size == (60, 80)
     assert [tuple(x.shape) for x in several.others] == [(93, 52, 3), (35, 139, 3)]
+    assert np.abs(measured(several, 8) - several.shares).max() < 0.1
     found = np.mean([by_colour(image) for image in several.sample(8)], 0)
-    assert np.abs(found - several.shares).max() < 0.1
+    assert found[0] > found[1] > found[2] > 0.05
+
+
+@pytest.mark.parametrize(("names", "shares"), [
+    (("tea-gardens", "mountain-lake"), (0.8, 0.2)),
+    (("mountain-lake", "waves"), (0.3, 0.7)),
+    (("spices", "tea-gardens"), (0.5, 0.5)),
+])  # fmt: skip
+def test_photographs_are_mixed_by_their_shares(names, shares):
+    """Also where one of them is easier to match than the other."""
+    config = singan.TrainConfig.preset("draft", max_size=120, photo_size=120)
+    model = singan.draft([singan.SinGAN.from_pretrained(name).training_image for name in names], config, shares=shares)
+    assert np.abs(measured(model, 6) - shares).max() < 0.1
 
 
 def test_shares_are_proportions_and_alike_unless_given(pictures, settings):
@@ -211,7 +256,7 @@ def test_training_learns_from_all_pictures(trained, pictures, tiny_config, tmp_p
     assert not torch.equal(*weights)
     again = singan.train(pictures[:2], tiny_config, shares=(3, 1), seed=1)
     assert torch.equal(weights[0], next(again.generators[0].parameters()))
-    assert 0.5 < np.mean([by_colour(image) for image in trained.sample(6)], 0)[0] < 0.95
+    assert 0.5 < measured(trained, 6)[0] < 0.95
 
 
 def test_crops_are_as_large_whatever_the_shape_of_a_picture(pictures, tiny_config):
@@ -392,5 +437,5 @@ def test_command_takes_several_pictures_and_their_shares(pictures, tmp_path, cap
 
 @pytest.mark.parametrize("asked", [{"tile": "x"}, {"mirror": "x"}, {"source": True}, {"pin": Image.new("L", (9, 9))}])
 def test_what_goes_by_one_picture_is_refused(several, asked):
-    with pytest.raises(ConfigError, match="one picture, and this model knows several"):
+    with pytest.raises(ConfigError, match="of models of one picture; this knows several"):
         several.sample(1, **asked)

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README, and of docs/sampling.md, from the shipped models.
+"""Draw the pictures of the README, and of docs/sampling.md and several.md, from the shipped models.
 
 python tools/make_pictures.py [NAME ...]
 """
@@ -103,6 +103,19 @@ def tasks() -> Image.Image:
         for picture, width in zip(row, widths, strict=True):
             sheet.paste(picture, (x + (width - picture.width) // 2, y * (height + GAP)))
             x += width + GAP
+    return sheet
+
+
+def several() -> Image.Image:
+    """Two photographs in the left column, and four samples of a draft of both."""
+    photos = [singan.SinGAN.from_pretrained(ROOT / "pretrained" / name).training_image
+              for name in ("mountain-lake", "waves")]  # fmt: skip
+    drawn = singan.draft(photos).sample(4)
+    width, height = 384, 216
+    sheet = Image.new("RGB", (3 * (width + GAP) - GAP, 2 * (height + GAP) - GAP), "white")
+    for k, picture in enumerate([photos[0], *drawn[:2], photos[1], *drawn[2:]]):
+        small = picture.resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(small, (k % 3 * (width + GAP), k // 3 * (height + GAP)))
     return sheet
 
 
@@ -222,6 +235,7 @@ PICTURES = {
     "pins": pins,
     "mirrors": mirrors,
     "second-picture": second_picture,
+    "several": several,
 }
 
 

@@ -40,7 +40,8 @@ class Atlas(Patches):
             y, x = self.kept // self.shape[1], self.kept % self.shape[1]
             down, across = self.within(y, x)
             places = torch.stack([g * down, SIDEWAYS * g * across], 1)
-            self._prepared[g] = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
+            keys = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
+            self._prepared[g] = keys._replace(picture=y // self.size[0])
         return self._prepared[g]
 
     def numbers(self, found: torch.Tensor) -> torch.Tensor:

@@ -42,17 +42,20 @@ def search(
     reuse: float = REUSE,
     region: torch.Tensor | None = None,
     wrap: Wrap = FLAT,
+    costs: torch.Tensor | None = None,
 ) -> Field:
     """The field of `image`, (N, 3, H, W), by comparing all patches with all.
 
     `region`, (1, 1, H, W) of 0 and more, for one image that does not `wrap`: only patches that touch what is over 0 are
-    searched for; the others stay at their own place.
+    searched for; the others stay at their own place. `costs`, (N, voters, pictures): what is added for each voter to
+    the distance from a patch of each picture (`mixture.costs`).
     """
     size, device = (image.shape[2], image.shape[3]), image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(size, wrap, strict=True))
     projected = voting(around(image, wrap), patches.filters).flatten(1, 2)
     places = place(rows, columns, size, place_prior)
     queries = torch.cat([projected, places.expand(len(image), -1, -1)], 2)  # (N, voters, directions + 2)
+    queries = queries if costs is None else torch.cat([queries, costs], 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
 
     if region is None:

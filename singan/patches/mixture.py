@@ -2,7 +2,7 @@
 
 A smooth random image is cut into as many levels as there are pictures, so that each covers just its share. At the
 coarsest scale every region starts as its picture does when it is alone, displaced by itself; the patches of all then
-vote at the seams. In the end the light is evened out across these.
+vote at the seams, and within a region those of its picture alone. In the end the light is evened out across these.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import torch.nn.functional as F
 
 from singan.patches.light import light_of, solved
 from singan.patches.search import PATCH
-from singan.patches.vote import STRIDE, Field
+from singan.patches.vote import STRIDE, Field, positions
 from singan.pyramid import displace, resize, spread
 
 REGION = 0.65  # of the short side: how far apart the middles of regions are, about
 SOFT = 7  # pixels at scale 0, an odd number, within which a picture goes over into the next before the first vote
+HOLD = 1.0  # what is added to the distance from a patch of another picture; distances are about 0.01 to 0.3
+NEAR = 3  # pixels, an odd number: the middle of a patch, which says of which region it is; wider, small ones shrink
 SMALL = 250  # pixels: the longest side at which light is evened out
 LIGHT, FADE = 1.2, 80.0  # as in `light`: a larger step from a picture to the next stays; pixels until it has faded
 BESIDE = 4  # pixels on either side of a seam whose colours are compared
@@ -43,17 +45,24 @@ def regions(n: int, size: tuple[int, int], shares: Sequence[float], rng: torch.G
 
 
 def mixed(
-    first: torch.Tensor, others: Sequence[torch.Tensor], shares: Sequence[float], moved: float, rng: torch.Generator
+    first: torch.Tensor, others: Sequence[torch.Tensor], where: torch.Tensor, moved: float, rng: torch.Generator
 ) -> torch.Tensor:
     """What scale 0 votes on, (N, 3, H, W): `first`, of that shape, and the `others`, (1, 3, any, any), each in its
-    regions, with its content displaced by `moved` (`pyramid.displace`)."""
+    regions, `where` as `regions` gives it, with its content displaced by `moved` (`pyramid.displace`)."""
     n, size = len(first), (first.shape[2], first.shape[3])
-    where = regions(n, size, shares, rng).to(first.device)
     total = _mean((where == 0).float(), SOFT) * first
     for k, other in enumerate(others, 1):
         noise = moved * torch.randn(n, 2, *size, generator=rng).to(first.device)
         total += _mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
     return total
+
+
+def costs(where: torch.Tensor, count: int) -> torch.Tensor:
+    """What each voter pays for a patch of each of so many pictures where `where`, (N, 1, H, W), says which one stands:
+    HOLD times what there is of the others in the middle of its patch, less that of the cheapest: (N, voters, count)."""
+    rows, columns = (positions(side, where.device) + PATCH // 2 for side in where.shape[2:])
+    own = torch.cat([_mean((where == k).float(), NEAR) for k in range(count)], 1)[:, :, rows][..., columns]
+    return HOLD * (own.amax(1, keepdim=True) - own).flatten(2).mT
 
 
 def panorama(images: Sequence[torch.Tensor], shares: Sequence[float]) -> torch.Tensor:

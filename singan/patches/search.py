@@ -104,11 +104,13 @@ def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: f
 
 
 class Keys(NamedTuple):
-    """What many queries are compared with: (m, d)."""
+    """What many queries are compared with: (m, d). Where there are several pictures, queries may be (n, d + pictures):
+    their last columns are what is added to the distance from a key of each picture."""
 
     centre: torch.Tensor  # (d,)
     values: torch.Tensor  # less the centre: smaller numbers lose less in products
     squares: torch.Tensor  # (m,)
+    picture: torch.Tensor | None = None  # that each is of, (m,)
 
 
 def prepare(keys: torch.Tensor) -> Keys:
@@ -168,8 +170,12 @@ def _measure(
     """A function from some queries to their squared distances to all keys, (rows, m), and the parts of the queries
     to give it one by one, so that CHUNK holds."""
 
-    def measure(part: torch.Tensor) -> torch.Tensor:
-        matrix = torch.addmm(keys.squares, part, keys.values.T, alpha=-2)
-        return matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
+    directions = len(keys.centre)
 
-    return measure, (queries - keys.centre).split(max(1, CHUNK // len(keys.values)))
+    def measure(part: torch.Tensor) -> torch.Tensor:
+        part, added = part[:, :directions] - keys.centre, part[:, directions:]
+        matrix = torch.addmm(keys.squares, part, keys.values.T, alpha=-2)
+        matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
+        return matrix.add_(added[:, keys.picture]) if added.shape[1] else matrix
+
+    return measure, queries.split(max(1, CHUNK // len(keys.values)))
