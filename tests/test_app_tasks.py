@@ -200,7 +200,7 @@ def test_painting_is_injected_with_its_layers(shipped, photo):
 
 def test_painting_in_few_colours_trains_and_shows_its_result_alone(shipped, photo):
     shown, said = last(paint.paint_to_image(shipped, "blue", editor.on_canvas(photo), colors=3))
-    assert len(shown["strip"]) == 1
+    assert shown["strip"] is None and len(shown["full"]) == 1
     assert shown["pair"][1].text["colors"] == "3"
     assert "picked automatically" in said[-1]
 
