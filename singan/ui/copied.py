@@ -23,7 +23,8 @@ from singan.ui.shelf import SHORT, Shelf, Top
 HINT = "Of the sample that you clicked, or of the first one."
 MAP_HINT = (
     "One flat colour is one piece of the photo, copied whole; where colours meet, pieces were joined. White was not "
-    "moved; the hue is the direction in which the photo has it, and a deeper colour is further away."
+    "moved. The disc tells from where: a pixel in its middle was taken from the place that has its colour, and the rim "
+    "is half the photo's longer side away."
 )
 
 
@@ -54,12 +55,13 @@ def build(top: Top, samples: list[Any], drawn: Iterable[Any]) -> None:
             )
             legend = gr.Image(
                 metrics.color_legend(160),
-                label="The pixel in the middle is from there",
+                label="Legend",
+                show_label=False,
                 format="png",
                 interactive=False,
                 visible=False,
                 buttons=[],
-                height=200,
+                height=176,
                 min_width=160,
             )
     outputs = [status, sources, legend]

@@ -51,11 +51,11 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
-            laid = tiles.build_laid()
             chain = build_gallery_chain(samples, "sample")
             usual = gr.State(first.config.usual_variation if first else VARIATION)
             link = Controls(seed, new_seed, variation, number, usual)
             build_link(top, link)
+            laid = tiles.build_laid()
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror]
     fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual, mirror], "api_visibility": "private"}

@@ -40,7 +40,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
             controls, advanced = injected.build_controls("1 keeps its large shapes, the last its details.")
             with advanced:
                 invert = gr.Checkbox(False, label="Exchange light and dark", info="Of a layout.")
-            go = gr.Button("Make it", variant="primary")
+            go = gr.Button("Draw it", variant="primary")
         with gr.Column(scale=2, min_width=320):
             results = injected.build_results(HINT, controls, "second-picture")
             gallery = build_examples(pictures)
