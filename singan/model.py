@@ -235,7 +235,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """
         if self.others and (source or (tile, mirror, pin) != (None, None, None)):
             raise ConfigError(
-                "Tiles, mirror images, pins and sources are of models of one picture; this knows several."
+                "Tiles, mirror images, pins and sources are those of one picture, and this model knows several."
             )
         if source and (generators_only or not self.config.field):
             raise ConfigError(

@@ -36,6 +36,7 @@ class Batch:
     out: Path
     threads: int
     kept: Path | None  # where training runs that are under way are kept; None: they start anew on another machine
+    listed: str | None = None  # the option of the item, if the command takes several and gets one
 
     def filled(self, item: Item) -> dict[str, Any]:
         """The options for that item."""
@@ -156,7 +157,7 @@ class _Keeper:
                 continue
             self._begin(item.name, stamps)
             out, kept = item.name + batch.ending, batch.work_folder(item.name)
-            yield Task(item.name, batch.command, filled, inputs, out, batch.threads, kept)
+            yield Task(item.name, batch.command, filled, inputs, out, batch.threads, kept, batch.listed)
 
     def finish(self, name: str, outcome: Outcome) -> None:
         """Save what came of a task, then write that down; killed in between, it is done again."""

@@ -55,6 +55,7 @@ class Input:
 class Task:
     """`command` is called with `options`, of which those in `inputs` are files, and with `out`, a name for its result.
 
+    `listed`: the option of which the command takes several, and gets one.
     `kept`: a folder that is there again when the task is done again, so that training goes on where it was.
     """
 
@@ -65,6 +66,7 @@ class Task:
     out: str
     threads: int
     kept: Path | None = None
+    listed: str | None = None
     version: str = __version__
 
 
@@ -105,6 +107,7 @@ def _call(task: Task, folder: Path) -> tuple[str, str | None]:
         (folder / "out").mkdir()
     places = {option: given.write(folder / "inputs" / option) for option, given in task.inputs.items()}
     options = task.options | {k: type(task.options[k])(place) for k, place in places.items()}
+    options |= {task.listed: [options[task.listed]]} if task.listed else {}
     options |= {"resume": True} if resume else {}
     printed, error = io.StringIO(), None
     try:

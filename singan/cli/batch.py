@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 FOLDERS = ("draft", "train", "sample")  # whose results are folders
 SINGLE: dict[str, Any] = {"draft": models.draft, "train": models.train}
 SINGLE |= samples.COMMANDS | tasks.COMMANDS | second.COMMANDS
+LISTED = ("draft", "train")  # which take several pictures, and get one
 FIRST = ("style",)  # whose first argument there are many of; of others it is the last
-# What a batch has of its own, or does by itself; and maps of one photograph.
-SEEN_TO = ("out", "force", "resume", "save_model", "as_json", "companion")
+# What a batch has of its own, or does by itself; and what is of one photograph, or of several together.
+SEEN_TO = ("out", "force", "resume", "save_model", "as_json", "companion", "share")
 KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
@@ -126,7 +127,8 @@ def _run(
 
     items = find_items(patterns, models=not pictures)
     kept = given.checkpoints or (given.out / ".work" if given.address is None else None)
-    batch = Batch(name, SINGLE[name], options, item, sources, ending, given.out, given.threads, kept)
+    listed = item if name in LISTED else None
+    batch = Batch(name, SINGLE[name], options, item, sources, ending, given.out, given.threads, kept, listed)
     on_ray = given.workers or given.address
     work = (
         Cluster(given.address, given.workers, given.threads, given.gpus, given.restarts)
