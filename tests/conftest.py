@@ -102,8 +102,9 @@ def examples(photo, tmp_path_factory):
     changed, mask = photo.copy(), Image.new("L", photo.size)
     for image, white in ((changed, "red"), (mask, 255)):
         image.paste(white, (20, 15, 32, 25))
-    for task in ("super-resolution", "harmonize", "edit", "paint", "denoise"):
-        (directory / task).mkdir()
+    tasks = ["super-resolution", "harmonize", "edit", "paint", "denoise"]
+    for task in [*tasks, "second-picture/layout", "second-picture/style"]:
+        (directory / task).mkdir(parents=True)
         for name in ("blue", "green-field", "gone"):
             changed.save(directory / task / f"{name}.png")
             mask.save(directory / task / f"{name}.mask.png")

@@ -33,7 +33,16 @@ from singan.ui.shelf import Shelf, plain_name
 ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
 CALLS = ["/animate", "/denoise", "/draft", "/edit", "/extend", "/fill", "/harmonize", "/load_files", "/load_from_hub"]
-CALLS += ["/paint_to_image", "/resume", "/sample", "/stop", "/super_resolve", "/train", "/variation_map"]
+CALLS += [
+    "/paint_to_image",
+    "/resume",
+    "/sample",
+    "/second_picture",
+    "/stop",
+    "/super_resolve",
+    "/train",
+    "/variation_map",
+]
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_linked_model_is_chosen_or_drawn_anew_and_the_settings_are_set(shelf):
 
 
 def test_page_that_is_opened_by_a_link_does_not_draw_other_samples_first(shelf):
-    settings = ("blue", 1, None, None, 0.5, 0, 3, False)
+    settings = ("blue", 1, None, None, 0.5, 0, 3, False, "none", "none")
     assert list(sample.first_samples(shelf, *settings, opened_by(GOOD))) == [(gr.skip(), gr.skip())]
     *_, (pictures, seed) = sample.first_samples(shelf, *settings, opened_by({}))
     assert seed == 3 and len(pictures) == 1

@@ -154,13 +154,13 @@ def test_result_carries_its_settings(shipped, composite):
     settings = shown["pair"][1].text
     assert settings.items() >= {"model": "blue", "task": "edit", "scale": "2", "seed": "5"}.items()
     assert settings["singan"] == singan.__version__
-    assert len(shown["strip"]) == 1
+    assert shown["strip"] is None and len(shown["full"]) == 1  # there is nothing to choose
 
 
 def test_strip_is_small_and_what_is_chosen_from_it_is_not(shipped, photo, composite):
     mine, name = shipped.add("large", singan.draft(photo.resize((520, 400))))
     picture, mask = (one.resize((520, 400)) for one in composite)
-    shown, _ = last(edit.edit(mine, name, editor.on_canvas(picture), mask))
+    shown, _ = last(harmonize.harmonize(mine, name, editor.on_canvas(picture), mask))
     assert [image.size for image in shown["pair"]] == [(520, 400)] * 2
     assert [image.size for image in shown["full"]] == [(520, 400)] * len(shown["strip"])
     assert {max(image.size) for image, _ in shown["strip"]} == {injected.STRIP_SIDE}
@@ -200,7 +200,7 @@ def test_painting_is_injected_with_its_layers(shipped, photo):
 
 def test_painting_in_few_colours_trains_and_shows_its_result_alone(shipped, photo):
     shown, said = last(paint.paint_to_image(shipped, "blue", editor.on_canvas(photo), colors=3))
-    assert len(shown["strip"]) == 1
+    assert shown["strip"] is None and len(shown["full"]) == 1
     assert shown["pair"][1].text["colors"] == "3"
     assert "picked automatically" in said[-1]
 
@@ -560,7 +560,7 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monk
             pyramid="blue", scale="2", seed=7, new_seed=False, api_name=f"/{name}", **settings
         )
         assert "Scale 2 of 2." in status and seed == 7
-        assert len(strip) == len(full) == (1 if name == "edit" else 2)
+        assert (len(strip), len(full)) == ((0, 1) if name == "edit" else (2, 2))
         with Image.open(pair[1]) as image:
             assert (image.format, image.size, image.text["seed"]) == ("PNG", (52, 40), "7")
     _, picture, _, seed, *_ = client.predict(pyramid="blue", frames=3, api_name="/animate")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
 
 DONE = re.compile(r"Done in \d")
-TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Animate", "Denoise"]
+TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Second picture", "Animate", "Denoise"]
 
 
 def press(page, name):
@@ -200,7 +200,7 @@ def test_sketch_in_the_pictures_colours_becomes_a_picture(open_page):
 
 def test_examples_choose_their_pyramid_and_run(open_page):
     page = open_page()
-    for number, tab in enumerate(["Harmonize", "Edit", "Paint to image", "Denoise"], 1):
+    for number, tab in enumerate(["Harmonize", "Edit", "Paint to image", "Denoise", "Second picture"], 1):
         go_to(page, tab)
         page.locator(".examples:visible .thumbnail-item").nth(number % 2).click()
         expect(visible_status(page)).to_contain_text(DONE)

@@ -8,6 +8,7 @@ Each is called after its model; NAME.mask.png is its mask. Coordinates are pixel
 from pathlib import Path
 
 import numpy as np
+from make_pictures import heart, word
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 import singan
@@ -235,7 +236,7 @@ def save(task: str, name: str, picture: Image.Image, mask: Image.Image | None = 
     folder = ROOT / "examples" / task
     folder.mkdir(parents=True, exist_ok=True)
     # What is enlarged must not show how it was packed, and flat colours take less room so.
-    lossless = max(picture.size) < 100 or task == "paint"
+    lossless = max(picture.size) < 100 or task in ("paint", "second-picture/layout")
     picture.save(folder / f"{name}.webp", lossless=lossless, quality=95, method=6)
     if mask is not None:
         mask.convert("1", dither=Image.Dither.NONE).save(folder / f"{name}.mask.png", optimize=True)
@@ -257,6 +258,11 @@ def main() -> None:
     save("paint", "mountain-lake", painted_lake(lake))
     save("paint", "tea-gardens", painted_gardens(gardens))
     save("paint", "waves", painted_waves(waves))
+
+    save("second-picture/layout", "spices", heart())
+    save("second-picture/layout", "mountain-lake", word("SEA"))
+    flowers = singan.load_image(ROOT / "examples" / "train" / "periwinkle.webp")
+    save("second-picture/style", "waves", flowers.resize((768, 512), Image.Resampling.LANCZOS))
 
     grain = np.random.default_rng(0).normal(0, 25, (city.height, city.width, 3))
     save("denoise", "skyline", Image.fromarray((city + grain).clip(0, 255).astype(np.uint8)))

@@ -26,6 +26,7 @@ from singan.ui import (
     paint,
     photo,
     sample,
+    second_picture,
     train,
     variation,
 )
@@ -84,6 +85,8 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                 chains.append(fill.build(demo, top))
             with gr.Tab("Paint to image", id="paint"):
                 chains.append(paint.build(demo, top, examples / "paint"))
+            with gr.Tab("Second picture", id="second-picture"):
+                chains.append(second_picture.build(demo, top, examples / "second-picture"))
             with gr.Tab("Animate", id="animate"):
                 chains.append(animate.build(demo, top))
             with gr.Tab("Denoise", id="denoise"):

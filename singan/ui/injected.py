@@ -128,7 +128,8 @@ def show_task(
 ) -> Iterator[View]:
     """Do the task that `begin` makes for a pyramid, and show it; a scale that was cleared is picked automatically.
 
-    With `strip`, all scales are shown beside the one that is asked for, as they are beside the one picked.
+    With `strip`, all scales are shown beside the one that is asked for, as they are beside the one picked. Of a
+    single one there is nothing to choose.
     """
     scale = scale or "auto"
     first = pick_seed(seed, new_seed)
@@ -161,7 +162,7 @@ def show_task(
         at, auto = best.info["scale"], ", picked automatically" if scale == "auto" else ""
         text = f"Scale {at} of {model.num_scales - 1}{auto}. Done in {perf_counter() - start:.1f} s."
         names = [f"Scale {image.info['scale']}{' ✓' if image is best else ''}" for image in kept]
-        captioned = list(zip(small, names, strict=True))
+        captioned = list(zip(small, names, strict=True)) if len(kept) > 1 else None
         yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(captioned), paths, first)
 
     yield from framed(moments, View, tab)

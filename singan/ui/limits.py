@@ -13,6 +13,16 @@ MAX_CALL_PIXELS = 40_000_000  # of all samples or results of one call
 SPACE_SECONDS = 900  # of a run on a Space, unless it says otherwise
 
 
+def check_megapixels(number: int, size: tuple[int, int]) -> None:
+    """Raise `ConfigError` if so many samples of that size, (height, width), are more than a call may ask for."""
+    megapixels = number * size[0] * size[1] / 1e6
+    if megapixels > MAX_CALL_PIXELS / 1e6:
+        raise ConfigError(
+            f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
+            f"the limit is {MAX_CALL_PIXELS / 1e6:g}: ask for fewer or smaller ones."
+        )
+
+
 @dataclass(frozen=True)
 class Limits:
     """The defaults are those of `python app.py` on one's own machine."""

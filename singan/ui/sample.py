@@ -11,9 +11,10 @@ import gradio as gr
 from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.image import save_image
+from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.frame import build_seed, renew, run_anew, session
-from singan.ui.limits import MAX_CALL_PIXELS
+from singan.ui.limits import check_megapixels
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, is_linked, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf, Top, start_scales, toasts
@@ -46,6 +47,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
                     visible=first is not None and len(first.generators) > 1,
                 )
                 seed, new_seed = build_seed(new=True)
+            tile, mirror = tiles.build_controls(height, width)
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
@@ -53,19 +55,22 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
             usual = gr.State(first.config.usual_variation if first else VARIATION)
             link = Controls(seed, new_seed, variation, number, usual)
             build_link(top, link)
+            laid = tiles.build_laid()
     chosen = [top.shelf, top.name]
-    controls = [number, height, width, variation, start_scale, seed, new_seed]
-    fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual], "api_visibility": "private"}
+    controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror]
+    fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual, mirror], "api_visibility": "private"}
     fitting["outputs"] = [height, width, start_scale, variation, usual]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
-    run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")
+    drawn = [run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")]
     changed = gr.on([top.name.change, top.renewed.change], fit, **fitting)
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
-    changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")
+    drawn += [changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")]
     if first:
-        demo.load(first_samples, **wiring, **SHORT, api_visibility="private")
+        drawn += [demo.load(first_samples, **wiring, **SHORT, api_visibility="private")]
     wire_link(back, top, link)
+    tiles.wire_laid(drawn, samples, laid)
+    copied.build(top, chain.inputs, drawn)
     return chain
 
 
@@ -79,6 +84,8 @@ def sample(
     start_scale: int = 0,
     seed: int | None = 0,
     new_seed: bool = False,
+    tile: str = "none",
+    mirror: str = "none",
 ) -> Iterator[tuple[list[tuple[str, str]], int]]:
     """Draw new pictures from a pyramid. Streams their files, each captioned with its seed, and the first seed.
 
@@ -91,6 +98,9 @@ def sample(
         start_scale: coarsest scale to draw anew, 0 for everything
         seed: picture k is drawn with seed + k
         new_seed: take a random seed instead
+        tile: where the pictures go on at their other side: "x" left and right, "y" above and below, "both" or "none"
+        mirror: "x": the right half is the mirror image of the left one, "y": the lower one of the upper one, "both",
+            "kaleidoscope", which is square, or "none"
     """
     seed = pick_seed(seed, new_seed)
     newest = turns.take(session(), "sample")
@@ -99,20 +109,16 @@ def sample(
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
         model = shelf.load(pyramid)
         size = (height or model.image_size[0], width or model.image_size[1])
-        megapixels = number * size[0] * size[1] / 1e6
-        if megapixels > MAX_CALL_PIXELS / 1e6:
-            raise ConfigError(
-                f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
-                f"the limit is {MAX_CALL_PIXELS / 1e6:g}: ask for fewer or smaller ones."
-            )
+        check_megapixels(number, size)
         model.check_sampling(number, size, start_scale, variation, seed)
+        held: dict[str, Any] = {name: one for name, one in {"tile": tile, "mirror": mirror}.items() if one != "none"}
         pictures = []
         for k in range(seed, seed + number):  # each is shown as soon as it is there
             if not newest():
                 return
-            image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k)[0]
+            image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k, **held)[0]
             settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
-            settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}"}
+            settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}", **held}
             path = Path(folder, f"{pyramid}-{k}.png")
             save_image(image, path, settings)
             pictures.append((str(path), f"seed {k}"))
@@ -129,18 +135,23 @@ def first_samples(
     start_scale: int,
     seed: int,
     new_seed: bool,
+    tile: str,
+    mirror: str,
     request: gr.Request,
 ) -> Iterator[tuple[Any, Any]]:
     """The samples of a page that appears; none if it is opened by a link, which names others."""
     if is_linked(shelf, request):
         yield gr.skip(), gr.skip()
     else:
-        yield from sample(shelf, pyramid, number, height, width, variation, start_scale, seed, new_seed)
+        yield from sample(shelf, pyramid, number, height, width, variation, start_scale, seed, new_seed, tile, mirror)
 
 
-def fit(shelf: Shelf, pyramid: str, variation: float = VARIATION, usual: float = VARIATION) -> tuple[Any, ...]:
-    """The controls for a pyramid: its photo's height and width, its scales to start from, and its usual variation
-    if the `variation` that is set is the `usual` one of the pyramid before.
+def fit(
+    shelf: Shelf, pyramid: str, variation: float = VARIATION, usual: float = VARIATION, mirror: str = "none"
+) -> tuple[Any, ...]:
+    """The controls for a pyramid: its photo's height and width, for a kaleidoscope twice the shorter of them, its
+    scales to start from, and its usual variation if the `variation` that is set is the `usual` one of the pyramid
+    before.
 
     What is drawn of another one is not shown any more.
     """
@@ -148,4 +159,4 @@ def fit(shelf: Shelf, pyramid: str, variation: float = VARIATION, usual: float =
     with toasts():
         model = shelf.load(pyramid)
     own = model.config.usual_variation
-    return *model.image_size, start_scales(model), own if variation == usual else gr.skip(), own
+    return *tiles.squared(mirror, *model.image_size), start_scales(model), own if variation == usual else gr.skip(), own

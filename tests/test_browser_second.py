@@ -1,0 +1,59 @@
+"""The tab Second picture, tiles, and what is said of samples, in a real browser, as test_browser.py does."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from test_browser import browser, captions, downloaded, go_to, open_page, overflow  # noqa: F401  # two fixtures
+from test_browser_tasks import DONE, press, visible_status
+
+SCREENS = {
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+}
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_second_picture_gives_its_layout_and_takes_the_style(open_page, photo, screen, tmp_path):
+    photo.rotate(180).save(tmp_path / "other.png")
+    page = open_page(**SCREENS[screen])
+    go_to(page, "Second picture")
+    page.locator("#second input[type=file]").set_input_files(tmp_path / "other.png")
+    expect(page.locator("#second")).to_contain_text("other")
+    press(page, "Draw it")
+    expect(visible_status(page)).to_contain_text(DONE)
+    assert downloaded(page).text["task"] == "analogy"
+    expect(page.locator(".strip:visible")).to_have_count(0)  # of one scale there is nothing to choose
+    page.get_by_label("It, in the style of the chosen picture").check()
+    press(page, "Draw it")
+    expect(visible_status(page)).to_contain_text("Starting")
+    expect(visible_status(page)).to_contain_text(DONE)
+    image = downloaded(page)
+    assert (image.text["task"], image.text["model"], image.size) == ("style", "blue", (52, 40))
+    assert overflow(page) == 0
+    page.get_by_role("button", name="Fill it").locator("visible=true").click()
+    expect(page.locator("#said")).to_contain_text("is a draft")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_tile_is_laid_and_what_was_copied_is_shown(open_page, screen):
+    page = open_page(**SCREENS[screen])
+    expect(page.locator("#laid")).to_be_hidden()
+    page.locator("button:visible", has_text="How new are these?").click()
+    press(page, "Show what was copied")
+    expect(page.locator("#sources img")).to_be_visible()
+    page.locator("button:visible", has_text="Tiles and mirrors").click()
+    page.get_by_label("Tile", exact=True).click()
+    page.get_by_role("option", name="left and right").click()
+    press(page, "Draw samples")
+    expect(page.locator("#laid img")).to_be_visible()
+    expect(page.locator("#laid")).to_contain_text(re.compile(r"blue-\d+, laid 3 x 1"))
+    expect(page.locator("#sources")).to_be_hidden()  # which was of the samples before
+    assert len(captions(page, "samples")) == 6
+    page.locator("#samples .thumbnail-item").nth(1).click()
+    press(page, "Show what was copied")
+    expect(page.locator("#sources img")).to_be_visible()
+    seed = re.search(r"seed \d+", page.locator("#sources").inner_text())[0]
+    page.keyboard.press("Escape")
+    assert captions(page, "samples")[1] == seed
+    assert overflow(page) == 0
