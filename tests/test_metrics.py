@@ -638,7 +638,7 @@ def test_what_stays_in_its_place_is_white_and_pieces_have_one_colour():
     ("offset", "color"),
     [
         ((0, 50), (255, 0, 0)), ((50, 0), (128, 255, 0)), ((0, -50), (0, 255, 255)), ((-50, 0), (128, 0, 255)),
-        ((0, 25), (255, 128, 128)), ((0, 5), (255, 230, 230)), ((40, 40), (255, 191, 0)),
+        ((0, 25), (255, 75, 75)), ((0, 2), (255, 204, 204)), ((40, 40), (255, 191, 0)),
     ],
 )  # fmt: skip
 def test_hue_is_the_direction_and_depth_the_distance(offset, color):

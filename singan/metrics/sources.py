@@ -18,9 +18,9 @@ def color_sources(source: np.ndarray, size: tuple[int, int]) -> Image.Image:
 
     `source`: (H, W, 2) integers, row and column in a photograph of `size`, (h, w). White: from the same place. The hue
     is the direction in which the source lies: red right, yellow below right, green below left, cyan left, blue above
-    left, magenta above right (0, 60, 120, 180, 240, 300 degrees, clockwise). The further, the deeper the colour, to the
-    full at half the photograph's longer side. An area of one colour was copied as one piece, and its edges are where
-    pieces meet.
+    left, magenta above right (0, 60, 120, 180, 240, 300 degrees, clockwise). The further, the deeper the colour, by the
+    root of how far, so that small moves are seen; full at half the photograph's longer side. An area of one colour was
+    copied as one piece, and its edges are where pieces meet.
 
     Raises `ConfigError` if `source` has another form, or leads out of the photograph.
     """
@@ -42,7 +42,7 @@ def color_legend(side: int = 120) -> Image.Image:
 def _colored(offsets: np.ndarray, reach: float) -> Image.Image:
     """(H, W, 2), down and to the right, of which `reach` and more have the full colour."""
     down, across = offsets[..., 0], offsets[..., 1]
-    depth = np.minimum(np.hypot(down, across) / reach, 1)[..., None]
+    depth = np.sqrt(np.minimum(np.hypot(down, across) / reach, 1))[..., None]
     sector = np.rint(np.arctan2(down, across) / (2 * math.pi) * SECTORS).astype(int) % SECTORS
     hues = np.array([colorsys.hsv_to_rgb(k / SECTORS, 1, 1) for k in range(SECTORS)]) * 255
     return Image.fromarray(np.rint(255 + depth * (hues[sector] - 255)).astype(np.uint8))
