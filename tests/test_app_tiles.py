@@ -80,7 +80,7 @@ def test_what_cannot_be_held_is_a_toast(shipped, whole_model, settings, message)
 
 def test_models_of_several_pictures_say_that_they_draw_no_tiles(shipped, photo):
     mine, name = shipped.add("both", singan.draft([photo, photo.rotate(180)]))
-    with pytest.raises(gr.Error, match="are of models of one picture"):
+    with pytest.raises(gr.Error, match="are those of one picture"):
         list(sample.sample(mine, name, number=1, tile="x"))
 
 

@@ -437,5 +437,5 @@ def test_command_takes_several_pictures_and_their_shares(pictures, tmp_path, cap
 
 @pytest.mark.parametrize("asked", [{"tile": "x"}, {"mirror": "x"}, {"source": True}, {"pin": Image.new("L", (9, 9))}])
 def test_what_goes_by_one_picture_is_refused(several, asked):
-    with pytest.raises(ConfigError, match="of models of one picture; this knows several"):
+    with pytest.raises(ConfigError, match="one picture, and this model knows several"):
         several.sample(1, **asked)
