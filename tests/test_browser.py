@@ -225,7 +225,7 @@ def test_browser_that_comes_back_takes_its_finished_model_and_no_other_browser_d
 
 def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
     page = open_page()
-    start_training(page, photo_path, steps=80)
+    start_training(page, photo_path, steps=300)  # longer than it takes to notice that it left
     expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
     page.close()
     page = open_page(page.context)
