@@ -43,6 +43,7 @@ def results(models: list[str]) -> dict[str, Image.Image]:
     images["draft"] = singan.draft(photo).sample()[0]
     small = photo.resize((w // 4, h // 4))
     images["train"] = singan.train(small, progress=False).sample()[0]
+    images["super-resolution, of 100 px"] = singan.super_resolve(photo.resize((100, round(100 * h / w))), 2)
     return images
 
 
