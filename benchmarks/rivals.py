@@ -1,4 +1,4 @@
-"""Super-resolution by four of five BSD100 photographs, beside others that learn from one picture alone, in one run.
+"""Super-resolution of five BSD100 photographs, by four, beside others that learn from one picture alone, in one run.
 
     python benchmarks/rivals.py --out DIR [--zssr-steps 500] [--dip-steps 400] [--only PICTURE]
 

@@ -454,18 +454,21 @@ def test_phone_screen_does_not_scroll_sideways(open_page, photo_path):
     assert overflow(page) == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_both_colour_schemes(open_page, scheme):
-    page = open_page(color_scheme=scheme)
-    luminance = """element => { let node = element, colour = 'rgba(0, 0, 0, 0)';
+# The luminance of an element's text, and of what is behind it.
+LUMINANCE = """element => { let node = element, colour = 'rgba(0, 0, 0, 0)';
         while (node && colour == 'rgba(0, 0, 0, 0)') {
             colour = getComputedStyle(node).backgroundColor; node = node.parentElement }
         return [getComputedStyle(element).color, colour].map(text => {
             const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(v => {
                 v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 });
             return .2126 * r + .7152 * g + .0722 * b }) }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_both_colour_schemes(open_page, scheme):
+    page = open_page(color_scheme=scheme)
     for element in ("#intro p", "#intro a", "[role=tab][aria-selected=true]", "#samples .caption-label"):
-        text, ground = page.locator(element).first.evaluate(luminance)
+        text, ground = page.locator(element).first.evaluate(LUMINANCE)
         low, high = sorted([text, ground])
         assert (ground > 0.5) == (scheme == "light"), element
         assert (high + 0.05) / (low + 0.05) >= 4.5, element  # the contrast that WCAG asks for

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
-from test_browser import browser, overflow  # noqa: F401  # a fixture
+from test_browser import LUMINANCE, browser, overflow  # noqa: F401  # a fixture
 
 from singan.cli import main
 from singan.study.design import SHOWN, Settings
@@ -203,14 +203,7 @@ def test_keys_pressed_while_a_picture_is_shown_answer_nothing(open_study):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_colour_schemes(open_study, scheme):
     page = open_study(color_scheme=scheme)
-    luminance = """element => { let node = element, colour = 'rgba(0, 0, 0, 0)';
-        while (node && colour == 'rgba(0, 0, 0, 0)') {
-            colour = getComputedStyle(node).backgroundColor; node = node.parentElement }
-        return [getComputedStyle(element).color, colour].map(text => {
-            const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map(v => {
-                v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4 });
-            return .2126 * r + .7152 * g + .0722 * b }) }"""
     for element in ("h1", "#private", "#start"):
-        text, ground = page.locator(element).first.evaluate(luminance)
+        text, ground = page.locator(element).first.evaluate(LUMINANCE)
         low, high = sorted([text, ground])
         assert (high + 0.05) / (low + 0.05) >= 4.5, element

@@ -17,13 +17,17 @@ WIDTH, GAP = 800, 6  # of the photograph, and between pictures, in pixels
 STRIP = ("spices", "skyline", "tea-gardens", "waves")
 
 
+def shipped(name: str) -> singan.SinGAN:
+    return singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+
+
 def shrunk(picture: Image.Image, width: int) -> Image.Image:
     return picture.resize((width, round(width * picture.height / picture.width)), Image.Resampling.LANCZOS)
 
 
 def samples() -> Image.Image:
     """A photograph, and beside it six samples at half its size, three to a row."""
-    model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / "mountain-lake")
+    model = shipped("mountain-lake")
     photo = shrunk(model.training_image, WIDTH)
     half = (WIDTH - GAP) // 2
     drawn = [shrunk(picture, half) for picture in model.sample(6, seed=0)]
@@ -37,7 +41,7 @@ def samples() -> Image.Image:
 
 def at_a_glance() -> Image.Image:
     """A photograph, four samples, one that is twice as wide, and mountains pasted in, before and after."""
-    model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / "tea-gardens")
+    model = shipped("tea-gardens")
     rough = ROOT / "examples" / "harmonize" / "tea-gardens.webp"
     high = 290
     half = (high - GAP) // 2
@@ -60,7 +64,7 @@ def strip() -> Image.Image:
     """Of each model a row: the photograph, two samples, and one that is twice as wide."""
     rows = []
     for name in STRIP:
-        model = singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+        model = shipped(name)
         height = model.image_size[0]
         wide = singan.retarget(model, width=2, seed=1)[0]
         pictures = [model.training_image, *model.sample(2, seed=1), wide]
@@ -77,10 +81,7 @@ def strip() -> Image.Image:
 
 def tasks() -> Image.Image:
     """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border."""
-    city, gardens, lake = (
-        singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
-        for name in ("skyline", "tea-gardens", "mountain-lake")
-    )
+    city, gardens, lake = (shipped(name) for name in ("skyline", "tea-gardens", "mountain-lake"))
     examples = ROOT / "examples"
     tower, mountains = examples / "edit" / "skyline.webp", examples / "harmonize" / "tea-gardens.webp"
     hole = Image.new("L", lake.image_size[::-1])
@@ -108,7 +109,7 @@ def tasks() -> Image.Image:
 
 def several() -> Image.Image:
     """Two photographs in the left column, and four samples of a draft of both."""
-    photos = [singan.SinGAN.from_pretrained(ROOT / "pretrained" / name).training_image
+    photos = [shipped(name).training_image
               for name in ("mountain-lake", "waves")]  # fmt: skip
     drawn = singan.draft(photos).sample(4)
     width, height = 384, 216
@@ -139,7 +140,7 @@ def word(text: str) -> Image.Image:
 
 def second_picture() -> Image.Image:
     """Three analogies and three styles, in two columns: the one picture, the other, and what comes of both."""
-    known = {name: singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
+    known = {name: shipped(name)
              for name in ("waves", "spices", "mountain-lake", "skyline")}  # fmt: skip
     photo = {name: model.training_image for name, model in known.items()}
     flowers = singan.load_image(ROOT / "examples" / "train" / "periwinkle.webp")
@@ -172,10 +173,6 @@ def in_a_row(pictures: list[Image.Image], height: int = 240) -> Image.Image:
         sheet.paste(picture, (x, 0))
         x += picture.width + GAP
     return sheet
-
-
-def shipped(name: str) -> singan.SinGAN:
-    return singan.SinGAN.from_pretrained(ROOT / "pretrained" / name)
 
 
 def tiles() -> Image.Image:

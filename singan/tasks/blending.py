@@ -23,6 +23,13 @@ FEATHER = 5.0  # standard deviation of a mask's soft edge, in pixels of an image
 NOTHING = 1e-4  # of 1: a weight below it counts as none
 
 
+def at_its_area(model: SinGAN, image: Image.Image) -> tuple[int, int]:
+    """The proportions of `image` at the training image's area: (height, width)."""
+    height, width = model.image_size
+    factor = (height * width / (image.height * image.width)) ** 0.5
+    return round(image.height * factor), round(image.width * factor)
+
+
 def titled(what: str, picture: Picture) -> str:
     """What messages call a picture: with the name of its file, if it has one."""
     return f"{what} {Path(picture).name}" if isinstance(picture, (str, os.PathLike)) else what

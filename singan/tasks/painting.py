@@ -11,7 +11,7 @@ from singan.checks import check_range, check_size
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, titled, without_voting
+from singan.tasks.blending import Picture, at_its_area, titled, without_voting
 from singan.tasks.filters import towards_colors
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run_injection
 from singan.training.retrain import retrain_scale
@@ -44,7 +44,7 @@ def paint_to_image(
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
-    size = size or _default_size(model, image)
+    size = size or (model.image_size if model.config.published else at_its_area(model, image))
     check_size(size)
     if colors is not None:
         check_range("colors", colors, 2, 64, int, says="a palette has 2 to 64")
@@ -105,12 +105,3 @@ def hex_palette(model: SinGAN, colors: int) -> list[str]:
     """The most telling colours of the training image as #rrggbb."""
     palette = find_palette(model.real_at(model.num_scales - 1), colors)
     return ["#" + bytes(rgb).hex() for rgb in ((palette + 1) * 127.5).round().int().tolist()]
-
-
-def _default_size(model: SinGAN, image: Image.Image) -> tuple[int, int]:
-    """The image's proportions at the training image's area; as published, the training image's."""
-    height, width = model.image_size
-    if model.config.published:
-        return height, width
-    factor = (height * width / (image.height * image.width)) ** 0.5
-    return round(image.height * factor), round(image.width * factor)

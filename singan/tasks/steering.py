@@ -24,7 +24,7 @@ from singan.image import load_image, tensor_to_image
 from singan.model import SinGAN
 from singan.patches.vote import Field
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, titled
+from singan.tasks.blending import Picture, at_its_area, titled
 from singan.tasks.filling import draft_of
 from singan.tasks.filters import UNIT, blur
 from singan.tasks.injection import OnEvent, Scale, TaskEvent, resolve
@@ -62,10 +62,7 @@ def known(source: SinGAN | Picture, name: str) -> SinGAN:
 
 def fitting(model: SinGAN, image: Image.Image, size: tuple[int, int] | None) -> tuple[int, int]:
     """`size`, checked, or the proportions of `image` at the training image's area: (height, width)."""
-    if size is None:
-        height, width = model.image_size
-        factor = (height * width / (image.height * image.width)) ** 0.5
-        size = round(image.height * factor), round(image.width * factor)
+    size = at_its_area(model, image) if size is None else size
     check_size(size)
     return size
 
