@@ -33,6 +33,7 @@ from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike
 from singan.patches.field import carry_field, refine_field, search
+from singan.patches.light import joined
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
@@ -382,7 +383,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 where = F.interpolate(shown(found)[:, None].float(), here)
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
-        return (evened(x, found) if found and found.pictures and until is None else x), found
+        if until is None and found and found.pictures:
+            x = evened(x, found)
+        if until is None and any(kept.wrap):
+            x, settle = joined(x, kept.wrap), kept.settle(size)
+            x = settle(x) if settle else x
+        return x, found
 
     def apply_scale(
         self,

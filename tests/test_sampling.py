@@ -12,6 +12,7 @@ from test_patches import exact, smooth
 import singan
 from singan.errors import ConfigError, ImageError
 from singan.patches.field import enlarge, identity, refine_field, search
+from singan.patches.light import joined
 from singan.patches.search import PATCH
 from singan.patches.vote import around, positions, sources, vote
 from singan.pyramid import closed, displace, published_resize, resize
@@ -137,6 +138,26 @@ def test_closed_takes_the_part_that_goes_on_at_its_other_end():
     step = (tile.roll(-1, 3) - tile).abs().mean((1, 2))[0]
     assert step[-1] <= 1.3 * step.median()
     assert torch.equal(closed(image, (False, False)), image)
+
+
+@pytest.mark.parametrize("wrap", [(False, True), (True, False), (True, True)])
+def test_light_of_a_tile_goes_on_over_its_border_and_its_texture_stays(wrap):
+    """Of a texture that grows lighter towards one end, the step of light at the border goes, and nothing else much."""
+    down, across = torch.meshgrid(torch.linspace(-0.4, 0.4, 60), torch.linspace(-0.4, 0.4, 80), indexing="ij")
+    texture = 0.1 * torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(0))
+    image = texture + down * wrap[0] + across * wrap[1]
+    tile = joined(image, wrap)
+    for axis, wraps in zip((2, 3), wrap, strict=True):
+        places = torch.arange(-PATCH, PATCH)  # within a patch of the border
+        before, after = ((x.roll(-1, axis) - x).index_select(axis, places % x.shape[axis]) for x in (image, tile))
+        steps = [x.mean((0, 1, 5 - axis)) for x in (before, after)]
+        if wraps:
+            assert steps[0].amin() < -0.7
+            assert steps[1].abs().max() < 0.1
+    rough = [x - F.avg_pool2d(x, 5, 1, 2, count_include_pad=False) for x in (image, tile)]
+    assert (rough[0] - rough[1])[..., 8:-8, 8:-8].abs().max() < 0.02
+    middle = (tile - image)[..., 20:40, 30:50].abs().mean()
+    assert middle < 0.05  # it fades
 
 
 # --- tiles ----------------------------------------------------------------------------------------

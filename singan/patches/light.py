@@ -8,8 +8,13 @@ import math
 import torch
 import torch.nn.functional as F
 
+from singan.patches.search import PATCH
+from singan.patches.vote import Wrap
+
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays
 FADE = 40.0  # pixels at 250 px from a cut until its light has faded
+ALONG = 0.02  # of the border of a tile: over twice as much of it a step in light is averaged
+JOINED = 0.15  # of the longer side: within it the step has faded
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -24,6 +29,26 @@ def lit(image: torch.Tensor, x: torch.Tensor, hole: torch.Tensor, light: float =
     step = torch.where(beside > 0, around / beside.clamp(min=1) - x, 0)
     lighter = solved(hole * beside * light_of(step, light), hole, FADE * max(image.shape[2:]) / 250)
     return torch.where(hole > 0, x + lighter, image).clamp(-1, 1)
+
+
+def joined(x: torch.Tensor, wrap: Wrap) -> torch.Tensor:
+    """Tiles, (N, 3, H, W), whose light goes on over the border where they `wrap`: its steps there, smoothed along the
+    border, fade into both sides (the periodic component of an image, Moisan 2011, screened)."""
+    right, (height, width) = torch.zeros_like(x), x.shape[2:]
+    for axis, wraps in zip((2, 3), wrap, strict=True):
+        if wraps:
+            places = torch.arange(-PATCH, PATCH, device=x.device) % x.shape[axis]  # within a patch of the border
+            step = light_of(torch.roll(x, -1, axis) - x, LIGHT).index_select(axis, places)
+            kernel = [1, 1]
+            kernel[3 - axis] = 2 * round(ALONG * x.shape[5 - axis]) + 1
+            step = F.avg_pool2d(step, kernel, 1, [side // 2 for side in kernel], count_include_pad=False)
+            right.index_add_(axis, places, step, alpha=-1).index_add_(axis, (places + 1) % x.shape[axis], step)
+    down, across = (
+        2 - 2 * torch.cos(2 * math.pi * turns.to(x.device))
+        for turns in (torch.fft.fftfreq(height), torch.fft.rfftfreq(width))
+    )
+    spectrum = torch.fft.rfft2(right) / (down[:, None] + across + (JOINED * max(height, width)) ** -2)
+    return (x - torch.fft.irfft2(spectrum, s=(height, width))).clamp(-1, 1)
 
 
 def light_of(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:
