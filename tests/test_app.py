@@ -34,7 +34,9 @@ ROOT = Path(__file__).parent.parent
 SKIP = gr.skip()
 CALLS = ["/animate", "/denoise", "/draft", "/edit", "/extend", "/fill", "/harmonize", "/load_files", "/load_from_hub"]
 CALLS += [
+    "/mix",
     "/paint_to_image",
+    "/pin",
     "/resume",
     "/sample",
     "/second_picture",
@@ -588,7 +590,7 @@ def test_idle_runs_are_dropped_after_their_time(monkeypatch, shipped, photo_path
 def test_number_of_runs_that_are_kept_is_bounded(photo_path, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
     runs = Runs(keep_seconds=3600)
-    started = [runs.start(str(photo_path), "tiles", TrainConfig(), 0) for _ in range(KEEP_RUNS + 3)]
+    started = [runs.start([photo_path], "tiles", TrainConfig(), 0) for _ in range(KEEP_RUNS + 3)]
     assert [runs.get(one.id) is None for one in started] == [True] * 3 + [False] * KEEP_RUNS
     assert len(list((tmp_path / "app-scratch").iterdir())) == KEEP_RUNS
     assert len({one.id for one in started}) == len(started) and min(len(one.id) for one in started) >= 40

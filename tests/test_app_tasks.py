@@ -493,6 +493,27 @@ def test_what_is_painted_over_is_filled_as_the_task_does(shipped, photo):
     assert "full size" in view.status and len(wanted) == 2
 
 
+def marked(photo):
+    """The photo on the canvas, with a rectangle painted over."""
+    layer = Image.new("RGBA", photo.size)
+    layer.paste("white", (20, 15, 32, 25))
+    return editor.on_canvas(photo) | {"layers": [layer]}
+
+
+def test_what_is_painted_over_stays_and_the_rest_is_drawn_anew(shipped, photo):
+    for place, left, top in (({}, 20, 15), ({"moved": True, "down": 25}, 20, 5)):
+        for view in fill.pin(shipped, marked(photo), 0.9, **place, number=2, seed=3):
+            if isinstance(view.results, list):
+                results, images = view.results, [image for image, _ in opened(view.results)]
+        assert [caption for _, caption in results] == ["seed 3", "seed 4"] and view.seed == 3
+        for image in images:
+            kept = image.crop((left, top, left + 12, top + 10))
+            assert kept.tobytes() == photo.crop((20, 15, 32, 25)).tobytes()
+            assert image.size == photo.size and image.tobytes() != photo.tobytes()
+            assert image.text["task"] == "pin" and ("pin_to" in image.text) == bool(place)
+        assert images[0].tobytes() != images[1].tobytes()
+
+
 def test_filled_files_are_the_results(app_url, picture_file, photo, tmp_path):
     layer = Image.new("RGBA", photo.size)
     layer.paste("white", (20, 15, 32, 25))
@@ -521,6 +542,9 @@ def test_nothing_painted_and_too_much_asked_for_are_told(shipped, photo):
         (fill.extend(shipped, editor.on_canvas(photo)), "Nothing is to be added"),
         (fill.extend(shipped, editor.on_canvas(photo), top=10, number=9), "9 results are .* the limits are 8 results"),
         (fill.fill(shipped, {"background": None, "layers": []}), "The canvas is empty"),
+        (fill.pin(shipped, editor.on_canvas(photo)), "paint over what shall stay"),
+        (fill.pin(shipped, marked(photo), moved=True, down=0, across=0), "does not lie within"),
+        (fill.pin(shipped, marked(photo), variation=2.0), "variation is 2"),
     ):
         with pytest.raises(gr.Error, match=message):
             list(call)
@@ -573,7 +597,7 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monk
 
 
 def test_what_takes_seconds_waits_for_nothing_that_takes_long(pretrained):
-    tasks = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, fill.fill, fill.extend}
+    tasks = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, fill.fill, fill.extend, fill.pin}
     lanes = dict.fromkeys(tasks | {animate.animate}, "short")
     lanes |= {enlarge.super_resolve: "long", variation.variation_map: "long"}
     assert {fn.fn: fn.concurrency_id for fn in build_app(pretrained).fns.values() if fn.fn in lanes} == lanes

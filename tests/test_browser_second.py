@@ -57,3 +57,18 @@ def test_tile_is_laid_and_what_was_copied_is_shown(open_page, screen):
     page.keyboard.press("Escape")
     assert captions(page, "samples")[1] == seed
     assert overflow(page) == 0
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_photos_are_mixed_and_chosen(open_page, photo, screen, tmp_path):
+    photo.save(tmp_path / "one.png")
+    photo.rotate(180).save(tmp_path / "two.png")
+    page = open_page(**SCREENS[screen])
+    page.locator("button:visible", has_text="Mix several photos").click()
+    page.locator("#mix-photos input[type=file]").set_input_files([tmp_path / "one.png", tmp_path / "two.png"])
+    expect(page.locator("#mix-photos")).to_contain_text("two")
+    page.get_by_label("Shares").fill("2, 1")
+    page.get_by_role("button", name="Mix them").click()
+    expect(page.locator("#said")).to_contain_text("one + two is a draft")
+    expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
+    assert overflow(page) == 0

@@ -22,6 +22,7 @@ from singan.ui import (
     fill,
     harmonize,
     kept,
+    mix,
     models,
     paint,
     photo,
@@ -68,6 +69,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         top = build_top(shelf)
         photo.build(top)
         models.build(top)
+        mix.build(top)
         back = kept.build(demo, top)
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:

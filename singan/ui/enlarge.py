@@ -178,7 +178,7 @@ def _learn(
     """Learn the picture in the folder, and show how far it is. Raises `ConfigError` if that takes too long."""
     last, notes = 0.0, list[str]()
     config, learned = singan.super_resolution_config(factor, image.size), folder / "learned"
-    with closing(learn_all(image, config, seed, folder, learned, PREVIEW_STEPS)) as events:  # also when it is stopped
+    with closing(learn_all([image], config, seed, folder, learned, PREVIEW_STEPS)) as events:  # also when it is stopped
         for event in events:
             if event.seconds > max_seconds and event.kind == "step":
                 raise ConfigError(f"Learning takes over {max_seconds:g} s, the limit here: take a smaller picture.")

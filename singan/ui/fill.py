@@ -1,4 +1,5 @@
-"""The tab Fill: what is painted over in a picture is drawn anew from the rest of it, or what lies beyond its border."""
+"""The tab Fill: what is painted over in a picture is drawn anew from the rest of it, or what lies beyond its border, or
+all else."""
 
 from __future__ import annotations
 
@@ -10,11 +11,12 @@ import gradio as gr
 from PIL import Image
 
 import singan
+from singan.config import VARIATION
 from singan.errors import ConfigError, ImageError
 from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.filling import draft_of
-from singan.tasks.injection import OnEvent
+from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui import canvas
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
@@ -24,7 +26,7 @@ from singan.ui.look import build_gallery, run_status
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
 from singan.ui.work import pick_seed
 
-HINT = "Paint over what shall go, or say below how far the picture shall grow."
+HINT = "Paint over what shall go, or what alone shall stay; or say below how far the picture shall grow."
 MAX_RESULTS = 8
 
 
@@ -52,6 +54,15 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
                     gr.Slider(0, 100, 0, step=5, label=f"{side} (%)") for side in ("Top", "Right", "Bottom", "Left")
                 ]
                 grow = gr.Button("Grow the picture")
+            with gr.Accordion("Keep what is painted over, draw the rest anew", open=False):
+                variation = gr.Slider(
+                    0, 1, VARIATION, step=0.05, label="How new is the rest?", info="1 invents freely."
+                )
+                moved = gr.Checkbox(False, label="Put it elsewhere")
+                down, across = (
+                    gr.Slider(0, 100, 50, step=1, label=f"Its middle {way} (%)") for way in ("down", "across")
+                )
+                keep = gr.Button("Draw the rest anew")
             with gr.Accordion("Advanced", open=False):
                 seed, new_seed = build_seed()
         with gr.Column(scale=2, min_width=320):
@@ -63,6 +74,8 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
     last = [number, seed, new_seed]
     wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
     run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
+    kept = [variation, moved, down, across]
+    run_anew(keep, "fill")(pin, [top.shelf, editor, *kept, *last], **wiring, api_name="pin")
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
     gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
@@ -99,10 +112,7 @@ def fill(shelf: Shelf, edited: Value, number: int = 3, seed: int | None = 0, new
     """
 
     def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
-        white = canvas.painted(edited)
-        if white is None:
-            raise ImageError("Nothing is painted over yet: paint over what shall go.")
-        mask = white.resize(picture.size, Image.Resampling.NEAREST)
+        mask = _painted_over(edited, picture, "what shall go")
         return lambda model, seed, on_event: singan.fill(model, mask, n=number, seed=seed, on_event=on_event)
 
     yield from _run(edited, begin, number, 1.0, pick_seed(seed, new_seed))
@@ -140,6 +150,58 @@ def extend(
 
     grown = (1 + shares["top"] + shares["bottom"]) * (1 + shares["left"] + shares["right"])
     yield from _run(edited, begin, number, grown, pick_seed(seed, new_seed))
+
+
+def pin(
+    shelf: Shelf,
+    edited: Value,
+    variation: float = VARIATION,
+    moved: bool = False,
+    down: float = 50,
+    across: float = 50,
+    number: int = 3,
+    seed: int | None = 0,
+    new_seed: bool = False,
+) -> Iterator[View]:
+    """Keep what is painted over in a picture, to the last bit, and draw samples of all else around it.
+
+    Streams a status line; ends with the files of the results, each captioned with its seed, and the first seed.
+
+    Parameters:
+        edited: the picture, as background, with what shall stay painted over on layers
+        variation: 0 keeps the layout of the picture, 1 invents freely
+        moved: what stays is put elsewhere
+        down: where its middle goes then, in percent of the height
+        across: the same in percent of the width
+        number: how many results, 1 to 8
+        seed: result k is drawn with seed + k
+        new_seed: take a random seed instead
+    """
+
+    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+        mask = _painted_over(edited, picture, "what shall stay")
+        to = (down / 100, across / 100) if moved else None
+
+        def job(model: SinGAN, seed: int, on_event: OnEvent) -> list[Image.Image]:
+            images = []
+            for k in range(number):
+                image = model.sample(variation=variation, seed=seed + k, pin=mask, pin_to=to)[0]
+                image.info = {"task": "pin", "seed": seed + k, "variation": variation, **({"pin_to": to} if to else {})}
+                images.append(image)
+                on_event(TaskEvent(k + 1, number, "sample"))
+            return images
+
+        return job
+
+    yield from _run(edited, begin, number, 1.0, pick_seed(seed, new_seed))
+
+
+def _painted_over(edited: Value, picture: Image.Image, what: str) -> Image.Image:
+    """White where there is paint, of the picture's size. Raises `ImageError` if there is none."""
+    white = canvas.painted(edited)
+    if white is None:
+        raise ImageError(f"Nothing is painted over yet: paint over {what}.")
+    return white.resize(picture.size, Image.Resampling.NEAREST)
 
 
 def _run(

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -24,7 +25,13 @@ PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
 
 @zerogpu.borrow_gpu
 def learn(
-    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path, preview_every: int
+    images: list[Image.Image],
+    config: TrainConfig,
+    seed: int,
+    folder: Path,
+    model: Path,
+    preview_every: int,
+    shares: list[float] | None,
 ) -> Generator[TrainEvent | SinGANError, None, None]:
     """The events of a run that is kept in `folder`; the finished scales are saved in `model`.
 
@@ -32,7 +39,8 @@ def learn(
     lose its text on the way out of the worker.
     """
     resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
-    events = iter_train(image, config, seed=seed, preview_every=preview_every, checkpoint_dir=folder, resume=resuming)
+    kept: dict[str, Any] = {"checkpoint_dir": folder, "resume": resuming}
+    events = iter_train(images, config, shares=shares, seed=seed, preview_every=preview_every, **kept)
     with closing(events):
         try:
             for event in events:
@@ -51,11 +59,17 @@ def learn(
 
 
 def learn_all(
-    image: Image.Image, config: TrainConfig, seed: int, folder: Path, model: Path, preview_every: int = PREVIEW_STEPS
+    images: list[Image.Image],
+    config: TrainConfig,
+    seed: int,
+    folder: Path,
+    model: Path,
+    preview_every: int = PREVIEW_STEPS,
+    shares: list[float] | None = None,
 ) -> Generator[TrainEvent, None, None]:
     """The events of a whole run, in as many calls as it takes. Raises what went wrong in one of them."""
     while True:
-        with closing(learn(image, config, seed, folder, model, preview_every)) as events:
+        with closing(learn(images, config, seed, folder, model, preview_every, shares)) as events:
             for event in events:
                 if isinstance(event, SinGANError):
                     raise event
@@ -64,6 +78,6 @@ def learn_all(
                     return
 
 
-def run_events(run: Run, image: Image.Image) -> Generator[TrainEvent, None, None]:
+def run_events(run: Run, images: list[Image.Image]) -> Generator[TrainEvent, None, None]:
     """The events of a whole run that is kept on the server."""
-    yield from learn_all(image, run.config, run.seed, run.folder, run.model)
+    yield from learn_all(images, run.config, run.seed, run.folder, run.model, shares=run.shares)

@@ -53,7 +53,7 @@ def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
             raise ImageError("There is no photo yet: upload one first.")
         image, notes = open_photo(photo, shelf.limits)
         model = make_draft(image, device=zerogpu.DEVICE)
-        put = shelf.put(plain_name(Path(photo).stem), model, photo=Path(photo))
+        put = shelf.put(plain_name(Path(photo).stem), model, photos=[Path(photo)])
     show_notes(notes)
     show_dropped(shelf, put[0])
     return put

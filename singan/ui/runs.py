@@ -26,10 +26,11 @@ class Run:
 
     id: str
     files: TemporaryDirectory
-    photo: Path
+    photos: list[Path]
     name: str  # of the model
     config: TrainConfig
     seed: int
+    shares: list[float] | None = None  # of several photos
     status: str = "Broken off"  # what the page said last
     curves: Curves = field(default_factory=Curves)
     scales: list[tuple[str, str]] = field(default_factory=list)  # pictures of the finished ones, with their sizes
@@ -63,12 +64,16 @@ class Runs:
         self._timers: dict[str, threading.Timer] = {}
         self._lock = threading.Lock()
 
-    def start(self, photo: str | Path, name: str, config: TrainConfig, seed: int) -> Run:
-        """A new run on a copy of that file."""
-        files = scratch("run")
-        Path(files.name, "photo").mkdir()
-        copy = Path(shutil.copyfile(photo, Path(files.name, "photo", Path(photo).name)))
-        run = Run(secrets.token_urlsafe(), files, copy, name, config, seed)
+    def start(
+        self, photos: list[Path], name: str, config: TrainConfig, seed: int, shares: list[float] | None = None
+    ) -> Run:
+        """A new run on copies of these files."""
+        files, copies = scratch("run"), []
+        for number, photo in enumerate(photos):
+            copy = Path(files.name, f"photo-{number}", photo.name)
+            copy.parent.mkdir()
+            copies.append(Path(shutil.copyfile(photo, copy)))
+        run = Run(secrets.token_urlsafe(), files, copies, name, config, seed, shares)
         with self._lock:
             self._runs[run.id] = run
             idle = [other for other in self._runs.values() if other is not run and not other.busy.locked()]

@@ -85,7 +85,7 @@ class Shelf:
     directory: Path
     limits: Limits = field(default_factory=Limits)
     own: Mapping[str, Own] = field(default_factory=dict)
-    photos: Mapping[str, Path] = field(default_factory=dict)
+    photos: Mapping[str, list[Path]] = field(default_factory=dict)
 
     def names(self) -> list[str]:
         """All names, the newest of the visitor's own first."""
@@ -108,28 +108,30 @@ class Shelf:
             )
         return _load(self.directory / name)
 
-    def add(self, name: str, model: SinGAN, photo: Path | None = None) -> tuple[Shelf, str]:
+    def add(self, name: str, model: SinGAN, photos: list[Path] | None = None) -> tuple[Shelf, str]:
         """This shelf with one more pyramid of the visitor's own, and the name it got, which may carry a number."""
         taken, number, unique = self.names(), 1, name
         while unique in taken:
             number += 1
             unique = f"{name} {number}"
         own = dict([*list(self.own.items())[-KEEP_OWN + 1 :], (unique, Own(model))])
-        photos = {**self.photos, **({unique: photo} if photo else {})}
-        return replace(self, own=own, photos={one: photos[one] for one in own if one in photos}), unique
+        files = {**self.photos, **({unique: photos} if photos else {})}
+        return replace(self, own=own, photos={one: files[one] for one in own if one in files}), unique
 
-    def put(self, name: str, model: SinGAN, photo: Path | None = None) -> tuple[Shelf, str]:
+    def put(self, name: str, model: SinGAN, photos: list[Path] | None = None) -> tuple[Shelf, str]:
         """As `add`, but a draft gives way to another one of its photo, and a pyramid of fewer generators to one that
         goes on from there."""
         old = self.own[name].model if name in self.own else None
-        more = old is not None and len(old.generators) < max(1, len(model.generators))
-        if old is not None and (old.info, old.noise_amps) == (model.info, model.noise_amps) and _same_photo(old, model):
+        if old is None or not _same_photo(old, model):
+            return self.add(name, model, photos)
+        before, after = len(old.generators), len(model.generators)
+        if (before, old.info, old.noise_amps) == (after, model.info, model.noise_amps):
             return self, name  # it is there already
-        if old is None or not more or not _same_photo(old, model):
-            return self.add(name, model, photo)
+        if before >= max(1, after):
+            return self.add(name, model, photos)
         kept = {one: other for one, other in self.own.items() if one != name}
-        photos = {**self.photos, **({name: photo} if photo else {})}
-        return replace(self, own={**kept, name: Own(model)}, photos=photos), name
+        files = {**self.photos, **({name: photos} if photos else {})}
+        return replace(self, own={**kept, name: Own(model)}, photos=files), name
 
     def is_draft(self, name: str) -> bool:
         """Is that one of the visitor's own, without any training?"""

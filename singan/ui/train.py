@@ -176,24 +176,29 @@ def train(
     """
     with toasts(), scratch() as folder:  # the run has its copy
         if photo is not None:
-            file, name = Path(photo), plain_name(Path(photo).stem)
+            files, name, shares = [Path(photo)], plain_name(Path(photo).stem), None
         elif shelf.is_draft(pyramid):
-            file, name = _photo_of(shelf, pyramid, Path(folder)), pyramid
+            files, name, shares = _photos_of(shelf, pyramid, Path(folder)), pyramid, shelf.load(pyramid).shares or None
         else:
             raise ImageError("There is no photo yet: upload one first.")
         chosen: dict[str, Any] = {"photo_size": photo_size} | ({"steps": steps} if steps else {})
-        run = RUNS.start(file, name, TrainConfig.preset("paper" if paper else "fast", **chosen), seed or 0)
+        config = TrainConfig.preset("paper" if paper else "fast", **chosen)
+        run = RUNS.start(files, name, config, seed or 0, shares)
     with toasts():
         yield from _watch(run, shelf)
 
 
-def _photo_of(shelf: Shelf, pyramid: str, folder: Path) -> Path:
-    """The file that a draft was made of, or its photo written to one in `folder`."""
-    file = shelf.photos.get(pyramid)
-    if file is None or not file.exists():
-        file = folder / f"{pyramid}.png"
-        shelf.load(pyramid).training_image.save(file)
-    return file
+def _photos_of(shelf: Shelf, pyramid: str, folder: Path) -> list[Path]:
+    """The files that a draft was made of, or its photos written to some in `folder`."""
+    files = shelf.photos.get(pyramid, [])
+    if files and all(file.exists() for file in files):
+        return files
+    model = shelf.load(pyramid)
+    kept = [model.photo, *model.others]
+    files = [folder / f"{pyramid}-{number}.png" for number in range(len(kept))]
+    for file, photo in zip(files, kept, strict=True):
+        Image.fromarray(photo.cpu().numpy()).save(file)
+    return files
 
 
 def resume(shelf: Shelf, run_id: str | None) -> Iterator[View]:
@@ -248,10 +253,11 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
             sample_button=gr.update(visible=False),
         )
         try:
-            image, notes = open_photo(run.photo, shelf.limits)
-            with closing(
-                run_events(run, image)
-            ) as events:  # also when the visitor goes away: gradio closes this generator
+            opened = [open_photo(photo, shelf.limits) for photo in run.photos]
+            notes = [text for _, said in opened for text in said]
+            with closing(  # also when the visitor goes away: gradio closes this generator
+                run_events(run, [image for image, _ in opened])
+            ) as events:
                 run.status, resumable = yield from _show(events, run, shelf.limits, notes)
             if not resumable:
                 run.state.unlink(missing_ok=True)
