@@ -34,7 +34,7 @@ def numbers(dtype, *channels: int) -> np.ndarray:
 
 KINDS = [
     *((".png", np.uint8, channels) for channels in ((), (2,), (3,), (4,))),
-    (".png", np.uint16, ()),
+    *((".png", np.uint16, channels) for channels in ((), (3,), (4,))),
     *((ending, np.uint16, channels) for ending in (".tif", ".tiff", ".npy") for channels in ((), (3,), (4,), (5,))),
     (".tif", np.uint8, (3,)),
     (".tif", np.int32, ()),
@@ -73,21 +73,35 @@ def test_maps_that_other_programs_write_are_read(model, tmp_path):
     assert load_map(tmp_path / "b.tif", model).dtype == np.uint16
 
 
-def rgb16() -> bytes:
-    """A PNG of 16 bits a channel, three channels, which Pillow cannot write."""
+def png16(rows: np.ndarray, kind: int, filtered: int) -> bytes:
+    """A PNG of 16 bits a channel whose rows are differences: filtered 0: none, 1: from the left, 2: from above."""
     import struct
     import zlib
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    rows = b"".join(b"\0" + row.tobytes() for row in numbers(np.uint16, 3).astype(">u2"))
-    header = struct.pack(">IIBBBBB", 70, 54, 16, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    pixels = rows.astype(">u2").reshape(54, 70, -1).view(np.uint8)
+    if filtered:
+        pixels = np.diff(
+            pixels, axis=2 - filtered, prepend=np.zeros_like(pixels[:, :1] if filtered == 1 else pixels[:1])
+        )
+    data = b"".join(bytes([filtered]) + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", 70, 54, 16, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("filtered", [0, 1, 2])
+@pytest.mark.parametrize(("channels", "kind"), [(3, 2), (4, 6)])
+def test_png_of_sixteen_bits_a_channel_is_read_to_the_bit(model, tmp_path, channels, kind, filtered):
+    companion = numbers(np.uint16, channels)
+    (tmp_path / "a.png").write_bytes(png16(companion, kind, filtered))
+    read = load_map(tmp_path / "a.png", model)
+    assert read.dtype == np.uint16 and np.array_equal(read, companion)
 
 
 def test_what_cannot_be_kept_to_the_bit_or_does_not_fit_is_a_clear_error(model, tmp_path):
-    (tmp_path / "rgb16.png").write_bytes(rgb16())
+    (tmp_path / "grey16.png").write_bytes(png16(numbers(np.uint16, 2), 4, 0))
     Image.new("P", (70, 54)).save(tmp_path / "palette.png")
     Image.new("L", (54, 70)).save(tmp_path / "turned.png")
     np.save(tmp_path / "deep.npy", np.zeros((54, 70, 65), np.uint8))
@@ -97,7 +111,7 @@ def test_what_cannot_be_kept_to_the_bit_or_does_not_fit_is_a_clear_error(model, 
     for name in ("damaged.png", "damaged.tif", "damaged.npy", "map.jpg"):
         (tmp_path / name).write_bytes(b"not a map")
     for name, message in {
-        "rgb16.png": "PNG of 16 bits a channel, which cannot be kept to the bit: save it as TIFF or .npy",
+        "grey16.png": "PNG of 16 bits, grey with transparency, which cannot be kept to the bit: save it as TIFF",
         "palette.png": "PNG of mode P",
         "turned.png": "is 54x70 px, and the model keeps its photograph at 70x54: scale the map to that, or make",
         "small.tif": "is 30x20 px, and the model keeps its photograph at 70x54",
@@ -117,7 +131,7 @@ def test_what_cannot_be_kept_to_the_bit_or_does_not_fit_is_a_clear_error(model, 
 
 
 def test_png_is_not_written_of_what_it_cannot_hold(tmp_path):
-    for name, companion in (("a.png", numbers(np.uint16, 3)), ("a.png", numbers(np.float32)), ("a.jpg", numbers("u1"))):
+    for name, companion in (("a.png", numbers(np.uint16, 2)), ("a.png", numbers(np.float32)), ("a.jpg", numbers("u1"))):
         with pytest.raises(ConfigError, match="name it .npy or .tif"):
             save_map(companion, tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from singan.files import atomic_path
 from singan.model import SinGAN
 
 MAPS = (".png", ".tif", ".tiff", ".npy")  # that companion maps are read from and written to
-PNG_MODES = ("L", "LA", "RGB", "RGBA", "I;16")  # that Pillow reads and writes to the bit
+PNG_MODES = ("L", "LA", "RGB", "RGBA", "I;16")  # that Pillow reads and writes to the bit, of 8 bits but for the last
+DEEP = {3: 2, 4: 6}  # channels of 16 bits, which Pillow does not write, and what a PNG calls them
+PNG_KINDS = [("uint8", shape) for shape in ((), (2,), (3,), (4,))] + [("uint16", shape) for shape in ((), (3,), (4,))]
 MAX_CHANNELS = 64
 
 
@@ -66,17 +70,17 @@ def save_map(companion: np.ndarray, path: str | os.PathLike[str]) -> None:
     """Write a map as `load_map` reads it: PNG, TIFF or .npy, as `path` ends. Raises `ConfigError` for a PNG of what is
     not kept by one to the bit, or another ending."""
     path = Path(path)
-    kinds = [(np.dtype(np.uint8), ()), (np.dtype(np.uint16), ()), *((np.dtype(np.uint8), (c,)) for c in (2, 3, 4))]
-    if path.suffix.lower() not in MAPS or (
-        path.suffix.lower() == ".png" and (companion.dtype, companion.shape[2:]) not in kinds
-    ):
+    kind = (companion.dtype.name, companion.shape[2:])
+    if path.suffix.lower() not in MAPS or (path.suffix.lower() == ".png" and kind not in PNG_KINDS):
         raise ConfigError(
             f"{path.name} cannot hold a map of {companion.dtype}, {companion.shape[2:] or 'one channel'}, to the bit: "
-            "name it .npy or .tif; a PNG holds 8 bits with 1 to 4 channels, or 16 with one."
+            "name it .npy or .tif; a PNG holds 8 bits with 1 to 4 channels, or 16 with 1, 3 or 4."
         )
     with atomic_path(path) as part:
         if path.suffix.lower() == ".npy":
             np.save(part, companion, allow_pickle=False)
+        elif path.suffix.lower() == ".png" and companion.dtype == np.uint16 and companion.ndim == 3:
+            part.write_bytes(_deep_png(companion))
         elif path.suffix.lower() == ".png":
             Image.fromarray(companion).save(part, "PNG", compress_level=1)
         else:
@@ -86,14 +90,38 @@ def save_map(companion: np.ndarray, path: str | os.PathLike[str]) -> None:
 def _read_png(file: Path, name: str, size: tuple[int, int]) -> np.ndarray:
     with Image.open(file, formats=["PNG"]) as image:
         _check_shape((image.height, image.width), name, size)
-        stored = image.tile[0][3] if image.tile else ""  # how its pixels are packed, before they are read
-        if image.mode not in PNG_MODES or (image.mode != "I;16" and ";16" in str(stored)):
-            of = "16 bits a channel" if ";16" in str(stored) else f"mode {image.mode}"
+        stored = str(image.tile[0][3]) if image.tile else ""  # how its pixels are packed, before they are read
+        deep = image.mode in ("RGB", "RGBA") and stored == f"{image.mode};16B"
+        if image.mode not in PNG_MODES or (image.mode != "I;16" and ";16" in stored and not deep):
+            of = "16 bits, grey with transparency" if ";16" in stored else f"mode {image.mode}"
             raise ImageError(
-                f"{name} is a PNG of {of}, which cannot be kept to the bit: "
-                "save it as TIFF or .npy, or as PNG of 8 bits a channel, or of 16 with one channel."
+                f"{name} is a PNG of {of}, which cannot be kept to the bit: save it as TIFF or .npy, or as PNG of 8 "
+                "bits a channel, or of 16 with 1, 3 or 4 channels."
             )
-        return np.array(image)
+        high = np.array(image)
+    if not deep:
+        return high
+    # Pillow keeps the first byte of two; told that they are the other way round, it keeps the second.
+    with Image.open(file, formats=["PNG"]) as image:
+        image.tile = [tile._replace(args=f"{image.mode};16L") for tile in image.tile]
+        return high.astype(np.uint16) << 8 | np.array(image)
+
+
+def _deep_png(companion: np.ndarray) -> bytes:
+    """A map, (H, W, 3 or 4) uint16, as PNG (ISO 15948), each row as its difference from the one above."""
+    height, width, channels = companion.shape
+    rows = companion.astype(">u2").reshape(height, -1).view(np.uint8)
+    packed = np.full((height, 1 + rows.shape[1]), 2, np.uint8)  # the filter "up", and the row
+    packed[:, 1:] = np.diff(rows, axis=0, prepend=np.zeros_like(rows[:1]))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, DEEP[channels], 0, 0, 0)),
+        (b"IDAT", zlib.compress(packed.tobytes(), 1)),
+        (b"IEND", b""),
+    )
+    parts = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def _read_tiff(file: Path, name: str, size: tuple[int, int]) -> np.ndarray:
