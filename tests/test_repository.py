@@ -58,6 +58,23 @@ def test_front_matter_is_replaced_and_the_text_kept(space, readme):
     assert space.front_matter(changed) == ("title: New\n", "\n# Title\n\ntext\n")
 
 
+def test_folder_of_a_space_has_all_it_needs_its_thumbnail_and_its_models(space, tmp_path):
+    space.make_space("ann/photos", ["ann/lake", "bob/waves"], tmp_path / "space")
+    settings = yaml.safe_load(space.front_matter((tmp_path / "space" / "README.md").read_text(encoding="utf-8"))[0])
+    assert settings.items() >= yaml.safe_load(read("Space.yaml")).items()
+    assert settings["models"] == ["ann/lake", "bob/waves"]
+    address = "https://huggingface.co/spaces/ann/photos/resolve/main/"
+    assert settings["thumbnail"].startswith(address)
+    assert (tmp_path / "space" / settings["thumbnail"].removeprefix(address)).is_file()
+    assert {path.name for path in (tmp_path / "space").iterdir()} >= {"app.py", "singan", "pretrained", "examples"}
+    assert not list((tmp_path / "space").rglob("__pycache__"))
+    with pytest.raises(FileExistsError):
+        space.make_space("ann/photos", [], tmp_path / "space")
+    with pytest.raises(ValueError, match="not of the form"):
+        space.make_space("photos", [], tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_front_matter_without_an_end_is_refused(space):
     with pytest.raises(ValueError, match="no second --- line ends its front matter"):
         space.front_matter("---\ntitle: New\n")
