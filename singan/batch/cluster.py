@@ -84,11 +84,8 @@ class Cluster:
                 "RAY_AUTH_TOKEN is that of the cluster."
             ) from None
         if not any(self._fits(node["Resources"]) for node in ray.nodes() if node["Alive"]):
-            warnings.warn(
-                f"No machine of the cluster has {self.threads} CPUs and {self.gpus:g} GPUs: the batch waits for one.",
-                TaskWarning,
-                stacklevel=2,
-            )
+            note = f"No machine of the cluster has {self.threads} CPUs and {self.gpus:g} GPUs: the batch waits for one."
+            warnings.warn(note, TaskWarning, stacklevel=2)
 
     def _fits(self, resources: dict[str, float]) -> int:
         """How many tasks at once."""

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from singan.errors import ImageError, Interrupted, one_line
-from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, files_in
+from singan.files import CHECKPOINT, CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, files_in
 from singan.version import __version__
 
 MAX_BYTES = 1_000_000_000  # of a picture; one of a hundred megapixels has 800 million at most
-CHECKPOINT = "checkpoint"  # where a training run is kept, in the folder of the model
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from singan.cli.common import print_json
+from singan.cli.common import noted, print_json
 from singan.errors import ConfigError, ImageError
 from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
@@ -57,9 +57,13 @@ def refuse_overwrite(out: Path, force: bool, kinds: Sequence[str] = IMAGES, *, s
         raise ConfigError(f"{min(there)} exists: {cure}.")
 
 
-def named(out: Path | None, source: object, task: str, ending: str = ".png") -> Path:
-    """`out`, or a file here that is called after what it is made of and the task."""
-    return out or Path(f"{Path(str(source)).stem}-{task}{ending}")
+def named(
+    out: Path | None, source: object, task: str, force: bool, kinds: Sequence[str] = IMAGES, *, several: bool = False
+) -> Path:
+    """`out`, or a file here that is called after what it is made of and the task. Raises as `refuse_overwrite`."""
+    out = out or Path(f"{Path(str(source)).stem}-{task}{kinds[0]}")
+    refuse_overwrite(out, force, kinds, several=several)
+    return out
 
 
 def load_model(source: str, longest: int | None = None) -> SinGAN:
@@ -70,21 +74,28 @@ def load_model(source: str, longest: int | None = None) -> SinGAN:
     from singan.model import SinGAN
     from singan.tasks.filling import MAX_KEPT, draft_of
 
-    path = Path(source)
-    if path.is_file():
-        return draft_of(load_image(path), longest or MAX_KEPT)
-    if path.suffix.lower() in PHOTOS and not path.exists():
+    if Path(source).is_file():
+        return draft_of(load_image(source), longest or MAX_KEPT)
+    return SinGAN.from_pretrained(find_model(source))
+
+
+def find_model(source: str) -> Path:
+    """The folder of the model of that folder or name. Raises `ImageError`, `CheckpointError`, `HubError`."""
+    from singan.storage import hub
+
+    if Path(source).suffix.lower() in PHOTOS and not Path(source).exists():
         raise ImageError(f"{source} does not exist; check the path.")
-    return SinGAN.from_pretrained(source)
+    return hub.find(source)
 
 
 @contextmanager
-def timed(name: str, as_json: bool, settings: Mapping[str, object] | None = None) -> Iterator[dict[str, Any]]:
-    """What --json prints of a task: its name and seconds, and what is added meanwhile."""
-    result: dict[str, Any] = {"task": name, **(settings or {})}
+def timed(name: str, as_json: bool, **settings: object) -> Iterator[dict[str, Any]]:
+    """What --json prints of a task: its name, seconds and warnings, and what is added meanwhile."""
+    result: dict[str, Any] = {"task": name, **settings}
     start = time.perf_counter()
-    yield result
-    result["seconds"] = round(time.perf_counter() - start, 3)
+    with noted(as_json) as result["warnings"]:
+        yield result
+        result["seconds"] = round(time.perf_counter() - start, 3)
 
 
 @contextmanager
@@ -106,12 +117,7 @@ def progress_bar(silent: bool) -> Iterator[Any]:
 
 
 def save_results(
-    result: dict[str, Any],
-    images: list[Image.Image],
-    out: Path,
-    as_json: bool,
-    notes: list[str],
-    number: str = "scale",
+    result: dict[str, Any], images: list[Image.Image], out: Path, as_json: bool, number: str = "scale"
 ) -> None:
     """Write one image, or one for each scale or other `number`, with the settings in it."""
     from singan.image import save_image
@@ -122,7 +128,7 @@ def save_results(
         save_image(image, path, image.info)
     result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
     scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
-    report({**result, "warnings": notes}, paths, as_json, scales)
+    report(result, paths, as_json, scales)
 
 
 def report(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from singan.cli.common import AsJson, Force, Model, Revision, Seed, Variation, parse_size, print_json
+from singan.cli.common import AsJson, Force, Model, Revision, Seed, Size, StartScale, Variation, parse_size, print_json
 from singan.errors import ConfigError
 from singan.version import __version__
 
@@ -21,8 +21,8 @@ def sample(
     out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")] = Path("samples"),
     revision: Revision = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
-    start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
+    size: Size = None,
+    start_scale: StartScale = 0,
     variation: Variation = None,
     tile: Annotated[
         Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")
@@ -35,8 +35,7 @@ def sample(
         Path | None, typer.Option(metavar="MASK", help="White where the photo stays as it is in every sample.")
     ] = None,
     pin_at: Annotated[
-        str | None,
-        typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%."),
+        str | None, typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%.")
     ] = None,
     companion: Annotated[
         list[Path] | None,
