@@ -28,14 +28,7 @@ class PatchNet(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        out_channels: int,
-        layers: int,
-        norm: str = "none",
-        *,
-        squash: bool = False,
+        self, in_channels: int, width: int, out_channels: int, layers: int, norm: str = "none", *, squash: bool = False
     ) -> None:
         super().__init__()
         channels = [in_channels] + [width] * (layers - 1) + [out_channels]

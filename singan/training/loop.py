@@ -48,16 +48,8 @@ def train(
 
     `progress`: show a bar; by default where somebody sees it, on a terminal and in a notebook.
     """
-    events = iter_train(
-        image,
-        config,
-        shares=shares,
-        seed=seed,
-        device=device,
-        checkpoint_dir=checkpoint_dir,
-        resume=resume,
-        stop=stop,
-    )
+    kept: dict[str, Any] = {"checkpoint_dir": checkpoint_dir, "resume": resume, "stop": stop}
+    events = iter_train(image, config, shares=shares, seed=seed, device=device, **kept)
     for event in with_bar(events, progress):
         if on_event:
             on_event(event)

@@ -55,13 +55,9 @@ def start_run(
     pixels, sizes, factor = (_published_pyramid if config.published else _pyramid)(image, kept, config)
     if max(sizes[-1]) > config.max_size:
         h, w = sizes[-1]
-        short = min(h, w)
-        warnings.warn(
-            f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
-            f"{short} px, two times min_size. Lower min_size for less.",
-            TaskWarning,
-            stacklevel=4,
-        )
+        note = f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
+        note += f"{min(h, w)} px, two times min_size. Lower min_size for less."
+        warnings.warn(note, TaskWarning, stacklevel=4)
     trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
@@ -100,12 +96,9 @@ def _kept_others(others: Sequence[Image.Image], first: tuple[int, int], config: 
     check_together([first, *sizes])
     for one, (height, width) in zip(others, sizes, strict=True):
         if ENLARGED * one.height * one.width < height * width:
-            warnings.warn(
-                f"A picture of {one.width}x{one.height} px is enlarged to {width}x{height} px, as large as the first: "
-                "its parts of samples are less sharp. Lower photo_size, or give it larger.",
-                TaskWarning,
-                stacklevel=5,
-            )
+            note = f"A picture of {one.width}x{one.height} px is enlarged to {width}x{height} px, as large as the "
+            note += "first: its parts of samples are less sharp. Lower photo_size, or give it larger."
+            warnings.warn(note, TaskWarning, stacklevel=5)
     shrunk = [one.resize((w, h), Image.Resampling.BICUBIC) for one, (h, w) in zip(others, sizes, strict=True)]
     return [torch.from_numpy(np.array(one)) for one in shrunk]
 
@@ -174,12 +167,10 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
             if [p.shape for p in network.parameters()] == [p.shape for p in before.parameters()]:
                 network.load_state_dict(before.state_dict())
     fused = run.device.type in ("cpu", "cuda") and not config.published
+    rates = (generator, config.generator_lr), (critic, config.critic_lr)  # of each step: `ScaleState.set_rates`
     optimisers = [
-        torch.optim.Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused)
-        for network, rate in (
-            (generator, at_scale(config.generator_lr, k)),
-            (critic, at_scale(config.critic_lr, k)),
-        )
+        torch.optim.Adam(network.parameters(), lr=at_scale(rate, k), betas=config.betas, fused=fused)
+        for network, rate in rates
     ]
     ema = [p.detach().clone() for p in generator.parameters()]
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)

@@ -21,7 +21,6 @@ from singan.training.state import Finished, ScaleState, TrainingRun, clone, requ
 
 POOL_PIXELS = 600_000  # the pool thins out towards the fine scales, where crops of a few images do,
 POOL_MIN = 4  # to so many
-LOSSES = {"critic_real": "real", "critic_fake": "fake", "penalty": "penalty"}  # name in an event: in `CriticLoss`
 ONE_THREAD_PIXELS = 2000  # of an image or crop, up to which a step uses one thread
 
 Transform = Callable[[torch.Tensor], torch.Tensor]  # of the enlarged coarser images, (N, 3, H, W), a scale starts from
@@ -46,18 +45,26 @@ class ScaleTrainer(ABC):
         with self.threads:
             self.state.set_rates(self.config, self.scale)
             critic, error = self.update()
-        losses = {name: getattr(critic, term).item() for name, term in LOSSES.items()}
-        losses["reconstruction"] = 127.5 * math.sqrt(error)
+        terms = {"critic_real": critic.real, "critic_fake": critic.fake, "penalty": critic.penalty}
+        losses = {name: term.item() for name, term in terms.items()} | {"reconstruction": 127.5 * math.sqrt(error)}
         require_finite(list(losses.values()))
         self.state.step += 1
         return losses
 
     def so_far(self) -> Finished:
-        """The finished scales with this one as it now stands, of which nothing is changed."""
+        """The finished scales with this one as it now stands, of which nothing is changed; pool and reconstruction are
+        still those before it."""
+        before, model = self.run.finished, self.run.model
         generator, blank = self.finished_generator(), make_generator(self.config, self.scale)
         warm = clone(self.state.generator, blank), self.state.critic
-        generator.requires_grad_(False)
-        return self.run.finished.with_scale(generator, self.amp, warm, self.size, self.run.seconds)
+        model = replace(
+            model,
+            scale_sizes=model.scale_sizes if self.config.field else [*model.scale_sizes, self.size],
+            generators=[*model.generators, generator.requires_grad_(False)],
+            noise_amps=[*model.noise_amps[: len(model.generators)], self.amp],
+            info={**model.info, "seconds": round(self.run.seconds, 1)},
+        )
+        return replace(before, model=model, warm=warm, scales=before.scales + 1)
 
     def finish(self) -> Finished:
         """As `so_far`, with what the next scale starts from. Raises `Diverged`."""
