@@ -51,19 +51,7 @@ def draft(
     as_json: AsJson = False,
 ) -> None:
     """Make a model of IMAGE at once, without training, and save it in the directory --out. Samples mix several."""
-    out = _checked_out(out, images, False, force)
-
-    from singan.config import TrainConfig
-    from singan.image import load_image
-    from singan.training.loop import draft
-
-    asked = {} if photo_size is None else {"photo_size": photo_size}
-    config = TrainConfig.preset("draft", **asked)
-    with noted(as_json) as notes:
-        photos = [load_image(image) for image in images]
-        start = time.perf_counter()
-        model = draft(photos, config, shares=share, seed=seed)
-    _keep(model, out, images, {"preset": "draft", "seed": seed}, start, {"warnings": notes}, as_json)
+    train(images, out, share, "draft", photo_size=photo_size, seed=seed, force=force, as_json=as_json)
 
 
 def train(
@@ -107,7 +95,8 @@ def train(
         photos = [load_image(image) for image in images]
     with noted(as_json) as more:
         try:
-            events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=checkpoint, resume=resume)
+            kept = None if config.generators == 0 else checkpoint  # a draft is made at once
+            events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=kept, resume=resume)
             last = last_of(events, as_json)
         except KeyboardInterrupt:
             told: dict[str, Any] = {"preset": preset, "for": purpose, **asked, "seed": seed}
