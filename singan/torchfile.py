@@ -163,11 +163,8 @@ class _Machine:
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
             count = int(name[-1])
             stack[-count:] = [tuple(stack[-count:])]
-        elif name == "APPEND":
-            value = stack.pop()
-            _as(list, stack[-1]).append(value)
-        elif name == "APPENDS":
-            values = self.popped()
+        elif name in ("APPEND", "APPENDS"):
+            values = [stack.pop()] if name == "APPEND" else self.popped()
             _as(list, stack[-1]).extend(values)
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from singan.config import TrainConfig, at_scale
+import torch
+
+from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError, ImageError, one_line
 from singan.image import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
 from singan.pyramid import voting_scales
-from singan.scale import noise_size
+from singan.scale import generator_tensors, make_generator, noise_size
 from singan.variation import CURVE
 from singan.version import __version__
 
@@ -232,14 +234,9 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
         shapes["image"] = (*description.photo_size, 3)
     if description.stores_memory:
         shapes |= {f"memory.{k}": (1, 3, *sizes[k]) for k in range(voting_scales(config, sizes))}
-    for k in range(description.num_generators):
-        width = at_scale(config.width, k)
-        for i, (a, b) in enumerate(pairwise([3, *[width] * (config.layers - 1), 3])):
-            shapes |= {f"scales.{k}.convs.{i}.weight": (b, a, 3, 3), f"scales.{k}.convs.{i}.bias": (b,)}
-        for i in range(config.layers - 1 if config.norm == "batch" or config.published else 0):
-            running = ["running_mean", "running_var"] if config.published else []
-            shapes |= {f"scales.{k}.norms.{i}.{name}": (width,) for name in ["weight", "bias", *running]}
-    return shapes
+    with torch.device("meta"):  # where tensors take no memory
+        generators = [make_generator(config, k) for k in range(description.num_generators)]
+    return shapes | {name: tuple(tensor.shape) for name, tensor in generator_tensors(generators).items()}
 
 
 def is_photo(name: str) -> bool:

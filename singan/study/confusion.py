@@ -72,8 +72,7 @@ def _condition(answer: Answer, each_model: bool) -> Condition:
 
 def _row(condition: Condition, by_person: list[list[Answer]], as_published: bool, seed: int) -> Row:
     answers = [answer for given in by_person for answer in given]
-    unpaired = condition.kind == "unpaired"
-    wrong, count = share = _wrong(answers)
+    unpaired, (wrong, count) = condition.kind == "unpaired", _wrong(answers)
     each = [_wrong(given) for given in by_person]
     return Row(
         condition,
@@ -81,7 +80,7 @@ def _row(condition: Condition, by_person: list[list[Answer]], as_published: bool
         answers=count,
         wrong=wrong,
         confusion=wrong / count,
-        by_answers=wilson(*share),
+        by_answers=wilson(wrong, count),
         by_participants=bootstrap(each, seed) if len(each) >= MIN_PARTICIPANTS else None,
         real_doubted=_wrong([one for one in answers if one.shown == ["real"]]) if unpaired else None,
         generated_believed=_wrong([one for one in answers if one.shown == ["generated"]]) if unpaired else None,

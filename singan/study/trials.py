@@ -78,9 +78,8 @@ def cut(image: Image.Image, part: int, settings: Settings, name: str) -> Image.I
     side = math.isqrt(settings.parts)
     width, height = image.width // side, image.height // side
     if settings.parts > 1 and min(width, height) < MIN_SIDE:
-        raise ConfigError(
-            f"A part of {name} is {width}x{height} px; it takes {MIN_SIDE} px a side: show it in fewer parts."
-        )
+        limit = f"it takes {MIN_SIDE} px a side"
+        raise ConfigError(f"A part of {name} is {width}x{height} px; {limit}: show it in fewer parts.")
     row, column = divmod(part, side)
     return image.crop((column * width, row * height, (column + 1) * width, (row + 1) * height))
 
