@@ -76,10 +76,8 @@ def read_image(
     max_pixels: int = MAX_INPUT_PIXELS,
     formats: Sequence[str] = FORMATS,
 ) -> Noted:
-    """`load_image`, and what it would warn of. A server's threads share their warnings, and visitors must not.
-
-    `formats`: those of files that are read, of FORMATS.
-    """
+    """`load_image`, and what it would warn of: a server's threads share their warnings, and visitors must not.
+    `formats`: those of files that are read, of FORMATS."""
     name = " ".join(name.split())
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "Array", background, max_pixels)

@@ -31,11 +31,9 @@ def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
 
 
 def learned_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
-    """The (height, width) at which an image of this size is learned.
-
-    The longest side is shrunk to `max_size`, but the short side never below 2 * `min_size`, so that extreme
-    shapes keep a pyramid (the published formula divides by zero at 150x2000). Nothing is enlarged.
-    """
+    """The (height, width) at which an image of this size is learned: at most `max_size` a side, but the short side
+    never below 2 * `min_size`, so that extreme shapes keep a pyramid (the published formula divides by zero at
+    150x2000). Nothing is enlarged."""
     return _shrunk(height, width, config.max_size, config)
 
 

@@ -1,5 +1,4 @@
-"""Tasks on Ray: on the cores of this machine, or on the machines of a cluster. Everything travels by the network, so
-that they need share nothing."""
+"""Tasks on Ray: on the cores of this machine, or on the machines of a cluster, which need share nothing."""
 
 from __future__ import annotations
 

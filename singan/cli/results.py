@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from singan.cli.common import noted, print_json
+from singan.cli.common import AsJson, Force, Seed, noted, print_json
 from singan.errors import ConfigError, ImageError
 from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
@@ -21,6 +24,14 @@ if TYPE_CHECKING:
 
     from singan.model import SinGAN
     from singan.tasks.injection import TaskEvent
+
+
+Out = Annotated[
+    Path | None, typer.Option(help="PNG, JPEG or WebP to write; several are numbered. By default NAME-TASK.png here.")
+]
+Scale = Annotated[
+    str, typer.Option(metavar="K|auto", help="Injection scale: 1 (free) to the finest, several as 2,4, auto, all.")
+]
 
 
 def parse_scale(text: str) -> Any:
@@ -55,15 +66,6 @@ def refuse_overwrite(out: Path, force: bool, kinds: Sequence[str] = IMAGES, *, s
     if there and (out.is_dir() or not force):
         cure = "choose a file" if out.is_dir() else "choose another --out, or replace it with --force"
         raise ConfigError(f"{min(there)} exists: {cure}.")
-
-
-def named(
-    out: Path | None, source: object, task: str, force: bool, kinds: Sequence[str] = IMAGES, *, several: bool = False
-) -> Path:
-    """`out`, or a file here that is called after what it is made of and the task. Raises as `refuse_overwrite`."""
-    out = out or Path(f"{Path(str(source)).stem}-{task}{kinds[0]}")
-    refuse_overwrite(out, force, kinds, several=several)
-    return out
 
 
 def load_model(source: str, longest: int | None = None) -> SinGAN:
@@ -116,26 +118,85 @@ def progress_bar(silent: bool) -> Iterator[Any]:
         yield on_event
 
 
-def save_results(
-    result: dict[str, Any], images: list[Image.Image], out: Path, as_json: bool, number: str = "scale"
-) -> None:
-    """Write one image, or one for each scale or other `number`, with the settings in it."""
-    from singan.image import save_image
+@dataclass
+class Call:
+    """A call of a task, with the options that every task has."""
 
-    paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for image, path in zip(images, paths, strict=True):
-        save_image(image, path, image.info)
-    result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
-    scales = {str(path): image.info.get("scale") for path, image in zip(paths, images, strict=True)}
-    report(result, paths, as_json, scales)
+    seed: Seed = 0
+    out: Out = None
+    force: Force = False
+    as_json: AsJson = False
+
+    def named(self, source: object, task: str, kinds: Sequence[str] = IMAGES, *, several: bool = False) -> Path:
+        """`out`, or a file here that is called after what it is made of and the task. Raises as `refuse_overwrite`."""
+        out = self.out or Path(f"{Path(str(source)).stem}-{task}{kinds[0]}")
+        refuse_overwrite(out, self.force, kinds, several=several)
+        return out
+
+    def save(self, result: dict[str, Any], images: list[Image.Image], out: Path, number: str = "scale") -> None:
+        """Write one image, or one for each scale or other `number`, with the settings in it, and tell of them."""
+        from singan.image import save_image
+
+        paths = [out if len(images) == 1 else out.with_stem(f"{out.stem}-{image.info[number]}") for image in images]
+        out.parent.mkdir(parents=True, exist_ok=True)
+        for image, path in zip(images, paths, strict=True):
+            save_image(image, path, image.info)
+        result["images"] = [{"file": str(path), **image.info} for image, path in zip(images, paths, strict=True)]
+        scales = [image.info.get("scale") for image in images]
+        lines = [path if k is None else f"{path} (scale {k})" for path, k in zip(paths, scales, strict=True)]
+        self.tell(result, *lines)
+
+    def tell(self, result: dict[str, Any], *lines: object) -> None:
+        """Print the result with --json, or else the lines."""
+        if self.as_json:
+            print_json({**result, "singan": __version__})
+        else:
+            typer.echo("\n".join(map(str, lines)))
 
 
-def report(
-    result: dict[str, Any], paths: list[Path], as_json: bool, scales: Mapping[str, object] | None = None
-) -> None:
-    if as_json:
-        print_json({**result, "singan": __version__})
-        return
-    for path in map(str, paths):
-        typer.echo(f"{path} (scale {scales[path]})" if scales and scales[path] is not None else path)
+@dataclass
+class Injection(Call):
+    """A call of a task whose picture enters the pyramid at some scale."""
+
+    scale: Scale = "auto"
+
+    def run(self, task: str, source: str, picture: Path | None, **options: Any) -> None:
+        """Run the task with a model or photo, the `source`, and the `picture`, and save what it gives."""
+        options |= {"scale": parse_scale(self.scale), "seed": self.seed}
+        out = self.named(picture or source, task, several=self.scale == "all" or "," in self.scale)
+
+        import singan
+
+        with timed(task, self.as_json) as result, progress_bar(self.as_json) as on_event:
+            options["on_event"], pair = on_event, (load_model(source), picture)
+            function: Any = getattr(singan, {"paint2image": "paint_to_image", "style": "stylize"}.get(task, task))
+            images = function(*(pair[::-1] if task == "style" else pair), **options)
+        self.save(result, images, out)
+
+
+@dataclass
+class Voted(Injection):
+    """The same, of a task that votes with patches."""
+
+    no_voting: Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")] = False
+
+    def run(self, task: str, source: str, picture: Path | None, **options: Any) -> None:
+        super().run(task, source, picture, voting=False if self.no_voting else None, **options)
+
+
+def as_command(task: Callable[..., None]) -> Callable[..., None]:
+    """The task as Typer reads it: in the place of its first argument, a `Call`, come the options that are its fields;
+    one that the task has of its own goes to both."""
+    call, *rest = inspect.signature(task, eval_str=True).parameters.values()
+    own, fields = {one.name: one for one in rest}, inspect.signature(call.annotation, eval_str=True).parameters
+    ordered = [name for kind in call.annotation.__mro__ for name in inspect.get_annotations(kind)]
+
+    @wraps(task)
+    def command(**given: Any) -> None:
+        shared = {name: given.get(name, one.default) for name, one in fields.items()}
+        task(call.annotation(**shared), **{name: value for name, value in given.items() if name in own})
+
+    merged = {**own, **{name: fields[name] for name in ordered if name not in own}}.values()
+    signature = inspect.Signature([one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in merged])
+    command.__signature__ = signature  # type: ignore[attr-defined]
+    return command

@@ -85,8 +85,7 @@ class Inception:
 
 
 def find_weights(given: str | os.PathLike[str] | None = None) -> Path | None:
-    """The path that is `given`, or in the environment variable SINGAN_INCEPTION, or `FILE` where torch.hub keeps what
-    it downloads; None if there is none. Nothing is downloaded."""
+    """The path that is `given`, or in the environment variable SINGAN_INCEPTION, or of `FILE` in torch.hub's cache."""
     kept = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     named = given or os.environ.get(VARIABLE) or (kept if kept.is_file() else None)
     return Path(named) if named else None

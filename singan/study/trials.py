@@ -29,10 +29,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Item:
-    """What a participant sees once: the two pictures of one of its versions or, unpaired, one of the two. `photo`: the
-    number of the photograph."""
+    """What a participant sees once: the two pictures of one of its versions or, unpaired, one of the two."""
 
-    photo: int
+    photo: int  # its number
     versions: list[Version]
     practice: bool
 

@@ -46,8 +46,7 @@ def start_run(
     others: Sequence[Image.Image] = (),
     shares: Sequence[float] = (),
 ) -> TrainingRun:
-    """The state before the first step; with the `others` of several pictures, and the `shares` of all. Raises
-    `ImageError`, `ConfigError`."""
+    """The state before the first step; `others`, `shares`: of several pictures. Raises `ImageError`, `ConfigError`."""
     if config.norm == "batch":
         raise ConfigError('norm "batch" is drawn as older versions did, and not trained: use the preset paper.')
     kept = kept_size(image.height, image.width, config)
@@ -88,8 +87,7 @@ def start_run(
 
 
 def _kept_others(others: Sequence[Image.Image], first: tuple[int, int], config: TrainConfig) -> list[torch.Tensor]:
-    """The pictures but the first, (any, any, 3) uint8, each of as many pixels as that is kept at. Raises `ImageError`,
-    `ConfigError`."""
+    """The pictures but the first, (any, any, 3) uint8, each of as many pixels as that is kept at."""
     if config.published:
         raise ConfigError("The published method learns one picture: give one, or choose another preset.")
     sizes = [alike((one.height, one.width), (one.height, one.width), first) for one in others]
@@ -146,8 +144,7 @@ def _check_size(image: Image.Image, kept: tuple[int, int], config: TrainConfig) 
 
 
 def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
-    """Networks and optimisers of the next scale, before their first step. The second `attempt`, 1, is the last: after
-    it, `TrainingError`."""
+    """Networks and optimisers of the next scale, before their first step. Raises `TrainingError` at a third attempt."""
     config, k = run.config, run.scale
     if attempt > 1:
         kept = f"; the {len(run.model.generators)} coarser scales are finished and usable" if k else ""
@@ -177,6 +174,5 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
 
 
 def scale_trainer(run: TrainingRun, transform: Transform = lambda images: images) -> ScaleTrainer:
-    """What makes the steps of the scale; `transform` changes the enlarged coarser images, (N, 3, H, W), that it starts
-    from."""
+    """What makes the steps of the scale, from enlarged coarser images, (N, 3, H, W), that went through `transform`."""
     return (PublishedTrainer if run.config.published else CropTrainer)(run, transform)

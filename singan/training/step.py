@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -52,8 +53,7 @@ class ScaleTrainer(ABC):
         return losses
 
     def so_far(self) -> Finished:
-        """The finished scales with this one as it now stands, of which nothing is changed; pool and reconstruction are
-        still those before it."""
+        """The finished scales with this one as it now stands; pool and reconstruction are still those before it."""
         before, model = self.run.finished, self.run.model
         generator, blank = self.finished_generator(), make_generator(self.config, self.scale)
         warm = clone(self.state.generator, blank), self.state.critic
@@ -71,6 +71,16 @@ class ScaleTrainer(ABC):
         require_finite(self.state.weights)
         with self.threads:
             return self.carry(self.so_far())
+
+    def update_critic(self, loss_of: Callable[[PatchNet], CriticLoss]) -> CriticLoss:
+        """One step of its optimiser."""
+        critic = self.state.critic.requires_grad_(True)
+        with self.precision:
+            loss = loss_of(critic)
+        self.state.critic_opt.zero_grad()
+        loss.loss.backward()
+        self.state.critic_opt.step()
+        return loss
 
     @abstractmethod
     def update(self) -> tuple[CriticLoss, float]:
@@ -121,8 +131,8 @@ class CropTrainer(ScaleTrainer):
         for _ in range(self.config.critic_updates):
             base = self._draw_base(windows)
             out = self._generate(base, noise)
-            real = self._draw_real()
-            critic = self._update_critic(real, out[:-1].detach())
+            real, fake = self._draw_real(), out[:-1].detach()
+            critic = self.update_critic(partial(critic_loss, real=real, fake=fake, weight=self.penalty))
         for i in range(self.config.generator_updates):
             out = out if i == 0 else self._generate(base, noise)
             reconstruction = self._update_generator(out, windows)
@@ -183,15 +193,6 @@ class CropTrainer(ScaleTrainer):
             out = self.state.generator(x)
         m = self.margin
         return out.float() + base[:, :, m:-m, m:-m] if self.config.residual else out.float()
-
-    def _update_critic(self, real: torch.Tensor, fake: torch.Tensor) -> CriticLoss:
-        critic = self.state.critic.requires_grad_(True)
-        with self.precision:
-            loss = critic_loss(critic, real, fake, self.penalty)
-        self.state.critic_opt.zero_grad()
-        loss.loss.backward()
-        self.state.critic_opt.step()
-        return loss
 
     def _update_generator(self, out: torch.Tensor, windows: list[tuple[int, int]]) -> torch.Tensor:
         """Returns the mean squared reconstruction error."""
