@@ -203,15 +203,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
         if self.others and (source or (tile, mirror, pin) != (None, None, None)):
-            raise ConfigError(
-                "Tiles, mirror images, pins and sources are those of one picture, and this model knows several."
-            )
-        if source and (generators_only or not self.config.field):
-            raise ConfigError(
-                "Where pixels are from is known of patches alone: leave out generators_only."
-                if self.config.field
-                else "This model has no field of patches, so that pixels have no source: make a draft of the photo."
-            )
+            what = "Tiles, mirror images, pins and sources"
+            raise ConfigError(f"{what} are those of one picture, and this model knows several.")
+        if source and not self.config.field:
+            none = "This model has no field of patches, so that pixels have no source"
+            raise ConfigError(f"{none}: make a draft of the photo.")
+        if source and generators_only:
+            raise ConfigError("Where pixels are from is known of patches alone: leave out generators_only.")
         model = self.bare() if generators_only else self
         variation = self.config.usual_variation if variation is None else variation
         model.check_sampling(n, size, start_scale, variation, seed)

@@ -39,9 +39,8 @@ def parse_scale(text: str) -> Any:
     if text in ("auto", "all"):
         return text
     if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise typer.BadParameter(
-            f"{text!r} is not a scale: give a number, several as 2,4, auto or all", param_hint="--scale"
-        )
+        cure = "give a number, several as 2,4, auto or all"
+        raise typer.BadParameter(f"{text!r} is not a scale: {cure}", param_hint="--scale")
     return [int(part) for part in text.split(",")]
 
 
@@ -49,10 +48,8 @@ def parse_shares(text: str) -> dict[str, float]:
     """How much each side grows, from "20%" for all or "0,20%,0,20%" for top, right, bottom, left."""
     parts = [re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%?", part.strip()) for part in text.split(",")]
     if len(parts) not in (1, 4) or not all(parts):
-        raise typer.BadParameter(
-            f"{text!r} is not a share: give one for all sides, as 20%, or top,right,bottom,left, as 0,20%,0,20%",
-            param_hint="--extend",
-        )
+        cure = "give one for all sides, as 20%, or top,right,bottom,left, as 0,20%,0,20%"
+        raise typer.BadParameter(f"{text!r} is not a share: {cure}", param_hint="--extend")
     shares = [float(part[1]) / 100 for part in parts if part]
     return dict(zip(("top", "right", "bottom", "left"), shares * 4 if len(shares) == 1 else shares, strict=True))
 

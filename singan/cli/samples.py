@@ -97,9 +97,8 @@ def _parse_place(text: str | None) -> tuple[float, float] | None:
         return None
     parts = [re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", part.strip()) for part in text.split(",")]
     if len(parts) != 2 or not all(parts):
-        raise typer.BadParameter(
-            f"{text!r} is not a place: give how far down and across, as 50%,30%", param_hint="--pin-at"
-        )
+        cure = "give how far down and across, as 50%,30%"
+        raise typer.BadParameter(f"{text!r} is not a place: {cure}", param_hint="--pin-at")
     down, across = (float(part[1]) / 100 for part in parts if part)
     return down, across
 

@@ -68,11 +68,9 @@ def find(where: str, *, revision: str | None = None, **options: Any) -> Path:
             raise CheckpointError(f"{where} is a local folder, which has no revision {revision!r}: leave it out.")
         return folder
     if not HUB_ID.fullmatch(where):
-        names = ", ".join(shipped()) or "none here"
-        raise CheckpointError(
-            f"There is no model {where!r}: it is no folder, none of the shipped ones ({names}), and not of the form "
-            "user/name for one on the Hub; check the path."
-        )
+        odd = f"it is no folder, none of the shipped ones ({', '.join(shipped()) or 'none here'})"
+        form = "not of the form user/name for one on the Hub"
+        raise CheckpointError(f"There is no model {where!r}: {odd}, and {form}; check the path.")
     try:
         return download(where, revision=revision, **options)
     except HubError as error:
@@ -81,9 +79,7 @@ def find(where: str, *, revision: str | None = None, **options: Any) -> Path:
 
 def local(where: str) -> Path | None:
     """A folder here, or that of the shipped model of that name."""
-    if Path(where).is_dir():
-        return Path(where)
-    return SHIPPED / where if where in shipped() else None
+    return Path(where) if Path(where).is_dir() else SHIPPED / where if where in shipped() else None
 
 
 def known() -> list[dict[str, Any]]:
@@ -151,10 +147,9 @@ def download(
                 raise HubError(f"{repo_id} is no SinGAN model: it has no {min(missing)}; check the name.")
             for name in files:
                 if sizes.get(name, 0) > MAX_BYTES[name]:
-                    raise HubError(
-                        f"{name} of {repo_id} has {sizes[name] / 1e6:.0f} MB; no model of singan has over "
-                        f"{MAX_BYTES[name] / 1e6:.0f}: it is not downloaded."
-                    )
+                    large = f"{name} of {repo_id} has {sizes[name] / 1e6:.0f} MB"
+                    most = f"no model of singan has over {MAX_BYTES[name] / 1e6:.0f}"
+                    raise HubError(f"{large}; {most}: it is not downloaded.")
         asked |= {"token": token, "local_files_only": local_files_only, "force_download": force_download}
         return Path(snapshot_download(repo_id, **asked))
 
@@ -164,7 +159,7 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
 
     Raises `HubError`; `CheckpointError` if `out` is taken or what came is not a model that can be used.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CheckpointError(f"{out} exists: choose another folder, or remove it first.")
     if not HUB_ID.fullmatch(repo_id):
         raise CheckpointError(f"{repo_id!r} is not of the form user/name; check the name.")
