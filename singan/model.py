@@ -99,16 +99,19 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         height, width = self.image_size
         title = self.info["photo"].get("title") if isinstance(self.info.get("photo"), dict) else None
         more = f" and {len(self.others)} more" if self.others else ""
-        count = len(self.generators)
-        made = "a draft, made without training"
-        if count:
-            up_to = "x".join(map(str, self.scale_sizes[count - 1]))
-            made = f"{count} generator{'s' if count > 1 else ''} up to {up_to} px, {self.num_parameters:,} parameters"
+        how = f"{self.num_parameters:,} parameters" if self.generators else "made without training"
         return (
             f"SinGAN of {f'{title!r:.80}' if title else 'a photograph'}{more}, {height}x{width} px\n"
-            f"  {made}, {self.num_scales} scales, on {self.device}\n"
+            f"  {self.made}, {how}, {self.num_scales} scales, on {self.device}\n"
             "  model.sample(4) draws four images"
         )
+
+    @property
+    def made(self) -> str:
+        """What draws its samples, in words."""
+        count = len(self.generators)
+        up_to = "x".join(map(str, self.scale_sizes[count - 1]))
+        return f"{count} generator{'s' if count > 1 else ''} up to {up_to} px" if count else "a draft"
 
     def _repr_html_(self) -> str:
         """What notebooks show: the picture that was learned, over what `repr` says."""

@@ -185,11 +185,7 @@ def _keep(
 def _made(model: SinGAN) -> str:
     """What there is of a model, and what it gives."""
     height, width = model.image_size
-    count = len(model.generators)
-    if not count:
-        return f"a draft; samples of {height}x{width} px"
-    up_to = "x".join(map(str, model.scale_sizes[count - 1]))
-    return f"{count} generator{'s' if count > 1 else ''} up to {up_to} px; samples of {height}x{width} px"
+    return f"{model.made}; samples of {height}x{width} px"
 
 
 def _facts(model: SinGAN) -> dict[str, Any]:

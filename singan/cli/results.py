@@ -165,9 +165,11 @@ class Injection(Call):
         import singan
 
         with timed(task, self.as_json) as result, progress_bar(self.as_json) as on_event:
-            options["on_event"], pair = on_event, (load_model(source), picture)
-            function: Any = getattr(singan, {"paint2image": "paint_to_image", "style": "stylize"}.get(task, task))
-            images = function(*(pair[::-1] if task == "style" else pair), **options)
+            names = {"paint2image": "paint_to_image", "style": "stylize"}
+            function: Any = getattr(singan, names.get(task, task))
+            model = load_model(source)
+            pair = (picture, model) if task == "style" else (model, picture)
+            images = function(*pair, **options, on_event=on_event)
         self.save(result, images, out)
 
 

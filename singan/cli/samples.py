@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -65,17 +64,18 @@ def sample(
     model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
     maps: list[Any] = [load_map(path, model) for path in companion or ()]
-    constraints: dict[str, Any] = {"tile": tile, "mirror": mirror, "pin": pin, "pin_to": pin_to}
-    drawing: dict[str, Any] = {"start_scale": start_scale, "variation": variation, "generators_only": generators_only}
-    draw = partial[Any](model.sample, 1, source=bool(endings))
+    draw: Any = model.sample
+    options: dict[str, Any] = {"generators_only": generators_only, "tile": tile, "mirror": mirror}
+    pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
+    asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
+    options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": variation}
     start, written = time.perf_counter(), []
     for k, path in enumerate(paths):
-        (drawn,) = draw(size=height_width, seed=seed + k, **drawing, **constraints)
+        (drawn,) = draw(1, seed=seed + k, source=bool(endings), **options)
         image, moved = drawn if endings else (drawn, drawn)
         out.mkdir(parents=True, exist_ok=True)
         settings: dict[str, Any] = {"seed": seed + k, "variation": variation, "start_scale": start_scale}
-        settings |= {"size": f"{image.height}x{image.width}", **_recorded(generators_only, constraints)}
-        save_image(image, path, settings)
+        save_image(image, path, {**settings, "size": f"{image.height}x{image.width}", **asked})
         values = [rearrange(one, moved) for one in maps] + [moved] * source
         beside = [path.with_name(path.stem + ending) for ending in endings]
         for value, one in zip(values, beside, strict=True):
@@ -87,8 +87,7 @@ def sample(
         result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
-        result |= _recorded(generators_only, constraints)
-        print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+        print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
 
 def _parse_place(text: str | None) -> tuple[float, float] | None:
@@ -111,14 +110,6 @@ def _refuse_overwrite(paths: Sequence[Path], endings: Sequence[str], force: bool
         for one in (path, *(path.with_name(path.stem + ending) for ending in endings)):
             if one.exists() and not force:
                 raise ConfigError(f"{one} exists: choose another --out or --seed, or replace it with --force.")
-
-
-def _recorded(generators_only: bool, constraints: dict[str, Any]) -> dict[str, Any]:
-    """What results say of the options that were given."""
-    given = {"generators_only": generators_only, **constraints}
-    place = given["pin_to"]
-    given |= {"pin": given["pin"] and str(given["pin"]), "pin_to": place and ",".join(f"{at:g}" for at in place)}
-    return {name: value for name, value in given.items() if value}
 
 
 COMMANDS = {"sample": sample}
