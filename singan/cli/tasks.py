@@ -165,11 +165,10 @@ def animate(
 
     from singan import animate
 
-    loaded = load_model(model)
     with timed("animate", call.as_json) as result, progress_bar(call.as_json) as on_event:
         walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": call.seed}
         walk |= {"frames": frames, "fps": fps, "size": height_width, "start_scale": start_scale}
-        animate(loaded, out, **walk, on_event=on_event)
+        animate(load_model(model), out, **walk, on_event=on_event)
     result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": call.seed}
     call.tell(result, out)
 
@@ -200,8 +199,8 @@ def retarget(
 
     from singan import retarget
 
-    loaded = load_model(model)
     with timed("retarget", call.as_json, width=width, height=height) as result:
+        loaded = load_model(model)
         variation = loaded.config.usual_variation if variation is None else variation
         options: dict[str, Any] = {"width": width, "height": height, "start_scale": start_scale}
         options |= {"variation": variation, "seed": call.seed}
@@ -223,10 +222,9 @@ def variation(
 
     from singan import variation_map
 
-    loaded = load_model(model)
     with timed("map", call.as_json) as result, progress_bar(call.as_json) as on_event:
         options: dict[str, Any] = {"start_scale": start_scale, "variation": variation, "seed": call.seed}
-        image = variation_map(loaded, n=n, **options, on_event=on_event)
+        image = variation_map(load_model(model), n=n, **options, on_event=on_event)
     call.save(result, [image], out)
 
 
