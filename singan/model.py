@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 FREE = Constraints()
+Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
@@ -317,27 +318,21 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return drawn[best : best + 1], found.one(best)
 
     def generate(
-        self,
-        x: torch.Tensor,
-        start_scale: int,
-        size: tuple[int, int],
-        noise: Callable[[int, tuple[int, int]], torch.Tensor],
-        until: int | None = None,
-        found: Field | None = None,
+        self, x: torch.Tensor, start_scale: int, size: tuple[int, int], noise: Noise, found: Field | None = None
     ) -> torch.Tensor:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last: (1, 3, *size).
 
-        `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives the noise of each scale that
-        takes some, (1, 3, *noise_size) of standard deviation 1. `found`: the field of `x`, if it has one.
+        `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
+        `found`: the field of `x`, if it has one.
         """
-        return self.go_on(x, start_scale, size, noise, until, found)[0]
+        return self.go_on(x, start_scale, size, noise, found=found)[0]
 
     def go_on(
         self,
         x: torch.Tensor,
         start_scale: int,
         size: tuple[int, int],
-        noise: Callable[[int, tuple[int, int]], torch.Tensor],
+        noise: Noise,
         until: int | None = None,
         found: Field | None = None,
         kept: Constraints = FREE,

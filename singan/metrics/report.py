@@ -160,9 +160,8 @@ def _wanted(only: Sequence[str] | None, paired: bool) -> list[str]:
     unknown = [name for name in only or () if name not in MEANINGS]
     if unknown:
         raise ConfigError(f"There is no score {unknown[0]!r}; there are {', '.join(MEANINGS)}.")
-    if only:
-        return [name for name in MEANINGS if name in only]
-    return [name for name in MEANINGS if (name not in OF_PAIRS if not paired else name != "diversity")]
+    default = [name for name in MEANINGS if (name != "diversity" if paired else name not in OF_PAIRS)]
+    return [name for name in MEANINGS if name in (only or default)]
 
 
 def _left_out(
