@@ -99,8 +99,7 @@ class TrainConfig:
         for one in fields(self):
             if str(one.type).startswith("tuple"):
                 value = getattr(self, one.name)
-                value = tuple(value) if isinstance(value, Iterable) else (value,)
-                object.__setattr__(self, one.name, value)
+                object.__setattr__(self, one.name, tuple(value) if isinstance(value, Iterable) else (value,))
         for one in fields(self):
             self._check(one)
         self._check_together()
@@ -115,9 +114,8 @@ class TrainConfig:
             for number in values if value is not None or "None" not in str(one.type) else ():
                 low, high, kind = limits
                 if type(number) not in (int, float) or not -math.inf < number < math.inf:  # as JSON has them
-                    raise ConfigError(
-                        f"{name} is {shortened(number)}; it takes {'whole ' if kind is int else ''}numbers."
-                    )
+                    whole = "whole " if kind is int else ""
+                    raise ConfigError(f"{name} is {shortened(number)}; it takes {whole}numbers.")
                 check_range(name, number, low(self) if callable(low) else low, high, kind)
         elif choices:
             if value not in choices:
@@ -130,9 +128,8 @@ class TrainConfig:
         if len(self.betas) != 2:
             raise ConfigError(f"betas has {len(self.betas)} values; Adam takes two.")
         if self.max_size < self.min_size:
-            raise ConfigError(
-                f"max_size {self.max_size} is under min_size {self.min_size}: raise it or lower min_size."
-            )
+            sizes = f"max_size {self.max_size} is under min_size {self.min_size}"
+            raise ConfigError(f"{sizes}: raise it or lower min_size.")
         if self.generators != 0 and self.min_size < self.receptive_field:
             raise ConfigError(
                 f"min_size {self.min_size} is under the {self.receptive_field} px that {self.layers} layers see: "
@@ -147,9 +144,8 @@ class TrainConfig:
         for name, value in PUBLISHED.items() if self.published else ():
             if getattr(self, name) != value:
                 shown = value[0] if isinstance(value, tuple) and len(value) == 1 else value
-                raise ConfigError(
-                    f"{name} is {shortened(getattr(self, name))}; the published method has {shown} alone."
-                )
+                mine = shortened(getattr(self, name))
+                raise ConfigError(f"{name} is {mine}; the published method has {shown} alone.")
 
     @property
     def receptive_field(self) -> int:
@@ -171,7 +167,7 @@ class TrainConfig:
         """The preset `name` ("draft", "fast" or "paper") with some fields replaced."""
         if name not in PRESETS:
             raise ConfigError(f"There is no preset {name!r}; choose one of {', '.join(PRESETS)}.")
-        unknown = set(overrides) - {field.name for field in fields(cls)}
+        unknown = set(overrides) - set(cls.__dataclass_fields__)
         if unknown:
             raise ConfigError(f"TrainConfig has no field {', '.join(sorted(unknown))}.")
         return replace(PRESETS[name], **overrides)
@@ -183,11 +179,10 @@ class TrainConfig:
         if not isinstance(values, dict):
             raise ConfigError(f"The stored settings are {shortened(values)}; they are an object of names and values.")
         values = {name: value for name, value in values.items() if name not in GONE}
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        unknown = sorted(set(values) - set(cls.__dataclass_fields__))
         if unknown:
-            raise ConfigError(
-                f"The stored settings have {shortened(unknown[0])}, unknown to this version: update singan."
-            )
+            odd = shortened(unknown[0])
+            raise ConfigError(f"The stored settings have {odd}, unknown to this version: update singan.")
         return cls(**{**BEFORE, **values})
 
     def to_dict(self) -> dict[str, Any]:

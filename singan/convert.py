@@ -17,7 +17,7 @@ from singan.errors import CheckpointError, ConfigError
 from singan.image import tensor_to_image
 from singan.model import SinGAN
 from singan.pyramid import rounded_up
-from singan.scale import load_weights, make_generator
+from singan.scale import load_generators
 from singan.storage.description import Description, tensor_shapes
 from singan.torchfile import Record, read
 from singan.variation import EVEN
@@ -53,15 +53,12 @@ def load_published(directory: str | os.PathLike[str]) -> SinGAN:
     config = replace(config, noise_padding=noise_padding)
     noise_amps = [_amplitude(amp, folder / FILES[3]) for amp in amps[:count]]
     expected = tensor_shapes(Description(config, sizes, noise_amps, EVEN, all_sizes[-1], count, factor=factor))
-    for k, state in enumerate(states):  # before memory is taken for networks of that width
-        if any(expected.get(f"scales.{k}.{name}") != tuple(weight.shape) for name, weight in state.items()):
-            raise CheckpointError(
-                f"{folder / FILES[0]}, scale {k}: its layers are not {config.layers} of 3x3 and one width."
-            )
-    networks = [make_generator(config, k) for k in range(count)]
-    for network, state in zip(networks, states, strict=True):
-        load_weights(network, state, "")
-        network.requires_grad_(False)
+    weights = {f"scales.{k}.{name}": weight for k, state in enumerate(states) for name, weight in state.items()}
+    odd = next((name for name, weight in weights.items() if expected.get(name) != tuple(weight.shape)), None)
+    if odd:  # before memory is taken for networks of that width
+        where = f"{folder / FILES[0]}, scale {odd.split('.')[1]}"
+        raise CheckpointError(f"{where}: its layers are not {config.layers} of 3x3 and one width.")
+    networks = load_generators(config, count, weights)
     model = SinGAN(
         config=config,
         scale_sizes=sizes,
@@ -88,7 +85,9 @@ def _state(generator: Any, where: str) -> dict[str, torch.Tensor]:
     """The weights of a published generator (head, body, tail) under our names."""
     flat: dict[str, torch.Tensor] = {}
     _flatten(generator, "", flat)
-    blocks = sorted({name.rpartition(".conv.")[0] for name in flat if ".conv." in name}, key=_order)
+    names = {name.rpartition(".conv.")[0] for name in flat if ".conv." in name}
+    numbers = {name: name.removeprefix("body.block") for name in names}  # head, body.block1, body.block2, ...
+    blocks = sorted(names, key=lambda name: int(numbers[name]) if numbers[name].isdecimal() else 0)
     ours: dict[str, torch.Tensor | None] = {}
     for i, block in enumerate(blocks):
         ours |= {f"convs.{i}.{kind}": flat.get(f"{block}.conv.{kind}") for kind in ("weight", "bias")}
@@ -96,18 +95,11 @@ def _state(generator: Any, where: str) -> dict[str, torch.Tensor]:
             ours[f"norms.{i}.{kind}"] = flat.get(f"{block}.norm.{kind}")
     ours |= {f"convs.{len(blocks)}.{kind}": flat.get(f"tail.0.{kind}") for kind in ("weight", "bias")}
     weights = {name: value.float() for name, value in ours.items() if value is not None}
-    sound = all(
-        bool(w.isfinite().all()) and not (name.endswith("var") and (w < 0).any()) for name, w in weights.items()
-    )
+    sound = all(bool(w.isfinite().all()) for w in weights.values())
+    sound = sound and not any((w < 0).any() for name, w in weights.items() if name.endswith("var"))
     if len(blocks) < 2 or len(weights) < len(ours) or not sound:
         raise CheckpointError(f"{where} is no generator of the published code: head, body, tail, finite numbers.")
     return weights
-
-
-def _order(block: str) -> int:
-    """head, body.block1, body.block2, ..."""
-    number = block.removeprefix("body.block")
-    return int(number) if number.isdecimal() else 0
 
 
 def _flatten(module: Any, prefix: str, flat: dict[str, torch.Tensor]) -> None:
@@ -142,9 +134,8 @@ def _reconstruction_noise(value: Any, size: tuple[int, int], margin: int, path: 
     """z* of scale 0, and whether there is noise around the image too: as trained for animation, else zeros."""
     noise = _image(value, str(path))
     if tuple(noise.shape[2:]) != (size[0] + 2 * margin, size[1] + 2 * margin):
-        raise CheckpointError(
-            f"{path}: the noise is {list(noise.shape[2:])}, not {list(size)} and {margin} px around it."
-        )
+        wanted = f"{list(size)} and {margin} px around it"
+        raise CheckpointError(f"{path}: the noise is {list(noise.shape[2:])}, not {wanted}.")
     inner = noise[:, :, margin:-margin, margin:-margin].contiguous()
     padded = bool(noise.count_nonzero() > inner.count_nonzero())
     return (noise if padded else inner), padded

@@ -16,8 +16,9 @@ if sys.platform != "win32":
     import fcntl
 
 CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safetensors", "preview.png", "README.md"
-STATE_FILE = "state.safetensors"  # of a training run
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")  # that results are written as
+CHECKPOINT, STATE_FILE = "checkpoint", "state.safetensors"  # of a training run: a folder in its model's, and its file
+SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # endings of images that are written
+IMAGES = tuple(SAVED)
 PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends so is that of a photo
 SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
 STALE_SECONDS = 3600  # after which what a killed writer left is removed

@@ -20,11 +20,10 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from singan.errors import ImageError, ImageWarning, one_line
-from singan.files import atomic_path
+from singan.files import SAVED, atomic_path
 from singan.version import __version__
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
-SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # endings of images that are written
 QUALITY = 95  # of those with losses
 STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
 MAX_INPUT_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
@@ -41,6 +40,9 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+Noted = tuple[Image.Image, list[str]]  # an RGB image, and what of its source could not be kept
 
 
 def load_image(
@@ -73,20 +75,17 @@ def read_image(
     background: str = "white",
     max_pixels: int = MAX_INPUT_PIXELS,
     formats: Sequence[str] = FORMATS,
-) -> tuple[Image.Image, list[str]]:
-    """`load_image`, and what it would warn of. A server's threads share their warnings, and visitors must not.
-
-    `formats`: those of files that are read, of FORMATS.
-    """
-    notes: list[str] = []
+) -> Noted:
+    """`load_image`, and what it would warn of: a server's threads share their warnings, and visitors must not.
+    `formats`: those of files that are read, of FORMATS."""
     name = " ".join(name.split())
     if isinstance(source, np.ndarray):
-        return _from_array(source, name or "Array", notes, background, max_pixels), notes
+        return _from_array(source, name or "Array", background, max_pixels)
     if isinstance(source, Image.Image):
-        return _from_pil(source, name or "Image", notes, background, max_pixels), notes
+        return _from_pil(source, name or "Image", background, max_pixels)
     if isinstance(source, (str, os.PathLike)):
         path = os.fsdecode(source)
-        return _from_file(Path(path), name or " ".join(path.split()), notes, background, max_pixels, formats), notes
+        return _from_file(Path(path), name or " ".join(path.split()), background, max_pixels, formats)
     raise ImageError(f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array.")
 
 
@@ -144,9 +143,7 @@ def save_image(image: Image.Image, path: Path, settings: Mapping[Any, object]) -
             image.save(part, kind, quality=QUALITY, exif=exif)
 
 
-def _from_file(
-    path: Path, name: str, notes: list[str], background: str, max_pixels: int, formats: Sequence[str]
-) -> Image.Image:
+def _from_file(path: Path, name: str, background: str, max_pixels: int, formats: Sequence[str]) -> Noted:
     try:
         if path.is_dir():
             raise ImageError(f"{name} is a directory; give the path of one image file.")
@@ -157,7 +154,7 @@ def _from_file(
         if path.stat().st_size == 0:
             raise ImageError(f"{name} is empty (0 bytes); save or download it again.")
         with _opened(path, formats) as image:
-            return _from_pil(image, name, notes, background, max_pixels)
+            return _from_pil(image, name, background, max_pixels)
     except ImageError:
         raise
     except Image.DecompressionBombError:  # raised from the header; Pillow's own limit is above MAX_INPUT_PIXELS
@@ -179,7 +176,7 @@ def _opened(file: Path | io.BytesIO, formats: Sequence[str]) -> Image.Image:
     return Image.open(file, formats=[known for known in formats if known in Image.OPEN])
 
 
-def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, max_pixels: int) -> Image.Image:
+def _from_pil(image: Image.Image, name: str, background: str, max_pixels: int) -> Noted:
     _check_size(*image.size, name, max_pixels)
     try:
         several = getattr(image, "is_animated", False) and image.format != "MPO"  # MPO: a photo and its previews
@@ -187,58 +184,55 @@ def _from_pil(image: Image.Image, name: str, notes: list[str], background: str, 
         image.load()
     except Exception as error:  # on damaged data the decoders raise almost anything
         raise ImageError(f"{name} is damaged ({one_line(error)}); save or download it again.") from error
-    if several:
-        which = "the first" if frame == 1 else f"number {frame}"
-        notes.append(f"{name} has several frames: only {which} is used.")
-    upright = _upright(image, name, notes)
+    which = "the first" if frame == 1 else f"number {frame}"
+    notes = [f"{name} has several frames: only {which} is used."] if several else []
+    upright, noticed = _upright(image, name)
     if upright.mode.startswith("I") or upright.mode == "F":
-        return _from_array(
-            _wide_pixels(upright, name), name, notes, background, max_pixels, image.info.get("transparency")
-        )
-    if upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
-        return _flatten(upright, name, notes, background)
-    return in_mode(upright, "RGB")
+        pixels, transparent = _wide_pixels(upright, name), image.info.get("transparency")
+        result, more = _from_array(pixels, name, background, max_pixels, transparent)
+    elif upright.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in upright.info:
+        result, more = _flatten(upright, name, background)
+    else:
+        result, more = in_mode(upright, "RGB"), []
+    return result, notes + noticed + more
 
 
-def _from_array(
-    array: np.ndarray, name: str, notes: list[str], background: str, max_pixels: int, transparent: object = None
-) -> Image.Image:
+def _from_array(array: np.ndarray, name: str, background: str, max_pixels: int, transparent: object = None) -> Noted:
     """`transparent` is the one 16-bit value that a greyscale PNG declares to be see-through."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
         cure = "transpose it to (H, W, 3)" if array.ndim == 3 and array.shape[0] in (1, 3, 4) else "reshape it"
-        raise ImageError(
-            f"{name} has shape {array.shape}; an image is (H, W), (H, W, 1), (H, W, 3) or (H, W, 4): {cure}."
-        )
+        shapes = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
+        raise ImageError(f"{name} has shape {array.shape}; an image is {shapes}: {cure}.")
     _check_size(array.shape[1], array.shape[0], name, max_pixels)
-    pixels = _to_uint8(array, name, notes)
+    pixels, notes = _to_uint8(array, name)
     if isinstance(transparent, int) and array.ndim == 2:
         alpha = np.where(array == transparent, 0, 255).astype(np.uint8)
         pixels = np.stack([pixels, pixels, pixels, alpha], axis=2)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return _flatten(image, name, notes, background) if image.mode == "RGBA" else image.convert("RGB")
+    flat, more = _flatten(image, name, background) if image.mode == "RGBA" else (image.convert("RGB"), [])
+    return flat, notes + more
 
 
-def _to_uint8(array: np.ndarray, name: str, notes: list[str]) -> np.ndarray:
+def _to_uint8(array: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     if array.dtype == np.uint8:
-        return array
+        return array, []
     if array.dtype == np.bool_:
-        return array.astype(np.uint8) * np.uint8(255)
+        return array.astype(np.uint8) * np.uint8(255), []
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:  # either byte order
-        if 0 < array.max() < 256:
-            notes.append(f"{name} is 16-bit but no value is over {array.max()} of 65535: it will be almost black.")
+        dark = f"{name} is 16-bit but no value is over {array.max()} of 65535: it will be almost black."
         small = np.empty(array.shape, np.uint8)
         for top in range(0, len(array), STRIP):  # in strips: it may be of a hundred megapixels
             small[top : top + STRIP] = (array[top : top + STRIP].astype(np.uint32) + 128) // 257
-        return small  # round(x / 257); 65535 / 257 = 255
+        return small, [dark] if 0 < array.max() < 256 else []  # round(x / 257); 65535 / 257 = 255
     if np.issubdtype(array.dtype, np.floating):
         low, high = float(array.min()), float(array.max())  # NaN if any value is
         if not np.isfinite([low, high]).all():
             raise ImageError(f"{name} holds NaN or infinite values; replace them by numbers from 0 to 1.")
         if low < 0 or high > 1:
             raise ImageError(f"{name} holds values from {low:g} to {high:g}; float images go from 0 to 1: rescale it.")
-        return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
+        return np.rint(array.astype(np.float32) * 255).astype(np.uint8), []
     raise ImageError(f"{name} has type {array.dtype}; convert it to uint8, uint16, bool or float (0 to 1).")
 
 
@@ -253,16 +247,15 @@ def _wide_pixels(image: Image.Image, name: str) -> np.ndarray:
     return pixels.astype(np.uint16)
 
 
-def _upright(image: Image.Image, name: str, notes: list[str]) -> Image.Image:
+def _upright(image: Image.Image, name: str) -> Noted:
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # the pixels are sound, so damaged metadata is no reason to refuse them
-        notes.append(f"{name} has damaged EXIF data: its orientation is not known and left as it is.")
-        return image
-    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image
+        return image, [f"{name} has damaged EXIF data: its orientation is not known and left as it is."]
+    return image.transpose(_UPRIGHT[orientation]) if orientation in _UPRIGHT else image, []
 
 
-def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -> Image.Image:
+def _flatten(image: Image.Image, name: str, background: str) -> Noted:
     """In strips: in memory, a copy with transparency takes four bytes a pixel."""
     if image.mode == "La":
         image = image.convert("LA")
@@ -272,9 +265,7 @@ def _flatten(image: Image.Image, name: str, notes: list[str], background: str) -
         if strip.getchannel("A").getextrema() != (255, 255):
             opaque, strip = False, Image.alpha_composite(Image.new("RGBA", strip.size, background), strip)
         flat.paste(strip.convert("RGB"), (0, top))
-    if not opaque:
-        notes.append(f"{name} is partly transparent: it is flattened on {background}.")
-    return flat
+    return flat, [] if opaque else [f"{name} is partly transparent: it is flattened on {background}."]
 
 
 def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -48,25 +48,20 @@ from singan.pyramid import (
     steps_beyond,
     voting_scales,
 )
-from singan.sampling import (
-    Constraints,
-    Mirror,
-    Picture,
-    Sample,
-    Tile,
-    check_mirror,
-    pinned,
-    tiling,
-)
+from singan.sampling import Constraints, Drawing, Mirror, Picture, Sample, Tile, check_mirror, pinned, tiling
 from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import card_is_edited, model_card
 from singan.storage.description import Description
 from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # of typing, from Python 3.11 on
+
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 FREE = Constraints()
+Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
@@ -105,16 +100,19 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         height, width = self.image_size
         title = self.info["photo"].get("title") if isinstance(self.info.get("photo"), dict) else None
         more = f" and {len(self.others)} more" if self.others else ""
-        count = len(self.generators)
-        made = "a draft, made without training"
-        if count:
-            up_to = "x".join(map(str, self.scale_sizes[count - 1]))
-            made = f"{count} generator{'s' if count > 1 else ''} up to {up_to} px, {self.num_parameters:,} parameters"
+        how = f"{self.num_parameters:,} parameters" if self.generators else "made without training"
         return (
             f"SinGAN of {f'{title!r:.80}' if title else 'a photograph'}{more}, {height}x{width} px\n"
-            f"  {made}, {self.num_scales} scales, on {self.device}\n"
+            f"  {self.made}, {how}, {self.num_scales} scales, on {self.device}\n"
             "  model.sample(4) draws four images"
         )
+
+    @property
+    def made(self) -> str:
+        """What draws its samples, in words."""
+        count = len(self.generators)
+        up_to = "x".join(map(str, self.scale_sizes[count - 1]))
+        return f"{count} generator{'s' if count > 1 else ''} up to {up_to} px" if count else "a draft"
 
     def _repr_html_(self) -> str:
         """What notebooks show: the picture that was learned, over what `repr` says."""
@@ -170,37 +168,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     @overload
     def sample(
-        self,
-        n: int = 1,
-        *,
-        size: tuple[int, int] | None = None,
-        start_scale: int = 0,
-        variation: float | None = None,
-        seed: int = 0,
-        generators_only: bool = False,
-        tile: Tile | None = None,
-        mirror: Mirror | None = None,
-        pin: Picture | None = None,
-        pin_to: tuple[float, float] | None = None,
-        source: Literal[False] = False,
+        self, n: int = 1, *, source: Literal[False] = False, **options: Unpack[Drawing]
     ) -> list[Image.Image]: ...
 
     @overload
-    def sample(
-        self,
-        n: int = 1,
-        *,
-        size: tuple[int, int] | None = None,
-        start_scale: int = 0,
-        variation: float | None = None,
-        seed: int = 0,
-        generators_only: bool = False,
-        tile: Tile | None = None,
-        mirror: Mirror | None = None,
-        pin: Picture | None = None,
-        pin_to: tuple[float, float] | None = None,
-        source: Literal[True],
-    ) -> list[Sample]: ...
+    def sample(self, n: int = 1, *, source: Literal[True], **options: Unpack[Drawing]) -> list[Sample]: ...
 
     def sample(
         self,
@@ -235,15 +207,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
         if self.others and (source or (tile, mirror, pin) != (None, None, None)):
-            raise ConfigError(
-                "Tiles, mirror images, pins and sources are those of one picture, and this model knows several."
-            )
-        if source and (generators_only or not self.config.field):
-            raise ConfigError(
-                "Where pixels are from is known of patches alone: leave out generators_only."
-                if self.config.field
-                else "This model has no field of patches, so that pixels have no source: make a draft of the photo."
-            )
+            what = "Tiles, mirror images, pins and sources"
+            raise ConfigError(f"{what} are those of one picture, and this model knows several.")
+        if source and not self.config.field:
+            none = "This model has no field of patches, so that pixels have no source"
+            raise ConfigError(f"{none}: make a draft of the photo.")
+        if source and generators_only:
+            raise ConfigError("Where pixels are from is known of patches alone: leave out generators_only.")
         model = self.bare() if generators_only else self
         variation = self.config.usual_variation if variation is None else variation
         model.check_sampling(n, size, start_scale, variation, seed)
@@ -348,27 +318,21 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return drawn[best : best + 1], found.one(best)
 
     def generate(
-        self,
-        x: torch.Tensor,
-        start_scale: int,
-        size: tuple[int, int],
-        noise: Callable[[int, tuple[int, int]], torch.Tensor],
-        until: int | None = None,
-        found: Field | None = None,
+        self, x: torch.Tensor, start_scale: int, size: tuple[int, int], noise: Noise, found: Field | None = None
     ) -> torch.Tensor:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last: (1, 3, *size).
 
-        `x` is enlarged or shrunk to `start_scale` first. `noise(scale, (h, w))` gives the noise of each scale that
-        takes some, (1, 3, *noise_size) of standard deviation 1. `found`: the field of `x`, if it has one.
+        `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
+        `found`: the field of `x`, if it has one.
         """
-        return self.go_on(x, start_scale, size, noise, until, found)[0]
+        return self.go_on(x, start_scale, size, noise, found=found)[0]
 
     def go_on(
         self,
         x: torch.Tensor,
         start_scale: int,
         size: tuple[int, int],
-        noise: Callable[[int, tuple[int, int]], torch.Tensor],
+        noise: Noise,
         until: int | None = None,
         found: Field | None = None,
         kept: Constraints = FREE,
@@ -440,11 +404,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
-        self,
-        level: int,
-        x: torch.Tensor,
-        reuse: float = REUSE,
-        region: torch.Tensor | None = None,
+        self, level: int, x: torch.Tensor, reuse: float = REUSE, region: torch.Tensor | None = None
     ) -> Field:
         """The field of any image, (1, 3, H, W) at the size of `level`: searched for at the last scale that is small
         enough, where the image is shrunk to, and carried on from there."""
@@ -464,12 +424,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return found
 
     def _search(
-        self,
-        level: int,
-        x: torch.Tensor,
-        reuse: float,
-        region: torch.Tensor | None,
-        where: torch.Tensor | None = None,
+        self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None, where: torch.Tensor | None = None
     ) -> Field:
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
         reuse = reuse if not self.others else max(reuse, MIXED_REUSE)
@@ -606,58 +561,29 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `CheckpointError` if there is no such model or its files do not agree to the last tensor, `HubError` if the
         Hub did not give it.
         """
-        folder = hub.find(
-            os.fspath(where),
-            revision=revision,
-            token=token,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
-            local_files_only=local_files_only,
-            force_download=force_download,
-        )
+        options = {"token": token, "cache_dir": None if cache_dir is None else Path(cache_dir)}
+        options |= {"local_files_only": local_files_only, "force_download": force_download}
+        folder = hub.find(os.fspath(where), revision=revision, **options)
         described, tensors = checkpoint.read(folder)
-        generators = load_generators(described.config, described.num_generators, tensors)
-        votes = voting_scales(described.config, described.scale_sizes) if described.stores_memory else 0
-        photo = tensors.get("photo", torch.zeros(*described.scale_sizes[-1], 3, dtype=torch.uint8))
-        model = cls(
-            described.config,
-            described.scale_sizes,
-            generators,
-            described.noise_amps,
-            described.variation_curve,
-            tensors["z_star"],
-            photo,
-            described.info,
-            [tensors[f"memory.{k}"] for k in range(votes)],
-            described.factor,
-            [tensors[f"photo.{k}"] for k in range(1, len(described.other_sizes) + 1)],
-            described.shares,
-        )
+        config, sizes = described.config, described.scale_sizes
+        generators = load_generators(config, described.num_generators, tensors)
+        votes = voting_scales(config, sizes) if described.stores_memory else 0
+        memory = [tensors[f"memory.{k}"] for k in range(votes)]
+        others = [tensors[f"photo.{k}"] for k in range(1, len(described.other_sizes) + 1)]
+        z_star, photo = tensors["z_star"], tensors.get("photo", torch.zeros(*sizes[-1], 3, dtype=torch.uint8))
+        amps, curve = described.noise_amps, described.variation_curve
+        facts = described.info, memory, described.factor, others, described.shares
+        model = cls(config, sizes, generators, amps, curve, z_star, photo, *facts)
         if "photo" not in tensors:  # format 1: the reconstruction stands in
             model.photo = torch.from_numpy(np.array(model.reconstruct()))
         return model.to(pick_device(device))
 
-    def push_to_hub(  # type: ignore[override]
-        self,
-        repo_id: str,
-        *,
-        private: bool | None = None,
-        token: str | bool | None = None,
-        revision: str | None = None,
-        create_pr: bool = False,
-        commit_message: str | None = None,
-    ) -> hub.Pushed:
-        """Upload this model to the Hub as `user/name`, made if need be; see `hub.push`. Raises `HubError`."""
+    def push_to_hub(self, repo_id: str, **options: Any) -> hub.Pushed:  # type: ignore[override]
+        """Upload this model to the Hub as `user/name`, made if need be. `options` are those of `hub.push`: private,
+        token, revision, create_pr and commit_message. Raises `HubError`."""
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
-            return hub.push(
-                Path(folder),
-                repo_id,
-                private=private,
-                token=token,
-                revision=revision,
-                create_pr=create_pr,
-                commit_message=commit_message,
-            )
+            return hub.push(Path(folder), repo_id, **options)
 
     def generate_model_card(self, where: str) -> ModelCard:
         """The model card; `where` is what its code snippet loads."""

@@ -28,14 +28,7 @@ class PatchNet(nn.Module):
     """
 
     def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        out_channels: int,
-        layers: int,
-        norm: str = "none",
-        *,
-        squash: bool = False,
+        self, in_channels: int, width: int, out_channels: int, layers: int, norm: str = "none", *, squash: bool = False
     ) -> None:
         super().__init__()
         channels = [in_channels] + [width] * (layers - 1) + [out_channels]
@@ -133,11 +126,8 @@ def convolve(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
 
 def sound_columns(width: int) -> list[int]:
     """Edges of the fewest even columns that an image of this width falls into, all of SOUND_WIDTHS."""
-    for count in range(1, width + 1):
-        edges = [width * i // count for i in range(count + 1)]
-        if all(right - left in SOUND_WIDTHS for left, right in pairwise(edges)):
-            return edges
-    raise AssertionError("one pixel is sound")
+    found = ([width * i // count for i in range(count + 1)] for count in range(1, width + 1))
+    return next(edges for edges in found if all(right - left in SOUND_WIDTHS for left, right in pairwise(edges)))
 
 
 def sound_width(width: int, layers: int) -> int:
@@ -146,9 +136,5 @@ def sound_width(width: int, layers: int) -> int:
     The outputs of a generator's layers are from 2 * layers - 2 pixels wider than the crop down to its width, those of a
     critic's from 2 pixels narrower down to 2 * layers.
     """
-    reach = 2 * layers
-    return next(
-        w
-        for w in range(width, 0, -1)
-        if all(met < 1 or met in SOUND_WIDTHS for met in range(w - reach, w + reach - 1, 2))
-    )
+    met = range(-2 * layers, 2 * layers - 1, 2)
+    return next(w for w in range(width, 0, -1) if all(w + by < 1 or w + by in SOUND_WIDTHS for by in met))

@@ -31,11 +31,9 @@ def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
 
 
 def learned_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
-    """The (height, width) at which an image of this size is learned.
-
-    The longest side is shrunk to `max_size`, but the short side never below 2 * `min_size`, so that extreme
-    shapes keep a pyramid (the published formula divides by zero at 150x2000). Nothing is enlarged.
-    """
+    """The (height, width) at which an image of this size is learned: at most `max_size` a side, but the short side
+    never below 2 * `min_size`, so that extreme shapes keep a pyramid (the published formula divides by zero at
+    150x2000). Nothing is enlarged."""
     return _shrunk(height, width, config.max_size, config)
 
 
@@ -62,12 +60,11 @@ def scale_sizes(height: int, width: int, config: TrainConfig) -> list[tuple[int,
 
 def voting_scales(config: TrainConfig, sizes: list[tuple[int, int]]) -> int:
     """How many of the coarsest scales vote, and so need the training image: those small enough to be searched."""
-    limits = [MAX_COARSEST_PIXELS if config.field else MAX_SEARCHED_PIXELS] + [MAX_SEARCHED_PIXELS] * (len(sizes) - 1)
-    votes = [
-        bool(at_scale(config.voting_rounds, k)) and h * w <= limit
-        for k, ((h, w), limit) in enumerate(zip(sizes, limits, strict=True))
-    ]
-    return [*votes, False].index(False)
+    for k, (h, w) in enumerate(sizes):
+        limit = MAX_COARSEST_PIXELS if config.field and k == 0 else MAX_SEARCHED_PIXELS
+        if not at_scale(config.voting_rounds, k) or h * w > limit:
+            return k
+    return len(sizes)
 
 
 def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 import torch
@@ -22,6 +22,21 @@ from singan.pyramid import resize
 Tile: TypeAlias = Literal["x", "y", "both"]
 Mirror: TypeAlias = Literal["x", "y", "both", "kaleidoscope"]
 Picture: TypeAlias = Image.Image | np.ndarray | str | os.PathLike[str]
+
+
+class Drawing(TypedDict, total=False):
+    """The options of `SinGAN.sample`, which says what they do, but for `source`."""
+
+    size: tuple[int, int] | None
+    start_scale: int
+    variation: float | None
+    seed: int
+    generators_only: bool
+    tile: Tile | None
+    mirror: Mirror | None
+    pin: Picture | None
+    pin_to: tuple[float, float] | None
+
 
 WRAPS: dict[str, Wrap] = {"x": (False, True), "y": (True, False), "both": (True, True)}
 MIRRORS = ("x", "y", "both", "kaleidoscope")

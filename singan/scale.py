@@ -71,11 +71,7 @@ def draw_noise(n: int, size: tuple[int, int], scale: int, config: TrainConfig, r
 
 
 def refine(
-    generator: PatchNet,
-    previous: torch.Tensor,
-    noise: torch.Tensor | None,
-    config: TrainConfig,
-    wrap: Wrap = FLAT,
+    generator: PatchNet, previous: torch.Tensor, noise: torch.Tensor | None, config: TrainConfig, wrap: Wrap = FLAT
 ) -> torch.Tensor:
     """One scale: x = previous + psi(noise + previous) (SinGAN eq. 2), for whole images, without gradients.
 

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 import torch
 
-from singan.errors import CheckpointError
+from singan.errors import CheckpointError, one_line
 
 MAX_BYTES = 4 * 10**8  # of a file
 MAX_STEPS = 10**6  # of the machine; a pyramid of the published code takes some 10,000
@@ -93,9 +93,9 @@ def read(path: Path, only: Container[str] | None = None) -> Any:
     except CheckpointError as error:
         raise CheckpointError(f"{path} is refused: {error}") from None
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, struct.error) as error:
-        raise CheckpointError(f"{path} is not a file of torch.save ({' '.join(str(error).split())[:200]}).") from None
+        raise CheckpointError(f"{path} is not a file of torch.save ({one_line(error)}).") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OverflowError) as error:
-        raise CheckpointError(f"{path} is damaged ({' '.join(str(error).split())[:200]}).") from None
+        raise CheckpointError(f"{path} is damaged ({one_line(error)}).") from None
 
 
 def _read_zip(data: bytes) -> tuple[Any, Callable[[str], bytes]]:
@@ -114,14 +114,12 @@ def _read_zip(data: bytes) -> tuple[Any, Callable[[str], bytes]]:
 
 def _read_legacy(data: bytes) -> tuple[Any, Callable[[str], bytes]]:
     """Five pickles (magic number, version, facts on the system, value, keys), then each storage in order of keys."""
-    stream = BytesIO(data)
+    stream, stored, found = BytesIO(data), dict[str, torch.dtype](), dict[str, bytes]()
     if _run(stream) != LEGACY_MAGIC:
         raise ValueError("no magic number")
     _run(stream)
     _run(stream)
-    stored: dict[str, torch.dtype] = {}
     value = _run(stream, stored)
-    found: dict[str, bytes] = {}
     for key in _run(stream):
         count = struct.unpack("<q", stream.read(8))[0]
         size = count * stored[key].itemsize
@@ -131,14 +129,14 @@ def _read_legacy(data: bytes) -> tuple[Any, Callable[[str], bytes]]:
     return value, found.__getitem__
 
 
+@dataclass
 class _Machine:
     """Runs one pickle; `stored` collects the types of the storages it names."""
 
-    def __init__(self, stored: dict[str, torch.dtype] | None) -> None:
-        self.stored = stored
-        self.stack: list[Any] = []
-        self.marks: list[int] = []
-        self.memo: dict[int, Any] = {}
+    stored: dict[str, torch.dtype]
+    stack: list[Any] = field(default_factory=list)
+    marks: list[int] = field(default_factory=list)
+    memo: dict[int, Any] = field(default_factory=dict)
 
     def popped(self) -> list[Any]:
         """All above the last mark."""
@@ -165,11 +163,8 @@ class _Machine:
         elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
             count = int(name[-1])
             stack[-count:] = [tuple(stack[-count:])]
-        elif name == "APPEND":
-            value = stack.pop()
-            _as(list, stack[-1]).append(value)
-        elif name == "APPENDS":
-            values = self.popped()
+        elif name in ("APPEND", "APPENDS"):
+            values = [stack.pop()] if name == "APPEND" else self.popped()
             _as(list, stack[-1]).extend(values)
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()
@@ -199,7 +194,7 @@ class _Machine:
 
 def _run(stream: IO[bytes], stored: dict[str, torch.dtype] | None = None) -> Any:
     """Run one pickle and return what it leaves; `stored` collects the types of the storages it names."""
-    machine = _Machine(stored)
+    machine = _Machine({} if stored is None else stored)
     for step, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         if step > MAX_STEPS:
             raise CheckpointError("it has more steps than any model.")
@@ -239,16 +234,14 @@ def _call(called: Name, arguments: Any) -> Any:
     raise CheckpointError(f"it calls {name:.100}, which no model needs; a file that does may harm: do not use it.")
 
 
-def _persistent(value: Any, stored: dict[str, torch.dtype] | None) -> Any:
+def _persistent(value: Any, stored: dict[str, torch.dtype]) -> Any:
     """What torch.save keeps outside the pickle: storages, and in the older format the source of classes."""
     if value[0] == "module":
         return _as(Name, value[1])
     if value[0] != "storage":
         raise ValueError("something else than a storage is kept outside")
-    kind, key = _as(Name, value[1]), _as(str, value[2])
-    dtype = DTYPES[kind.name]
-    if stored is not None:
-        stored[key] = dtype
+    key, dtype = _as(str, value[2]), DTYPES[_as(Name, value[1]).name]
+    stored[key] = dtype
     return Stored(key, dtype)
 
 

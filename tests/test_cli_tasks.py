@@ -12,7 +12,7 @@ from PIL import Image
 import singan
 from singan import TrainConfig
 from singan.cli import main
-from singan.cli.tasks import parse_scale
+from singan.cli.results import parse_scale
 
 
 @pytest.fixture(scope="module")

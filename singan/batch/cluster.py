@@ -1,5 +1,4 @@
-"""Tasks on Ray: on the cores of this machine, or on the machines of a cluster. Everything travels by the network, so
-that they need share nothing."""
+"""Tasks on Ray: on the cores of this machine, or on the machines of a cluster, which need share nothing."""
 
 from __future__ import annotations
 
@@ -84,11 +83,8 @@ class Cluster:
                 "RAY_AUTH_TOKEN is that of the cluster."
             ) from None
         if not any(self._fits(node["Resources"]) for node in ray.nodes() if node["Alive"]):
-            warnings.warn(
-                f"No machine of the cluster has {self.threads} CPUs and {self.gpus:g} GPUs: the batch waits for one.",
-                TaskWarning,
-                stacklevel=2,
-            )
+            note = f"No machine of the cluster has {self.threads} CPUs and {self.gpus:g} GPUs: the batch waits for one."
+            warnings.warn(note, TaskWarning, stacklevel=2)
 
     def _fits(self, resources: dict[str, float]) -> int:
         """How many tasks at once."""

@@ -41,7 +41,8 @@ def find_items(patterns: Sequence[str], models: bool) -> list[Item]:
                     "of the folders above them, as 'photos/**', which keeps them apart."
                 )
     for name in found:
-        _check_name(name)
+        if name == MANIFEST or any(part.startswith(".") for part in name.split("/")) or not name:
+            raise ConfigError(f"A result cannot be called {name!r}: rename the file.")
     return list(found.values())
 
 
@@ -79,8 +80,3 @@ def _is_model(path: Path) -> bool:
 
 def _same_file(one: str, other: str) -> bool:
     return Path(one).exists() and Path(other).exists() and Path(one).samefile(other)
-
-
-def _check_name(name: str) -> None:
-    if name == MANIFEST or any(part.startswith(".") for part in name.split("/")) or not name:
-        raise ConfigError(f"A result cannot be called {name!r}: rename the file.")

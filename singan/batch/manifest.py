@@ -47,11 +47,12 @@ class Record:
     singan: str | None = None
 
 
+@dataclass
 class Manifest:
     """The records of a folder, and the right to add to them."""
 
-    def __init__(self, file: BinaryIO, records: dict[str, Record]) -> None:
-        self._file, self.records = file, records
+    _file: BinaryIO
+    records: dict[str, Record]
 
     def add(self, record: Record) -> None:
         """Write the record, and wait until it is on the disk."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from singan.batch.items import Item
-from singan.batch.manifest import Manifest, Record, check_inside, open_manifest
+from singan.batch.manifest import Manifest, Record, Status, check_inside, open_manifest
 from singan.batch.work import Input, Outcome, Task, perform
 from singan.errors import ConfigError, ImageError, Interrupted, one_line
 from singan.files import CARD_FILE, CONFIG_FILE, atomic_path, files_in, replace_files
@@ -66,6 +66,9 @@ class Report:
         return len(self.done) + len(self.skipped) + len(self.failed)
 
 
+OnDone = Callable[[str, Outcome, Report], object]  # told of every outcome
+
+
 def run(
     batch: Batch,
     items: Sequence[Item],
@@ -73,7 +76,7 @@ def run(
     *,
     retry: bool = False,
     force: bool = False,
-    on_done: Callable[[str, Outcome, Report], object] | None = None,
+    on_done: OnDone | None = None,
 ) -> Report:
     """Do what is not done yet, and write each result down once it is saved.
 
@@ -89,10 +92,8 @@ def run(
             for name, outcome in work(keeper.tasks(left)):
                 keeper.finish(name, outcome)
         except (KeyboardInterrupt, Interrupted):
-            raise Interrupted(
-                f"Interrupted: {report.finished} of {report.total} are finished, and the same command goes on with the "
-                "rest."
-            ) from None
+            done = f"{report.finished} of {report.total} are finished"
+            raise Interrupted(f"Interrupted: {done}, and the same command goes on with the rest.") from None
     return report
 
 
@@ -102,35 +103,27 @@ def one_after_another(tasks: Iterable[Task]) -> Iterator[tuple[str, Outcome]]:
         yield task.name, perform(task)
 
 
+@dataclass(frozen=True)
 class _Keeper:
     """Keeps the manifest and the results of a batch."""
 
-    def __init__(
-        self,
-        batch: Batch,
-        manifest: Manifest,
-        report: Report,
-        on_done: Callable[[str, Outcome, Report], object] | None,
-    ) -> None:
-        self.batch, self.manifest, self.report, self.on_done = batch, manifest, report, on_done
+    batch: Batch
+    manifest: Manifest
+    report: Report
+    on_done: OnDone | None
 
     def left(self, items: Sequence[Item], retry: bool, force: bool) -> list[Item]:
         """What is to be done. What is not goes to the report. Raises `ConfigError`."""
         left = []
         taken = _taken(self.batch.out, items) if not force else set()
+        instead = "choose another --out, or replace it with --force"
         for item in items:
-            record = self.manifest.records.get(item.name)
-            if record is None and self.batch.out / (item.name + self.batch.ending) in taken:
-                raise ConfigError(
-                    f"{self.batch.out / (item.name + self.batch.ending)} exists and is not this batch's: choose "
-                    "another --out, or replace it with --force."
-                )
+            record, path = self.manifest.records.get(item.name), self.batch.out / (item.name + self.batch.ending)
+            if record is None and path in taken:
+                raise ConfigError(f"{path} exists and is not this batch's: {instead}.")
             other = record and self._differs(record, item)
             if record and record.status == "done" and other and not force:
-                raise ConfigError(
-                    f"{item.name} in {self.batch.out} was made with {other}: choose another --out, or replace it with "
-                    "--force."
-                )
+                raise ConfigError(f"{item.name} in {self.batch.out} was made with {other}: {instead}.")
             if record and record.status == "done" and not other and self._is_there(record):
                 self.report.skipped.append(item.name)
                 self._forget(item.name)  # killed before it was
@@ -162,20 +155,9 @@ class _Keeper:
     def finish(self, name: str, outcome: Outcome) -> None:
         """Save what came of a task, then write that down; killed in between, it is done again."""
         _save(self.batch.out, name, outcome.files, whole=not self.batch.ending)
-        self.manifest.add(
-            replace(
-                self.manifest.records[name],
-                status="done" if outcome.error is None else "failed",
-                time=_now(),
-                seconds=outcome.seconds,
-                error=outcome.error,
-                warnings=outcome.warnings,
-                files=list(outcome.files),
-                machine=outcome.machine,
-                node=outcome.node,
-                singan=outcome.singan,
-            )
-        )
+        facts = {**vars(outcome), "files": list(outcome.files), "time": _now()}
+        status: Status = "done" if outcome.error is None else "failed"
+        self.manifest.add(replace(self.manifest.records[name], status=status, **facts))
         self._forget(name)
         if outcome.error is None:
             self.report.done.append(name)
@@ -251,8 +233,7 @@ def _taken(out: Path, items: Sequence[Item]) -> set[Path]:
 def _stamp(path: Path) -> list[Any]:
     """Size, time of change and SHA-256 of a picture; of a model those of its config.json, which has its weights'."""
     file = files_in(path) / CONFIG_FILE if path.is_dir() else path
-    stat = file.stat()
-    return [stat.st_size, stat.st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()]
+    return [file.stat().st_size, file.stat().st_mtime_ns, hashlib.sha256(file.read_bytes()).hexdigest()]
 
 
 def _same(path: Path, stamp: object) -> bool:

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from singan.errors import ImageError, Interrupted, one_line
-from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, files_in
+from singan.files import CHECKPOINT, CONFIG_FILE, STATE_FILE, WEIGHTS_FILE, files_in
 from singan.version import __version__
 
 MAX_BYTES = 1_000_000_000  # of a picture; one of a hundred megapixels has 800 million at most
-CHECKPOINT = "checkpoint"  # where a training run is kept, in the folder of the model
 
 
 @dataclass(frozen=True)
@@ -89,8 +88,9 @@ def perform(task: Task) -> Outcome:
 
     if task.version != __version__:
         return Outcome(error=f"{platform.node()} has singan {__version__}, not {task.version}: install the same.")
-    with _threads(task.threads), _folder(task.kept) as folder:
-        start = time.perf_counter()
+    with _threads(task.threads), tempfile.TemporaryDirectory(prefix="singan-") as passing:
+        start, folder = time.perf_counter(), Path(task.kept or passing).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
         printed, error = _call(task, folder)
         facts = {"machine": machine(pick_device(None)), "node": platform.node(), "singan": __version__}
         files = _results(folder / "out", Path(task.out))
@@ -138,16 +138,6 @@ def _warnings(printed: str) -> list[str]:
         return [str(text) for text in json.loads(printed).get("warnings", [])]
     except ValueError:
         return []
-
-
-@contextmanager
-def _folder(kept: Path | None) -> Iterator[Path]:
-    if kept is None:
-        with tempfile.TemporaryDirectory(prefix="singan-") as folder:
-            yield Path(folder)
-    else:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept.resolve()
 
 
 @contextmanager

@@ -13,14 +13,14 @@ from typing import Annotated, Any
 import typer
 
 from singan.cli import app as app_command
-from singan.cli import batch, hub, models, samples, second, study, tasks
+from singan.cli import batch, hub, models, samples, study, tasks
 from singan.cli import score as score_command
 from singan.cli.common import print_json
 from singan.errors import Interrupted, SinGANError, one_line
 from singan.version import __version__
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for group in (app_command, models, samples, tasks, second, score_command, study, hub):
+for group in (app_command, models, samples, tasks, score_command, study, hub):
     for name, command in group.COMMANDS.items():
         app.command(name, epilog=f"Example: {group.EXAMPLES[name]}")(command)
 
@@ -52,8 +52,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 @app.callback(invoke_without_command=True)
 def singan(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
 ) -> None:
     """Learn one photograph, and sample new ones from it."""
     if version:

@@ -9,22 +9,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from singan.cli import models, samples, second, tasks
+from singan.cli import models, samples, tasks
 from singan.cli.common import AsJson, noted, print_json
 from singan.errors import ConfigError
 
 if TYPE_CHECKING:
-    from singan.batch.run import Report
+    from singan.batch.items import Item
+    from singan.batch.run import Batch, Report
     from singan.batch.work import Outcome
 
 FOLDERS = ("draft", "train", "sample")  # whose results are folders
-SINGLE: dict[str, Any] = {"draft": models.draft, "train": models.train}
-SINGLE |= samples.COMMANDS | tasks.COMMANDS | second.COMMANDS
-LISTED = ("draft", "train")  # which take several pictures, and get one
+SINGLE: dict[str, Any] = {"draft": models.draft, "train": models.train} | samples.COMMANDS | tasks.COMMANDS
 FIRST = ("style",)  # whose first argument there are many of; of others it is the last
 # What a batch has of its own, or does by itself; and what is of one photograph, or of several together.
 SEEN_TO = ("out", "force", "resume", "save_model", "as_json", "companion", "share")
@@ -32,9 +31,7 @@ KEYWORD = inspect.Parameter.KEYWORD_ONLY
 
 
 def _parameter(name: str, default: Any, kind: Any, of_typer: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, of_typer]
-    )
+    return inspect.Parameter(name, KEYWORD, default=default, annotation=Annotated[kind, of_typer])
 
 
 FORMAT = typer.Option("--format", help="What results are written as.")
@@ -78,6 +75,7 @@ def for_many(name: str) -> Callable[..., int]:
     arguments = [key for key, one in own.items() if _is_argument(one)]
     item = arguments[0 if name in FIRST else -1]
     pictures = _takes_path(own[item])
+    listed = item if get_origin(get_args(own[item].annotation)[0]) is list else None
     sources = [key for key, one in own.items() if key in arguments or (_takes_path(one) and key not in SEEN_TO)]
     shared = inspect.signature(of_a_batch, eval_str=True).parameters
 
@@ -85,7 +83,18 @@ def for_many(name: str) -> Callable[..., int]:
         batch = SimpleNamespace(**{key: given.pop(key) for key in shared})
         ending = "" if name in FOLDERS else f".{given.pop('format')}"
         patterns = [*(given.pop("items") or []), *(batch.each or [])]
-        return _run(name, item, sources, ending, given, patterns, pictures, batch)
+        if not patterns:
+            raise typer.BadParameter("name some pictures, or folders or globs of them", param_hint="--each")
+        if batch.gpus and not (batch.workers or batch.address):
+            raise ConfigError("--gpus shares GPUs among workers: give --workers or --address too.")
+
+        from singan.batch.items import find_items
+        from singan.batch.run import Batch
+
+        items = find_items(patterns, models=not pictures)
+        kept = batch.checkpoints or (batch.out / ".work" if batch.address is None else None)
+        what = (name, SINGLE[name], given, item, sources, ending, batch.out, batch.threads, kept, listed)
+        return _run(Batch(*what), items, batch)
 
     kept = [one for key, one in own.items() if key != item and key not in SEEN_TO]
     written = [] if name in FOLDERS else [MOVING if name == "animate" else PICTURE]
@@ -106,35 +115,12 @@ def _takes_path(parameter: inspect.Parameter) -> bool:
     return Path in (kind, *get_args(kind))
 
 
-def _run(
-    name: str,
-    item: str,
-    sources: list[str],
-    ending: str,
-    options: dict[str, Any],
-    patterns: list[str],
-    pictures: bool,
-    given: SimpleNamespace,
-) -> int:
-    if not patterns:
-        raise typer.BadParameter("name some pictures, or folders or globs of them", param_hint="--each")
-    if given.gpus and not (given.workers or given.address):
-        raise ConfigError("--gpus shares GPUs among workers: give --workers or --address too.")
-
+def _run(batch: Batch, items: list[Item], given: SimpleNamespace) -> int:
     from singan.batch.cluster import Cluster
-    from singan.batch.items import find_items
-    from singan.batch.run import Batch, one_after_another, run
+    from singan.batch.run import one_after_another, run
 
-    items = find_items(patterns, models=not pictures)
-    kept = given.checkpoints or (given.out / ".work" if given.address is None else None)
-    listed = item if name in LISTED else None
-    batch = Batch(name, SINGLE[name], options, item, sources, ending, given.out, given.threads, kept, listed)
-    on_ray = given.workers or given.address
-    work = (
-        Cluster(given.address, given.workers, given.threads, given.gpus, given.restarts)
-        if on_ray
-        else one_after_another
-    )
+    cluster = Cluster(given.address, given.workers, given.threads, given.gpus, given.restarts)
+    work = cluster if given.workers or given.address else one_after_another
     start = time.perf_counter()
     with noted(given.as_json), _progress(given.as_json, len(items)) as on_done:
         report = run(batch, items, work, retry=given.retry, force=given.force, on_done=on_done)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from singan.config import VARIATION
-from singan.errors import ImageWarning, TaskWarning
-from singan.files import STATE_FILE
+from singan.errors import ConfigError, ImageWarning, TaskWarning
+from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from singan.training.events import TrainEvent
@@ -24,9 +24,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Directory, shipped name, or USER/NAME on the Hub.")]
 Revision = Annotated[str | None, typer.Option(help="Branch, tag or commit of a model on the Hub.")]
 Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
+Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")]
+StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
 Variation = Annotated[
-    float | None,
-    typer.Option(help=f"0 keeps the photo's layout, 1 invents freely; {VARIATION}, or 1 for paper."),
+    float | None, typer.Option(help=f"0 keeps the photo's layout, 1 invents freely; {VARIATION}, or 1 for paper.")
 ]
 
 
@@ -41,6 +42,16 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 def print_json(result: dict[str, Any]) -> None:
     typer.echo(json.dumps(result, ensure_ascii=False))
+
+
+def holds_model(folder: Path) -> bool:
+    return (folder / CONFIG_FILE).exists() or (folder / WEIGHTS_FILE).exists()
+
+
+def refuse_model(folder: Path, force: bool, instead: str) -> None:
+    """Raise `ConfigError` if there is a model already, which is not to be replaced; `instead`: what to choose."""
+    if holds_model(folder) and not force:
+        raise ConfigError(f"{folder} holds a trained model: choose {instead}, or replace it with --force.")
 
 
 def remove_checkpoint(checkpoint: Path) -> None:

@@ -7,9 +7,7 @@ from typing import Annotated
 
 import typer
 
-from singan.cli.common import AsJson, Force, Revision, print_json
-from singan.errors import ConfigError
-from singan.files import CONFIG_FILE
+from singan.cli.common import AsJson, Force, Revision, print_json, refuse_model
 
 RepoId = Annotated[str, typer.Argument(metavar="USER/NAME", help="The repository on the Hub.")]
 
@@ -65,8 +63,7 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Turn a model of the published code into one of this package."""
-    if (out / CONFIG_FILE).exists() and not force:
-        raise ConfigError(f"{out} holds a trained model: choose another directory, or replace it with --force.")
+    refuse_model(out, force, "another directory")
 
     from singan.convert import load_published
 

@@ -16,17 +16,18 @@ from singan.cli.common import (
     Model,
     Revision,
     Seed,
+    holds_model,
     last_of,
     noted,
     print_json,
+    refuse_model,
     remove_checkpoint,
 )
 from singan.errors import ConfigError, Interrupted, TrainingError
-from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
+from singan.files import CHECKPOINT, STATE_FILE
 
 if TYPE_CHECKING:
     from singan.model import SinGAN
-
 
 Out = Annotated[
     Path | None, typer.Option(help="Directory to save the model in; by default one here, called after the photo.")
@@ -34,8 +35,6 @@ Out = Annotated[
 PhotoSize = Annotated[
     int | None, typer.Option(help="Longest side at which the photo is kept and samples come, in pixels (1024).")
 ]
-
-
 Shares = Annotated[
     list[float] | None,
     typer.Option("--share", help="How much of samples is of each photo, in their order; by default as much of each."),
@@ -52,23 +51,7 @@ def draft(
     as_json: AsJson = False,
 ) -> None:
     """Make a model of IMAGE at once, without training, and save it in the directory --out. Samples mix several."""
-    out = out or Path(images[0].stem)
-    checkpoint = out / "checkpoint"
-    _check_out(out, checkpoint, False, force)
-
-    from singan.config import TrainConfig
-    from singan.image import load_image
-    from singan.training.loop import draft
-
-    asked = {} if photo_size is None else {"photo_size": photo_size}
-    config = TrainConfig.preset("draft", **asked)
-    with noted(as_json) as notes:
-        photos = [load_image(image) for image in images]
-        start = time.perf_counter()
-        model = draft(photos, config, shares=share, seed=seed)
-    _keep(model, out, checkpoint)
-    made = {**_pictures(images, model), "preset": "draft", "seed": seed}
-    _report(model, out, made, time.perf_counter() - start, {"warnings": notes}, as_json)
+    train(images, out, share, "draft", photo_size=photo_size, seed=seed, force=force, as_json=as_json)
 
 
 def train(
@@ -94,9 +77,8 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Learn IMAGE and save the model in the directory --out. Samples mix several."""
-    out = out or Path(images[0].stem)
-    checkpoint = out / "checkpoint"
-    _check_out(out, checkpoint, resume, force)
+    out = _checked_out(out, images, resume, force)
+    checkpoint = out / CHECKPOINT
 
     from singan import animation_config
     from singan.config import TrainConfig
@@ -113,31 +95,24 @@ def train(
         photos = [load_image(image) for image in images]
     with noted(as_json) as more:
         try:
-            events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=checkpoint, resume=resume)
+            kept = None if config.generators == 0 else checkpoint  # a draft is made at once
+            events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=kept, resume=resume)
             last = last_of(events, as_json)
         except KeyboardInterrupt:
-            raise Interrupted(
-                _how_to_resume(checkpoint, images, share, out, preset, purpose, {**asked, "seed": seed})
-            ) from None
+            told: dict[str, Any] = {"preset": preset, "for": purpose, **asked, "seed": seed}
+            raise Interrupted(_how_to_resume(out, images, share, told)) from None
         except TrainingError as error:
             if error.model is None:
                 raise
             error.model.save_pretrained(out)
-            raise TrainingError(
-                f"{error} What was finished before, {_made(error.model)}, is saved in {out}."
-            ) from error
-    model = last.model
-    assert model is not None  # the last event always carries the model
-    _keep(model, out, checkpoint)
-    made = {**_pictures(images, model), "preset": preset, "seed": seed}
-    _report(model, out, made, time.perf_counter() - start, {"losses": last.losses, "warnings": notes + more}, as_json)
+            made = f"What was finished before, {_made(error.model)}, is saved in {out}."
+            raise TrainingError(f"{error} {made}") from error
+    assert last.model is not None  # the last event always carries the model
+    told = {"losses": last.losses, "warnings": notes + more}
+    _keep(last.model, out, images, {"preset": preset, "seed": seed}, start, told, as_json)
 
 
-def info(
-    where: Model,
-    revision: Revision = None,
-    as_json: AsJson = False,
-) -> None:
+def info(where: Model, revision: Revision = None, as_json: AsJson = False) -> None:
     """Say what MODEL is and how it was trained."""
     from singan.model import SinGAN
 
@@ -156,51 +131,49 @@ def info(
             typer.echo(f"{name}: {value}")
 
 
-def _check_out(out: Path, checkpoint: Path, resume: bool, force: bool) -> None:
+def _checked_out(out: Path | None, images: list[Path], resume: bool, force: bool) -> Path:
+    """`out`, or a directory here that is called after the first image. Raises `ConfigError` if it is taken."""
+    out = out or Path(images[0].stem)
     if out.exists() and not out.is_dir():
         raise ConfigError(f"{out} is a file: choose a directory for --out.")
-    trained = (out / CONFIG_FILE).exists() or (out / WEIGHTS_FILE).exists()
-    started = (checkpoint / STATE_FILE).exists()
+    started = (out / CHECKPOINT / STATE_FILE).exists()
     if resume and not started:
-        cure = "it is already trained" if trained else "leave out --resume to start"
-        raise ConfigError(f"{checkpoint} holds no broken-off run, nothing to resume: {cure}.")
-    if trained and not (resume or force):
-        raise ConfigError(f"{out} holds a trained model: choose another --out, or replace it with --force.")
+        cure = "it is already trained" if holds_model(out) else "leave out --resume to start"
+        raise ConfigError(f"{out / CHECKPOINT} holds no broken-off run, nothing to resume: {cure}.")
+    refuse_model(out, resume or force, "another --out")
     if started and not (resume or force):
         raise ConfigError(f"{out} holds a broken-off run: continue it with --resume, or start again with --force.")
+    return out
 
 
-def _how_to_resume(
-    checkpoint: Path,
-    images: list[Path],
-    shares: list[float] | None,
-    out: Path,
-    preset: str,
-    purpose: str,
-    asked: dict[str, int],
-) -> str:
-    if not (checkpoint / STATE_FILE).exists():
+def _how_to_resume(out: Path, images: list[Path], shares: list[float] | None, given: dict[str, Any]) -> str:
+    if not (out / CHECKPOINT / STATE_FILE).exists():
         return "Interrupted before the first checkpoint: nothing of this run is kept."
-    command = ["singan", "train", *map(str, images), "--out", str(out), "--preset", preset]
+    command = ["singan", "train", *map(str, images), "--out", str(out)]
     command += [word for share in shares or [] for word in ("--share", str(share))]
-    command += ["--for", purpose] if purpose != "sampling" else []
-    for option, value in asked.items():
+    for option, value in given.items():
         command += ["--bfloat16"] if option == "mixed_precision" else [f"--{option.replace('_', '-')}", str(value)]
     return f"Interrupted; what is learned so far is kept: continue with {shlex.join([*command, '--resume'])}"
 
 
-def _keep(model: SinGAN, out: Path, checkpoint: Path) -> None:
-    """Save the finished model; what it could be resumed from is not needed any more."""
-    model.save_pretrained(out)
-    remove_checkpoint(checkpoint)
-
-
-def _report(
-    model: SinGAN, out: Path, made: dict[str, Any], seconds: float, more: dict[str, Any], as_json: bool
+def _keep(
+    model: SinGAN,
+    out: Path,
+    images: list[Path],
+    made: dict[str, Any],
+    start: float,
+    more: dict[str, Any],
+    as_json: bool,
 ) -> None:
-    """Say what was made and how to go on; `made` comes before the model's facts in the JSON, `more` after them."""
+    """Save the model, remove what it could be resumed from, and say how to go on; in the JSON `made` comes before the
+    model's facts, and `more` after them."""
+    model.save_pretrained(out)
+    remove_checkpoint(out / CHECKPOINT)
+    seconds = time.perf_counter() - start
     if as_json:
-        print_json({"model": str(out), **made, "seconds": round(seconds, 3), **_facts(model), **more})
+        several = {"images": [str(image) for image in images]} if model.others else {}
+        made = {"model": str(out), "image": str(images[0]), **several, **made, "seconds": round(seconds, 3)}
+        print_json({**made, **_facts(model), **more})
         return
     from singan.training.progress import clock
 
@@ -209,20 +182,10 @@ def _report(
     typer.echo(f"Sample from it with: {shlex.join(['singan', 'sample', str(out), '--out', 'samples'])}")
 
 
-def _pictures(images: list[Path], model: SinGAN) -> dict[str, Any]:
-    """What a model was made of."""
-    several = {"images": [str(image) for image in images]} if model.others else {}
-    return {"image": str(images[0]), **several}
-
-
 def _made(model: SinGAN) -> str:
     """What there is of a model, and what it gives."""
     height, width = model.image_size
-    count = len(model.generators)
-    if not count:
-        return f"a draft; samples of {height}x{width} px"
-    up_to = "x".join(map(str, model.scale_sizes[count - 1]))
-    return f"{count} generator{'s' if count > 1 else ''} up to {up_to} px; samples of {height}x{width} px"
+    return f"{model.made}; samples of {height}x{width} px"
 
 
 def _facts(model: SinGAN) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from singan.cli.common import AsJson, Force, Model, Revision, Seed, Variation, parse_size, print_json
+from singan.cli.common import AsJson, Force, Model, Revision, Seed, Size, StartScale, Variation, parse_size, print_json
 from singan.errors import ConfigError
 from singan.version import __version__
 
@@ -21,8 +20,8 @@ def sample(
     out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")] = Path("samples"),
     revision: Revision = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
-    start_scale: Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")] = 0,
+    size: Size = None,
+    start_scale: StartScale = 0,
     variation: Variation = None,
     tile: Annotated[
         Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")
@@ -35,8 +34,7 @@ def sample(
         Path | None, typer.Option(metavar="MASK", help="White where the photo stays as it is in every sample.")
     ] = None,
     pin_at: Annotated[
-        str | None,
-        typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%."),
+        str | None, typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%.")
     ] = None,
     companion: Annotated[
         list[Path] | None,
@@ -66,17 +64,18 @@ def sample(
     model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
     maps: list[Any] = [load_map(path, model) for path in companion or ()]
-    constraints: dict[str, Any] = {"tile": tile, "mirror": mirror, "pin": pin, "pin_to": pin_to}
-    drawing: dict[str, Any] = {"start_scale": start_scale, "variation": variation, "generators_only": generators_only}
-    draw = partial[Any](model.sample, 1, source=bool(endings))
+    draw: Any = model.sample
+    options: dict[str, Any] = {"generators_only": generators_only, "tile": tile, "mirror": mirror}
+    pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
+    asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
+    options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": variation}
     start, written = time.perf_counter(), []
     for k, path in enumerate(paths):
-        (drawn,) = draw(size=height_width, seed=seed + k, **drawing, **constraints)
+        (drawn,) = draw(1, seed=seed + k, source=bool(endings), **options)
         image, moved = drawn if endings else (drawn, drawn)
         out.mkdir(parents=True, exist_ok=True)
         settings: dict[str, Any] = {"seed": seed + k, "variation": variation, "start_scale": start_scale}
-        settings |= {"size": f"{image.height}x{image.width}", **_recorded(generators_only, constraints)}
-        save_image(image, path, settings)
+        save_image(image, path, {**settings, "size": f"{image.height}x{image.width}", **asked})
         values = [rearrange(one, moved) for one in maps] + [moved] * source
         beside = [path.with_name(path.stem + ending) for ending in endings]
         for value, one in zip(values, beside, strict=True):
@@ -88,8 +87,7 @@ def sample(
         result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
-        result |= _recorded(generators_only, constraints)
-        print_json({**result, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+        print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
 
 def _parse_place(text: str | None) -> tuple[float, float] | None:
@@ -98,9 +96,8 @@ def _parse_place(text: str | None) -> tuple[float, float] | None:
         return None
     parts = [re.fullmatch(r"(\d{1,3}(?:\.\d+)?)%", part.strip()) for part in text.split(",")]
     if len(parts) != 2 or not all(parts):
-        raise typer.BadParameter(
-            f"{text!r} is not a place: give how far down and across, as 50%,30%", param_hint="--pin-at"
-        )
+        cure = "give how far down and across, as 50%,30%"
+        raise typer.BadParameter(f"{text!r} is not a place: {cure}", param_hint="--pin-at")
     down, across = (float(part[1]) / 100 for part in parts if part)
     return down, across
 
@@ -113,14 +110,6 @@ def _refuse_overwrite(paths: Sequence[Path], endings: Sequence[str], force: bool
         for one in (path, *(path.with_name(path.stem + ending) for ending in endings)):
             if one.exists() and not force:
                 raise ConfigError(f"{one} exists: choose another --out or --seed, or replace it with --force.")
-
-
-def _recorded(generators_only: bool, constraints: dict[str, Any]) -> dict[str, Any]:
-    """What results say of the options that were given."""
-    given = {"generators_only": generators_only, **constraints}
-    place = given["pin_to"]
-    given |= {"pin": given["pin"] and str(given["pin"]), "pin_to": place and ",".join(f"{at:g}" for at in place)}
-    return {name: value for name, value in given.items() if value}
 
 
 COMMANDS = {"sample": sample}

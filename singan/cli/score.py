@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from singan.cli.common import AsJson, noted, print_json
+from singan.cli.common import AsJson, print_json
 from singan.cli.results import load_model, progress_bar, timed
 from singan.errors import ConfigError, ImageError
 from singan.files import PHOTOS
@@ -33,21 +33,22 @@ def score(
 ) -> None:
     """Score samples against the photo: how they vary, how near they are to it, and how much is copied."""
     from singan import metrics
+    from singan.tasks.injection import TaskEvent
 
     names = [name.strip() for name in only.split(",")] if only else None
-    with timed("score", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
+    with timed("score", as_json) as result, progress_bar(as_json) as on_event:
         files = _images(samples)
         truths = _partners(Path(real), files) if pairs else []
         photo = [_opened(path) for path in truths] if pairs else _photo(real)
         images = [_opened(path) for path in files]
         if isinstance(photo, list):
             _check_sizes(photo, images, files, names)
-        weights, scenes = _weights(inception, names), _scenes(niqe, names)
-        on_sample = _counted(on_event)
-        found = metrics.score(photo, images, weights=weights, scenes=scenes, only=names, on_sample=on_sample)
+        options: dict[str, Any] = {"weights": _weights(inception, names), "scenes": _scenes(niqe, names), "only": names}
+        options["on_sample"] = lambda done, total: on_event(TaskEvent(done, total, "sample"))
+        found = metrics.score(photo, images, **options)
     if as_json:
         of = {"real": real, "samples": [str(path) for path in files]}
-        print_json({**result, **of, **found.as_dict(), "warnings": notes, "singan": __version__})
+        print_json({**result, **of, **found.as_dict(), "singan": __version__})
     else:
         typer.echo(found.table())
 
@@ -130,12 +131,6 @@ def _check_sizes(
         if truth.size != image.size:
             sizes = f"{image.width}x{image.height} px and its partner {truth.width}x{truth.height}"
             raise ImageError(f"{path} has {sizes}: rmse, psnr and ssim need one size; leave them out with --only.")
-
-
-def _counted(on_event: Any) -> Callable[[int, int], None]:
-    from singan.tasks.injection import TaskEvent
-
-    return lambda done, total: on_event(TaskEvent(done, total, "sample"))
 
 
 COMMANDS = {"score": score}

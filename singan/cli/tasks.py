@@ -1,4 +1,4 @@
-"""`singan sr`, `harmonize`, `edit`, `paint2image`, `fill`, `animate`, `denoise`, `retarget` and `map`."""
+"""The commands of the tasks: `singan sr`, `harmonize`, `fill`, `animate` and others."""
 
 from __future__ import annotations
 
@@ -7,48 +7,28 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from singan.cli.common import (
-    AsJson,
-    Force,
-    Model,
-    Seed,
-    Variation,
-    last_of,
-    noted,
-    parse_size,
-    remove_checkpoint,
-)
+from singan.cli.common import Model, Size, StartScale, Variation, last_of, parse_size, refuse_model, remove_checkpoint
 from singan.cli.results import (
+    Call,
+    Injection,
+    Voted,
+    as_command,
+    find_model,
     load_model,
-    named,
-    parse_scale,
     parse_shares,
     progress_bar,
-    refuse_overwrite,
-    report,
-    save_results,
     timed,
 )
 from singan.config import DETAIL
 from singan.errors import ConfigError, Interrupted
-from singan.files import CONFIG_FILE, STATE_FILE
+from singan.files import CHECKPOINT, STATE_FILE
 
-Out = Annotated[
-    Path | None,
-    typer.Option(help="PNG, JPEG or WebP to write; several are numbered by scale. By default NAME-TASK.png here."),
-]
-InjectionScale = Annotated[
-    str,
-    typer.Option(
-        "--scale", metavar="K|auto", help="Injection scale: 1 (free) to the finest, several as 2,4, auto, all."
-    ),
-]
-NoVoting = Annotated[bool, typer.Option("--no-voting", help="Leave patch voting out, as published.")]
 Mask = Annotated[Path | None, typer.Option(help="White where something was pasted or changed.")]
-StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
 
 
+@as_command
 def sr(
+    call: Call,
     source: Annotated[str, typer.Argument(help="The picture to enlarge, or a model that learned it.")],
     factor: Annotated[float, typer.Option(help="Enlargement, 1 to 8.")] = 4.0,
     detail: Annotated[
@@ -58,40 +38,35 @@ def sr(
         Literal["fast", "paper"], typer.Option(help="fast: one generator; paper: the published method, for hours.")
     ] = "fast",
     save_model: Annotated[Path | None, typer.Option(help="Directory to keep the model in, to use it again.")] = None,
-    seed: Seed = 0,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Enlarge a picture: learn it first, or take a model that did."""
-    out = named(out, source, "sr")
-    refuse_overwrite(out, force)
+    out = call.named(source, "sr")
     if save_model is not None and not Path(source).is_file():
-        load_model(source)  # which says so if it is missing
+        find_model(source)  # which says so if it is missing
         raise ConfigError(f"{source} is a model already: leave out --save-model.")
-    if save_model is not None and (save_model / CONFIG_FILE).exists() and not force:
-        raise ConfigError(f"{save_model} holds a trained model: choose another one, or replace it with --force.")
+    if save_model is not None:
+        refuse_model(save_model, call.force, "another one")
 
     from singan import super_resolution_config, super_resolve
     from singan.image import load_image
     from singan.tasks.super_resolution import check_enlarging
     from singan.training.loop import iter_train
 
-    with timed("sr", as_json, {"factor": factor}) as result, noted(as_json) as notes:
+    with timed("sr", call.as_json, factor=factor) as result:
         if not Path(source).is_file():
             model = load_model(source)
         else:
             result["preset"] = preset
             photo = load_image(source)
-            check_enlarging(photo.size, factor, detail, seed)
-            checkpoint = None if save_model is None else save_model / "checkpoint"
-            if checkpoint is not None and force:
+            check_enlarging(photo.size, factor, detail, call.seed)
+            checkpoint = None if save_model is None else save_model / CHECKPOINT
+            if checkpoint is not None and call.force:
                 remove_checkpoint(checkpoint)
             started = checkpoint is not None and (checkpoint / STATE_FILE).exists()
             config = super_resolution_config(factor, photo.size, preset)
             try:
-                events = iter_train(photo, config, seed=seed, checkpoint_dir=checkpoint, resume=started)
-                last = last_of(events, as_json)
+                events = iter_train(photo, config, seed=call.seed, checkpoint_dir=checkpoint, resume=started)
+                last = last_of(events, call.as_json)
             except KeyboardInterrupt:
                 kept = "nothing is kept" if checkpoint is None else "run the same command again to go on"
                 raise Interrupted(f"Interrupted while learning the picture: {kept}.") from None
@@ -100,58 +75,47 @@ def sr(
             if save_model is not None and checkpoint is not None:
                 model.save_pretrained(save_model)
                 remove_checkpoint(checkpoint)
-        image = super_resolve(model, factor, detail=detail, seed=seed)
-    save_results(result, [image], out, as_json, notes)
+        image = super_resolve(model, factor, detail=detail, seed=call.seed)
+    call.save(result, [image], out)
 
 
+@as_command
 def harmonize(
+    call: Voted,
     model: Model,
     composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
     mask: Mask = None,
-    scale: InjectionScale = "auto",
-    seed: Seed = 0,
-    no_voting: NoVoting = False,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Make a pasted object look like part of the picture."""
-    _inject("harmonize", model, out, scale, seed, no_voting, force, as_json, composite, mask)
+    call.run("harmonize", model, composite, mask=mask)
 
 
+@as_command
 def edit(
+    call: Voted,
     model: Model,
     edited: Annotated[Path, typer.Argument(help="The training image, roughly edited.")],
     mask: Annotated[Path, typer.Option(help="White where it was changed.")],
-    scale: InjectionScale = "auto",
-    seed: Seed = 0,
-    no_voting: NoVoting = False,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Make a roughly edited picture seamless."""
-    _inject("edit", model, out, scale, seed, no_voting, force, as_json, edited, mask)
+    call.run("edit", model, edited, mask=mask)
 
 
+@as_command
 def paint2image(
+    call: Voted,
     model: Model,
     painting: Annotated[Path, typer.Argument(help="Clip-art, a sketch or a painting.")],
-    scale: InjectionScale = "auto",
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
+    size: Size = None,
     colors: Annotated[int | None, typer.Option(help="Reduce it to a palette, and train on that; published: 5.")] = None,
-    seed: Seed = 0,
-    no_voting: NoVoting = False,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Turn a painting into a picture of the learned kind."""
-    options = {"size": parse_size(size), "colors": colors}
-    _inject("paint2image", model, out, scale, seed, no_voting, force, as_json, painting, **options)
+    call.run("paint2image", model, painting, size=parse_size(size), colors=colors)
 
 
+@as_command
 def fill(
+    call: Call,
     source: Annotated[str, typer.Argument(metavar="PHOTO|MODEL", help="A photo, which needs no training, or a model.")],
     mask: Annotated[Path | None, typer.Option(help="White where the picture is to be drawn anew.")] = None,
     extend: Annotated[
@@ -159,38 +123,32 @@ def fill(
         typer.Option(metavar="20%", help="Grow the picture instead, on all sides or as top,right,bottom,left."),
     ] = None,
     n: Annotated[int, typer.Option("--n", help="Number of results, from as many seeds.")] = 1,
-    seed: Seed = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="PNG, JPEG or WebP to write; several are numbered by seed. By default NAME-fill.png here."),
-    ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Fill a hole in a photo, remove a thing from it, or extend it beyond its border."""
     if (mask is None) == (extend is None):
         raise typer.BadParameter("give one of the two: --mask FILE or --extend 20%", param_hint="--mask")
     shares = None if extend is None else parse_shares(extend)
-    out = named(out, source, "fill" if shares is None else "extend")
-    refuse_overwrite(out, force, several=n > 1)
+    out = call.named(source, "fill" if shares is None else "extend", several=n > 1)
 
     import singan
 
-    with timed("fill", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
+    with timed("fill", call.as_json) as result, progress_bar(call.as_json) as on_event:
         loaded = load_model(source)
         if shares is None:
             assert mask is not None
-            images = singan.fill(loaded, mask, n=n, seed=seed, on_event=on_event)
+            images = singan.fill(loaded, mask, n=n, seed=call.seed, on_event=on_event)
         else:
-            images = singan.extend(loaded, **shares, n=n, seed=seed, on_event=on_event)
-    save_results(result, images, out, as_json, notes, number="seed")
+            images = singan.extend(loaded, **shares, n=n, seed=call.seed, on_event=on_event)
+    call.save(result, images, out, number="seed")
 
 
+@as_command
 def animate(
+    call: Call,
     model: Model,
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 100,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 10,
-    size: Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")] = None,
+    size: Size = None,
     start_scale: StartScale = 0,
     alpha: Annotated[float, typer.Option(help="Pull back to the photo, 0 to 1.")] = 0.1,
     beta: Annotated[float, typer.Option(help="Smoothness of the walk, 0 to .99.")] = 0.9,
@@ -198,120 +156,99 @@ def animate(
         float | None, typer.Option(help="How far it goes from the photo, 0 to 1; 0.1, or as published for paper.")
     ] = None,
     loop: Annotated[bool, typer.Option(help="End where it began.")] = True,
-    seed: Seed = 0,
     out: Annotated[
         Path | None, typer.Option(help="WebP, GIF or MP4 to write. By default NAME-animate.webp here.")
     ] = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Walk through the noise: a moving picture."""
-    height_width, out = parse_size(size), named(out, model, "animate", ".webp")
-    refuse_overwrite(out, force, (".webp", ".gif", ".mp4"))
+    height_width, out = parse_size(size), call.named(model, "animate", (".webp", ".gif", ".mp4"))
 
     from singan import animate
 
-    loaded = load_model(model)
-    with timed("animate", as_json) as result, noted(as_json) as notes, progress_bar(as_json) as on_event:
-        walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": seed}
+    with timed("animate", call.as_json) as result, progress_bar(call.as_json) as on_event:
+        walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": call.seed}
         walk |= {"frames": frames, "fps": fps, "size": height_width, "start_scale": start_scale}
-        animate(loaded, out, **walk, on_event=on_event)
-    result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": seed, "warnings": notes}
-    report(result, [out], as_json)
+        animate(load_model(model), out, **walk, on_event=on_event)
+    result |= {"animation": str(out), "frames": frames, "fps": fps, "seed": call.seed}
+    call.tell(result, out)
 
 
+@as_command
 def denoise(
+    call: Voted,
     model: Model,
     noisy: Annotated[Path | None, typer.Argument(help="The noisy picture; by default what the model learned.")] = None,
-    scale: InjectionScale = "auto",
     times: Annotated[int, typer.Option(help="Inject the result again, so often in all.")] = 1,
     average: Annotated[bool, typer.Option("--average", help="One picture: the mean over the scales.")] = False,
-    seed: Seed = 0,
-    no_voting: NoVoting = False,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Remove noise, with a model of the picture or, better, of a clean one of its kind."""
-    options = {"times": times, "average": average}
-    _inject("denoise", model, out, scale, seed, no_voting, force, as_json, noisy, **options)
+    call.run("denoise", model, noisy, times=times, average=average)
 
 
+@as_command
 def retarget(
+    call: Call,
     model: Model,
     width: Annotated[float, typer.Option(help="Times as wide.")] = 1.0,
     height: Annotated[float, typer.Option(help="Times as high.")] = 1.0,
     start_scale: StartScale = 0,
     variation: Variation = None,
-    seed: Seed = 0,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Make the picture wider or higher, with more of the same in it."""
-    out = named(out, model, "retarget")
-    refuse_overwrite(out, force)
+    out = call.named(model, "retarget")
 
     from singan import retarget
 
-    loaded = load_model(model)
-
-    with timed("retarget", as_json, {"width": width, "height": height}) as result:
+    with timed("retarget", call.as_json, width=width, height=height) as result:
+        loaded = load_model(model)
         variation = loaded.config.usual_variation if variation is None else variation
-        options = {"start_scale": start_scale, "variation": variation, "seed": seed}
-        image = retarget(loaded, width=width, height=height, start_scale=start_scale, variation=variation, seed=seed)[0]
-        image.info.update(task="retarget", width=width, height=height, **options)
-    save_results(result, [image], out, as_json, [])
+        options: dict[str, Any] = {"width": width, "height": height, "start_scale": start_scale}
+        options |= {"variation": variation, "seed": call.seed}
+        (image,) = retarget(loaded, **options)
+        image.info.update(task="retarget", **options)
+    call.save(result, [image], out)
 
 
+@as_command
 def variation(
+    call: Call,
     model: Model,
     n: Annotated[int, typer.Option("--n", help="Number of samples.")] = 50,
     start_scale: StartScale = 0,
     variation: Variation = None,
-    seed: Seed = 0,
-    out: Out = None,
-    force: Force = False,
-    as_json: AsJson = False,
 ) -> None:
     """Draw a heat map of how much each pixel varies from sample to sample."""
-    out = named(out, model, "map")
-    refuse_overwrite(out, force)
+    out = call.named(model, "map")
 
     from singan import variation_map
 
-    loaded = load_model(model)
+    with timed("map", call.as_json) as result, progress_bar(call.as_json) as on_event:
+        options: dict[str, Any] = {"start_scale": start_scale, "variation": variation, "seed": call.seed}
+        image = variation_map(load_model(model), n=n, **options, on_event=on_event)
+    call.save(result, [image], out)
 
-    with timed("map", as_json) as result, progress_bar(as_json) as on_event:
-        image = variation_map(loaded, n=n, start_scale=start_scale, variation=variation, seed=seed, on_event=on_event)
-    save_results(result, [image], out, as_json, [])
 
-
-def _inject(
-    task: str,
-    model: str,
-    out: Path | None,
-    scale: str,
-    seed: int,
-    no_voting: bool,
-    force: bool,
-    as_json: bool,
-    *pictures: Path | None,
-    **options: Any,
+@as_command
+def analogy(
+    call: Injection,
+    matter: Annotated[str, typer.Argument(metavar="MATTER", help="The photo, or a model, of what the result is of.")],
+    layout: Annotated[Path, typer.Argument(help="The photo, drawing or word that says where.")],
+    size: Size = None,
+    invert: Annotated[bool, typer.Option("--invert", help="What is dark in the layout becomes light.")] = False,
 ) -> None:
-    """Run a task whose picture enters the pyramid at some scale, and save what it gives."""
-    scales, out = parse_scale(scale), named(out, pictures[0] or model, task)
-    refuse_overwrite(out, force, several=scale == "all" or "," in scale)
+    """Arrange what is in one picture as light and dark are in another."""
+    call.run("analogy", matter, layout, size=parse_size(size), invert=invert)
 
-    import singan
 
-    run: Any = singan.paint_to_image if task == "paint2image" else getattr(singan, task)
-    options |= {"scale": scales, "seed": seed, "voting": False if no_voting else None}
-    with noted(as_json) as notes:
-        loaded = load_model(model)
-        with timed(task, as_json) as result, progress_bar(as_json) as on_event:
-            images = run(loaded, *pictures, **options, on_event=on_event)
-    save_results(result, images, out, as_json, notes)
+@as_command
+def style(
+    call: Injection,
+    content: Annotated[Path, typer.Argument(help="The photo that is drawn anew.")],
+    style: Annotated[str, typer.Argument(metavar="STYLE", help="The picture, or a model, whose strokes it gets.")],
+    size: Size = None,
+) -> None:
+    """Draw one picture in the colours and strokes of another."""
+    call.run("style", style, content, size=parse_size(size))
 
 
 COMMANDS = {
@@ -324,6 +261,8 @@ COMMANDS = {
     "denoise": denoise,
     "retarget": retarget,
     "map": variation,
+    "analogy": analogy,
+    "style": style,
 }
 EXAMPLES = {
     "sr": "singan sr small.jpg --factor 4",
@@ -335,4 +274,6 @@ EXAMPLES = {
     "denoise": "singan denoise skyline noisy.png",
     "retarget": "singan retarget skyline --width 2",
     "map": "singan map skyline",
+    "analogy": "singan analogy spices layout.jpg",
+    "style": "singan style photo.jpg painting.jpg",
 }

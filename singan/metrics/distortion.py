@@ -6,6 +6,7 @@ All compare 8-bit values, 0 to 255, of all three channels: what a PNG holds.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -40,17 +41,19 @@ def ssim(x: torch.Tensor, truth: torch.Tensor) -> float:
     a, b = (image.transpose(0, 1) for image in _pixels(x, truth))  # (3, 1, H, W)
     if min(a.shape[2:]) < WINDOW:
         raise ImageError(f"SSIM looks through a window of {WINDOW} px, and an image is {a.shape[3]}x{a.shape[2]} px.")
-    offsets = torch.arange(WINDOW, dtype=torch.float64, device=a.device) - WINDOW // 2
-    window = torch.exp(-offsets.square() / (2 * SIGMA**2))
-    window = window / window.sum()
-
-    def blur(image: torch.Tensor) -> torch.Tensor:
-        return F.conv2d(F.conv2d(image, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-
+    blur = partial(blurred, window=WINDOW, sigma=SIGMA)
     mean_a, mean_b = blur(a), blur(b)
     var_a, var_b, both = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
     means = (2 * mean_a * mean_b + C1) / (mean_a**2 + mean_b**2 + C1)
     return float((means * (2 * both + C2) / (var_a + var_b + C2)).mean())
+
+
+def blurred(x: torch.Tensor, window: int, sigma: float) -> torch.Tensor:
+    """Means of `x`, (N, 1, H, W) float64, in a Gaussian window: (N, 1, H - window + 1, W - window + 1)."""
+    offsets = torch.arange(window, dtype=torch.float64, device=x.device) - window // 2
+    weights = torch.exp(-offsets.square() / (2 * sigma**2))
+    weights = weights / weights.sum()
+    return F.conv2d(F.conv2d(x, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
 
 
 def _pixels(x: torch.Tensor, truth: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -65,7 +65,7 @@ class Inception:
         where = Path(path)
         tensors = _read(where)
         for name, shape in tensor_shapes().items():
-            _check(tensors, name, shape, where)
+            _check(tensors.get(name), name, shape, where)
         digest = hashlib.sha256(where.read_bytes()).hexdigest()
         return cls({name: _folded(tensors, name) for name in LAYERS}, where.name, digest)
 
@@ -76,8 +76,7 @@ class Inception:
         image is not resized.
         """
         x = image.float()
-        for name in list(LAYERS)[: DEPTHS[channels]]:
-            _, _, _, stride, padding = LAYERS[name]
+        for name, (_, _, _, stride, padding) in list(LAYERS.items())[: DEPTHS[channels]]:
             if name == POOLED:
                 x = F.max_pool2d(x, 3, 2)
             weight, bias = (one.to(x.device) for one in self.layers[name])
@@ -86,23 +85,19 @@ class Inception:
 
 
 def find_weights(given: str | os.PathLike[str] | None = None) -> Path | None:
-    """The path that is `given`, or in the environment variable SINGAN_INCEPTION, or `FILE` where torch.hub keeps what
-    it downloads; None if there is none. Nothing is downloaded."""
-    named = given or os.environ.get(VARIABLE)
-    if named:
-        return Path(named)
+    """The path that is `given`, or in the environment variable SINGAN_INCEPTION, or of `FILE` in torch.hub's cache."""
     kept = Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    return kept if kept.is_file() else None
+    named = given or os.environ.get(VARIABLE) or (kept if kept.is_file() else None)
+    return Path(named) if named else None
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
     shapes = tensor_shapes()
     if path.suffix != ".safetensors":
         try:
-            tensors: dict[str, torch.Tensor] = read(path, only=shapes)
+            return dict(read(path, only=shapes))
         except CheckpointError as error:
             raise CheckpointError(f"The weights of Inception: {error}") from None
-        return tensors
     try:
         if path.stat().st_size > MAX_BYTES:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes; the limit is {MAX_BYTES:.0g}.")
@@ -116,8 +111,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path} is damaged ({one_line(error)}); download it again.") from None
 
 
-def _check(tensors: Mapping[str, object], name: str, shape: tuple[int, ...], path: Path) -> None:
-    tensor = tensors.get(name)
+def _check(tensor: object, name: str, shape: tuple[int, ...], path: Path) -> None:
     if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape) != shape or not tensor.is_floating_point():
         raise CheckpointError(f"{path} holds no Inception-v3: {name} of shape {list(shape)} is not in it.")
     if not tensor.isfinite().all() or (name.endswith("running_var") and (tensor < 0).any()):

@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.errors import CheckpointError, ImageError
+from singan.metrics.distortion import blurred
 from singan.metrics.matlab import read_matrices
 
 VARIABLE = "SINGAN_NIQE"
@@ -112,16 +113,9 @@ def _features(grey: torch.Tensor, side: int, as_in_scikit_video: bool) -> torch.
 
 def _normalised(grey: torch.Tensor) -> torch.Tensor:
     """Brightness minus its local mean, over its local deviation (Gaussian window of 7x7)."""
-    offsets = torch.arange(-3, 4, dtype=torch.float64)
-    window = torch.exp(-offsets.square() / (2 * (7 / 6) ** 2))
-    window = window / window.sum()
-
-    def blur(image: torch.Tensor) -> torch.Tensor:
-        padded = F.pad(image, (3, 3, 3, 3), mode="replicate")
-        return F.conv2d(F.conv2d(padded, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-
-    mean = blur(grey)
-    return (grey - mean) / ((blur(grey.square()) - mean.square()).abs().sqrt() + 1)
+    x = F.pad(grey, (3, 3, 3, 3), mode="replicate")
+    mean, of_squares = (blurred(one, window=7, sigma=7 / 6) for one in (x, x.square()))
+    return (grey - mean) / ((of_squares - mean.square()).abs().sqrt() + 1)
 
 
 def _asymmetric_fit(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -77,10 +77,8 @@ class Report:
         """For JSON, which has no infinity and no NaN: they are None."""
         scores: dict[str, dict[str, Any]] = {}
         for name, found in self.values.items():
-            meaning = MEANINGS[name]
             scores[name] = {"mean": _finite(self.mean(name)), "deviation": self.deviation(name)}
-            scores[name] |= {"values": [_finite(value) for value in found], "better": meaning.better}
-            scores[name] |= {"cannot_tell": meaning.cannot_tell}
+            scores[name] |= {"values": [_finite(value) for value in found], **MEANINGS[name]._asdict()}
             if name in self.real:
                 scores[name]["photograph"] = _finite(self.real[name])
         return {"scores": scores, "left_out": self.left_out, "settings": self.settings}
@@ -129,7 +127,7 @@ def score(
     Raises `ConfigError` if a score that is named in `only` cannot be computed, `ImageError` if images do not fit.
     """
     paired = not isinstance(real, Image.Image)
-    reals = list(real) if not isinstance(real, Image.Image) else [real] * len(samples)
+    reals = [real] * len(samples) if isinstance(real, Image.Image) else list(real)
     if not samples or len(reals) != len(samples):
         raise ConfigError(f"There are {len(samples)} samples for {len(reals)} images; give one of each, or more.")
     for image in (*reals, *samples):
@@ -162,9 +160,8 @@ def _wanted(only: Sequence[str] | None, paired: bool) -> list[str]:
     unknown = [name for name in only or () if name not in MEANINGS]
     if unknown:
         raise ConfigError(f"There is no score {unknown[0]!r}; there are {', '.join(MEANINGS)}.")
-    if only:
-        return [name for name in MEANINGS if name in only]
-    return [name for name in MEANINGS if (name not in OF_PAIRS if not paired else name != "diversity")]
+    default = [name for name in MEANINGS if (name != "diversity" if paired else name not in OF_PAIRS)]
+    return [name for name in MEANINGS if name in (only or default)]
 
 
 def _left_out(

@@ -51,9 +51,8 @@ def model_card(description: Description, where: str) -> str:
     several, the first included.
     """
     info = description.info
-    photos = [
-        {name: _cell(text) for name, text in one.items()} for one in info.get("photos") or [info.get("photo", {})]
-    ]
+    given = info.get("photos") or [info.get("photo", {})]
+    photos = [{name: _cell(text) for name, text in one.items()} for one in given]
     photo, many = photos[0], len(description.other_sizes) + 1
     licences = {one.get("license", "unknown") for one in photos}
     licence = licences.pop() if len(licences) == 1 else "other"
@@ -61,6 +60,7 @@ def model_card(description: Description, where: str) -> str:
     height, width = description.scale_sizes[-1]
     if description.config.field and description.photo_size:
         height, width = description.photo_size
+    training = f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None
     facts = {
         **_pictures(photos),
         "shares": ", ".join(f"{share:.0%}" for share in description.shares) or None,
@@ -70,7 +70,7 @@ def model_card(description: Description, where: str) -> str:
         "parameters": f"{description.num_parameters:,}",
         "preset": preset_of(description.config),
         "seed": info.get("seed"),
-        "training": _training(description),
+        "training": training if description.num_generators else "none, a draft",
         "converted from": _cell(info["converted_from"]) if "converted_from" in info else None,
     }
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items() if value is not None)
@@ -105,13 +105,6 @@ def _yaml_text(word: str) -> str:
     """An identifier as YAML reads it as text: not as a number, a truth value or nothing."""
     plain = re.fullmatch(r"[a-z][a-z0-9.-]*", word) and word not in YAML_WORDS
     return word if plain else json.dumps(word)
-
-
-def _training(description: Description) -> str | None:
-    info = description.info
-    if not description.num_generators:
-        return "none, a draft"
-    return f"{info['seconds']:.0f} s on {_cell(info.get('device', '?'))}" if "seconds" in info else None
 
 
 def card_is_edited(folder: Path) -> bool:

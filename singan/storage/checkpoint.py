@@ -51,9 +51,8 @@ def _describe(folder: Path) -> Description:
     if not path.is_file():
         raise CheckpointError(f"{folder} holds no trained model: there is no {CONFIG_FILE} in it; check the path.")
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES[CONFIG_FILE]:
-            raise CheckpointError(f"it has {size} bytes, over a million")
+        if path.stat().st_size > MAX_BYTES[CONFIG_FILE]:
+            raise CheckpointError(f"it has {path.stat().st_size} bytes, over a million")
         described = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_not_finite, parse_int=_integer)
         return Description.from_dict(described)
     except (ValueError, RecursionError) as error:
@@ -89,8 +88,7 @@ def _read(folder: Path) -> tuple[Description, dict[str, torch.Tensor]]:
         tensors["photo"] = tensors.pop("image")
     elif description.photo_size:
         try:
-            for name, size in _photo_sizes(description):
-                tensors[name] = unpack(tensors[name], size)
+            tensors |= {name: unpack(tensors[name], size) for name, size in _photo_sizes(description)}
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from None
     return description, tensors
@@ -123,17 +121,14 @@ def unpack(packed: torch.Tensor, size: Size) -> torch.Tensor:
 
 
 def contents(description: Description, tensors: Mapping[str, torch.Tensor], preview: Image.Image) -> dict[str, bytes]:
-    """config.json, model.safetensors and preview.png of a model. `tensors` are as `read` gives them.
-
-    Raises `CheckpointError` if the model is too large.
-    """
+    """config.json, model.safetensors and preview.png of a model. `tensors` are as `read` gives them. Raises
+    `CheckpointError` if the model is too large."""
     packed = {name: pack(tensors[name]) for name, _ in _photo_sizes(description)}
     owned = {name: value.detach().cpu().contiguous() for name, value in {**tensors, **packed}.items()}
     weights = safetensors_bytes(owned)
     if len(weights) > MAX_BYTES[WEIGHTS_FILE]:
-        raise CheckpointError(
-            f"The model takes {len(weights) / 1e6:.0f} MB; the limit is 400: lower photo_size or width."
-        )
+        taken = f"{len(weights) / 1e6:.0f} MB"
+        raise CheckpointError(f"The model takes {taken}; the limit is 400: lower photo_size or width.")
     digest = hashlib.sha256(weights).hexdigest()
     lengths = [len(one) for one in packed.values()]
     described = replace(description, weights_sha256=digest, photo_bytes=lengths[0], other_bytes=lengths[1:]).to_dict()

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from singan.config import TrainConfig, at_scale
+import torch
+
+from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError, ImageError, one_line
 from singan.image import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
 from singan.pyramid import voting_scales
-from singan.scale import noise_size
+from singan.scale import generator_tensors, make_generator, noise_size
 from singan.variation import CURVE
 from singan.version import __version__
 
@@ -100,6 +102,7 @@ class Description:
         sizes = [_size(size, "scale_sizes") for size in _list(described["scale_sizes"], "scale_sizes", MAX_SCALES)]
         whole = _size(described[photo], photo) if version > 1 else None
         packed = described["photo_bytes"] if version > 2 else 0
+        amps = _list(described["noise_amps"], "noise_amps", MAX_SCALES)
         curve = _list(described["variation_curve"], "variation_curve", CURVE + 1)
         if len(curve) != CURVE + 1:
             raise CheckpointError(f"variation_curve has {len(curve)} values, not {CURVE + 1}")
@@ -112,27 +115,21 @@ class Description:
         )
         others = [_size(size, "other_sizes") for size in sides]
         if version > 3 and not len(others) + 1 == len(lengths) + 1 == len(shares) > 1:
-            raise CheckpointError(
-                f"it lists {len(others)} other_sizes, {len(lengths)} other_bytes and {len(shares)} shares"
-            )
+            lists = f"{len(others)} other_sizes, {len(lengths)} other_bytes and {len(shares)} shares"
+            raise CheckpointError(f"it lists {lists}")
         description = cls(
             config=config,
             scale_sizes=sizes,
             num_generators=described["generators"] if version > 2 else len(sizes),
-            noise_amps=[
-                _number(amp, "noise_amps", 0, 1e6) for amp in _list(described["noise_amps"], "noise_amps", MAX_SCALES)
-            ],
+            noise_amps=[_number(amp, "noise_amps", 0, 1e6) for amp in amps],
             variation_curve=[_number(v, "variation_curve", 0, 1) for v in curve],
             photo_size=whole,
-            photo_bytes=_integer_in(packed, "photo_bytes", 0, _most_bytes(whole or ())),
+            photo_bytes=_packed(packed, whole or (), "photo_bytes"),
             stores_memory=described["stores_memory"] if version > 1 else True,
             info=_info(described["info"]),
             factor=_number(described["factor"], "factor", 0.1, 1) if config.published else 1.0,
             other_sizes=others,
-            other_bytes=[
-                _integer_in(length, "other_bytes", 0, _most_bytes(size))
-                for length, size in zip(lengths, others, strict=True)
-            ],
+            other_bytes=[_packed(*both, "other_bytes") for both in zip(lengths, others, strict=True)],
             shares=[_number(share, "shares", 0, 1) for share in shares],
             weights_sha256=_text(described["weights_sha256"], "weights_sha256"),
             format_version=version,
@@ -148,9 +145,8 @@ class Description:
         if not isinstance(self.stores_memory, bool):
             raise CheckpointError("stores_memory is neither true nor false")
         if not sizes or len(self.noise_amps) != max(1, count):
-            raise CheckpointError(
-                f"it lists {len(sizes)} scales, {count} generators and {len(self.noise_amps)} noise amplitudes"
-            )
+            amps = f"{len(self.noise_amps)} noise amplitudes"
+            raise CheckpointError(f"it lists {len(sizes)} scales, {count} generators and {amps}")
         if self.format_version > 2 and whole and (max(whole) > MAX_PHOTO_SIDE or math.prod(whole) > MAX_PHOTO_PIXELS):
             raise CheckpointError(
                 f"photo_size is {whole[0]}x{whole[1]}; it ends at {MAX_PHOTO_SIDE} px a side and "
@@ -161,10 +157,11 @@ class Description:
             raise CheckpointError(f"scale_sizes does not grow up to {photo}")
         if whole is None and math.prod(sizes[-1]) > MAX_PIXELS_FORMAT_1:
             raise CheckpointError(f"scale_sizes ends over {MAX_PIXELS_FORMAT_1:.0e} pixels, unheard of in format 1")
+        coarsest = f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px,"
         if config.field and min(sizes[0]) < PATCH:
-            raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too small to be searched")
+            raise CheckpointError(f"{coarsest} is too small to be searched")
         if config.field and not voting_scales(config, sizes):
-            raise CheckpointError(f"its coarsest scale, {sizes[0][0]}x{sizes[0][1]} px, is too large to be searched")
+            raise CheckpointError(f"{coarsest} is too large to be searched")
         if not config.field and count != len(sizes):
             raise CheckpointError(f"it lists {count} generators for {len(sizes)} scales, and has no field")
         if config.published:
@@ -237,14 +234,9 @@ def tensor_shapes(description: Description) -> dict[str, tuple[int, ...]]:
         shapes["image"] = (*description.photo_size, 3)
     if description.stores_memory:
         shapes |= {f"memory.{k}": (1, 3, *sizes[k]) for k in range(voting_scales(config, sizes))}
-    for k in range(description.num_generators):
-        width = at_scale(config.width, k)
-        for i, (a, b) in enumerate(pairwise([3, *[width] * (config.layers - 1), 3])):
-            shapes |= {f"scales.{k}.convs.{i}.weight": (b, a, 3, 3), f"scales.{k}.convs.{i}.bias": (b,)}
-        for i in range(config.layers - 1 if config.norm == "batch" or config.published else 0):
-            running = ["running_mean", "running_var"] if config.published else []
-            shapes |= {f"scales.{k}.norms.{i}.{name}": (width,) for name in ["weight", "bias", *running]}
-    return shapes
+    with torch.device("meta"):  # where tensors take no memory
+        generators = [make_generator(config, k) for k in range(description.num_generators)]
+    return shapes | {name: tuple(tensor.shape) for name, tensor in generator_tensors(generators).items()}
 
 
 def is_photo(name: str) -> bool:
@@ -252,12 +244,9 @@ def is_photo(name: str) -> bool:
     return name == "image" or name.partition(".")[0] == "photo"
 
 
-def _most_bytes(size: tuple[int, ...]) -> int:
-    """Of a packed photograph of that size."""
-    return 4 * math.prod(size) + 10_000
-
-
-# --- values in config.json ------------------------------------------------------------------------
+def _packed(value: Any, size: tuple[int, ...], name: str) -> int:
+    """The bytes of a packed photograph of that size."""
+    return _integer_in(value, name, 0, 4 * math.prod(size) + 10_000)
 
 
 def _info(value: Any) -> dict[str, Any]:
@@ -304,14 +293,10 @@ def _number(value: Any, name: str, low: float, high: float) -> float:
 
 def _size(value: Any, name: str) -> Size:
     sides = _list(value, name, 2)
-    if (
-        len(sides) != 2
-        or any(type(side) is not int or side < 1 for side in sides)
-        or math.prod(sides) > MAX_INPUT_PIXELS
-    ):
-        raise CheckpointError(
-            f"{name} holds something else than a (height, width) of at most {MAX_INPUT_PIXELS:.0g} pixels"
-        )
+    whole = len(sides) == 2 and all(type(side) is int and side > 0 for side in sides)
+    if not whole or math.prod(sides) > MAX_INPUT_PIXELS:
+        most = f"at most {MAX_INPUT_PIXELS:.0g} pixels"
+        raise CheckpointError(f"{name} holds something else than a (height, width) of {most}")
     return sides[0], sides[1]
 
 

@@ -56,16 +56,9 @@ class Pushed:
     card_kept: bool
 
 
-def find(
-    where: str,
-    *,
-    revision: str | None = None,
-    token: str | bool | None = None,
-    cache_dir: str | Path | None = None,
-    local_files_only: bool = False,
-    force_download: bool = False,
-) -> Path:
-    """The folder of a model: a local one, else the shipped one of that name, else the Hub's, downloaded.
+def find(where: str, *, revision: str | None = None, **options: Any) -> Path:
+    """The folder of a model: a local one, else the shipped one of that name, else the Hub's, by `download` with these
+    `options`.
 
     Raises `CheckpointError` if there is no such model, `HubError` if the Hub did not give it.
     """
@@ -75,29 +68,18 @@ def find(
             raise CheckpointError(f"{where} is a local folder, which has no revision {revision!r}: leave it out.")
         return folder
     if not HUB_ID.fullmatch(where):
-        names = ", ".join(shipped()) or "none here"
-        raise CheckpointError(
-            f"There is no model {where!r}: it is no folder, none of the shipped ones ({names}), and not of the form "
-            "user/name for one on the Hub; check the path."
-        )
+        odd = f"it is no folder, none of the shipped ones ({', '.join(shipped()) or 'none here'})"
+        form = "not of the form user/name for one on the Hub"
+        raise CheckpointError(f"There is no model {where!r}: {odd}, and {form}; check the path.")
     try:
-        return download(
-            where,
-            revision=revision,
-            token=token,
-            cache_dir=cache_dir,
-            local_files_only=local_files_only,
-            force_download=force_download,
-        )
+        return download(where, revision=revision, **options)
     except HubError as error:
         raise HubError(f"{where} is no folder here, and of the Hub: {error}") from error
 
 
 def local(where: str) -> Path | None:
     """A folder here, or that of the shipped model of that name."""
-    if Path(where).is_dir():
-        return Path(where)
-    return SHIPPED / where if where in shipped() else None
+    return Path(where) if Path(where).is_dir() else SHIPPED / where if where in shipped() else None
 
 
 def known() -> list[dict[str, Any]]:
@@ -147,7 +129,7 @@ def download(
     get from the Hub. What was fetched before is not fetched again. The cache alone serves with `local_files_only`, and
     where the Hub cannot be reached, of which a `TaskWarning` tells. Raises `HubError`.
     """
-    kept: dict[str, Any] = {"revision": revision, "cache_dir": cache_dir, "allow_patterns": files}
+    asked: dict[str, Any] = {"revision": revision, "cache_dir": cache_dir, "allow_patterns": files}
     with _explained(repo_id, revision, token, local_files_only):
         if not local_files_only:
             try:
@@ -155,7 +137,7 @@ def download(
             except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError):
                 raise
             except Exception:  # no network, of which the client's own errors are many
-                folder = snapshot_download(repo_id, local_files_only=True, **kept)
+                folder = snapshot_download(repo_id, local_files_only=True, **asked)
                 note = f"{constants.ENDPOINT} cannot be reached: {repo_id} is as it was downloaded before."
                 warnings.warn(note, TaskWarning, stacklevel=2)
                 return Path(folder)
@@ -165,15 +147,11 @@ def download(
                 raise HubError(f"{repo_id} is no SinGAN model: it has no {min(missing)}; check the name.")
             for name in files:
                 if sizes.get(name, 0) > MAX_BYTES[name]:
-                    raise HubError(
-                        f"{name} of {repo_id} has {sizes[name] / 1e6:.0f} MB; no model of singan has over "
-                        f"{MAX_BYTES[name] / 1e6:.0f}: it is not downloaded."
-                    )
-        return Path(
-            snapshot_download(
-                repo_id, token=token, local_files_only=local_files_only, force_download=force_download, **kept
-            )
-        )
+                    large = f"{name} of {repo_id} has {sizes[name] / 1e6:.0f} MB"
+                    most = f"no model of singan has over {MAX_BYTES[name] / 1e6:.0f}"
+                    raise HubError(f"{large}; {most}: it is not downloaded.")
+        asked |= {"token": token, "local_files_only": local_files_only, "force_download": force_download}
+        return Path(snapshot_download(repo_id, **asked))
 
 
 def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | bool | None = None) -> Path:
@@ -181,12 +159,15 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
 
     Raises `HubError`; `CheckpointError` if `out` is taken or what came is not a model that can be used.
     """
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CheckpointError(f"{out} exists: choose another folder, or remove it first.")
     if not HUB_ID.fullmatch(repo_id):
         raise CheckpointError(f"{repo_id!r} is not of the form user/name; check the name.")
     folder = download(repo_id, revision=revision, token=token)
-    _require_model(folder, repo_id)
+    try:
+        read(folder)
+    except CheckpointError as error:
+        raise CheckpointError(f"{repo_id} on the Hub cannot be used: {error}") from None
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".singan-") as part, _explained(repo_id, revision, token):
         whole = Path(part) / "model"
@@ -204,9 +185,8 @@ def make_repository(repo_id: str, *, private: bool | None = None, token: str | b
         api = HfApi(token=token)
         api.create_repo(repo_id, private=private, exist_ok=True)
         if private and not api.model_info(repo_id).private:
-            raise HubError(
-                f"{repo_id} exists and is public: choose another name, or make it private on its page first."
-            )
+            cure = "choose another name, or make it private on its page first"
+            raise HubError(f"{repo_id} exists and is public: {cure}.")
 
 
 def push(
@@ -248,22 +228,11 @@ def push(
         contents: dict[str, bytes | Path] = {**files, CARD_FILE: card}
         if card_kept:
             del contents[CARD_FILE]
-        commit = api.create_commit(
-            repo_id,
-            [CommitOperationAdd(name, data) for name, data in contents.items()],
-            commit_message=commit_message or f"Upload a SinGAN model of {description.num_parameters:,} parameters",
-            revision=revision,
-            create_pr=create_pr,
-            parent_commit=before.sha,
-        )
+        parts = [CommitOperationAdd(name, data) for name, data in contents.items()]
+        message = commit_message or f"Upload a SinGAN model of {description.num_parameters:,} parameters"
+        place: dict[str, Any] = {"revision": revision, "create_pr": create_pr, "parent_commit": before.sha}
+        commit = api.create_commit(repo_id, parts, commit_message=message, **place)
     return Pushed(commit.pr_url or commit.commit_url, commit.oid, commit.oid != before.sha, card_kept)
-
-
-def _require_model(folder: Path, repo_id: str) -> None:
-    try:
-        read(folder)
-    except CheckpointError as error:
-        raise CheckpointError(f"{repo_id} on the Hub cannot be used: {error}") from None
 
 
 @contextmanager
@@ -295,11 +264,10 @@ def _explained(
         raise HubError("Nobody is logged in to the Hub: run `hf auth login`, or give a token.") from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError) as error:
         if local_files_only or constants.HF_HUB_OFFLINE:
-            why = "local_files_only is set" if local_files_only else "HF_HUB_OFFLINE is set"
-            raise HubError(f"{repo_id} needs the network and {why}: leave that out once.") from error
-        raise HubError(
-            f"{hub} cannot be reached, and {repo_id} was not downloaded before: check the network."
-        ) from error
+            why = "local_files_only" if local_files_only else "HF_HUB_OFFLINE"
+            raise HubError(f"{repo_id} needs the network and {why} is set: leave that out once.") from error
+        missing = f"{repo_id} was not downloaded before"
+        raise HubError(f"{hub} cannot be reached, and {missing}: check the network.") from error
     except HfHubHTTPError as error:
         raise HubError(_refusal(error.response.status_code, repo_id, hub)) from error
     except ValueError as error:  # the Hub looks at the first lines of a card before it takes it

@@ -66,11 +66,12 @@ def read_answers(paths: Sequence[Path]) -> list[Answers]:
         if answers.participant in found:
             other = found[answers.participant]
             raise ConfigError(f"{path} and {other} are of one participant, {answers.participant}: give one of the two.")
-        if everything and answers.study != everything[0].study:
+        first = everything[0] if everything else answers
+        if answers.study != first.study:
             raise ConfigError(
-                f"{path} is of study {answers.study}, {paths[0]} of {everything[0].study}: score them one by one."
+                f"{path} is of study {answers.study}, {paths[0]} of {first.study}: score them one by one."
             )
-        if everything and (answers.seconds, answers.parts) != (everything[0].seconds, everything[0].parts):
+        if (answers.seconds, answers.parts) != (first.seconds, first.parts):
             raise ConfigError(f"{path} has other seconds or parts than {paths[0]}, of the same study: it was changed.")
         found[answers.participant] = path
         everything.append(answers)
@@ -93,8 +94,7 @@ def read_file(path: Path) -> Answers:
 
 def _answers(value: Any) -> Answers:
     """Raises ValueError."""
-    names = {"format_version", "study", "participant", "seconds", "parts", "answers"}
-    _check_names(value, names, "it")
+    _check_names(value, {"format_version", *Answers.__dataclass_fields__}, "it")
     if value["format_version"] != FORMAT_VERSION or type(value["format_version"]) is not int:
         raise ValueError(f"its format is {shortened(value['format_version'])}, this singan reads {FORMAT_VERSION}")
     for name in ("study", "participant"):

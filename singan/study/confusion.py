@@ -54,14 +54,14 @@ class Row:
     published: float | None
 
 
-def confusion(study: Sequence[Answers], *, each_model: bool = False, seed: int = 0) -> list[Row]:
+def confusion(study: Sequence[Answers], *, each_model: bool = False) -> list[Row]:
     """A row for each kind, method, start scale and variation; with `each_model`, for each model too."""
     conditions = {_condition(answer, each_model) for answers in study for answer in answers.answers}
     as_published = study[0].parts == 1 and study[0].seconds == 1
     rows = []
     for condition in sorted(conditions, key=lambda one: [(value is not None, value) for value in astuple(one)]):
         asked = [[one for one in answers.answers if _condition(one, each_model) == condition] for answers in study]
-        rows.append(_row(condition, [answers for answers in asked if answers], as_published, seed))
+        rows.append(_row(condition, [answers for answers in asked if answers], as_published))
     return rows
 
 
@@ -70,10 +70,9 @@ def _condition(answer: Answer, each_model: bool) -> Condition:
     return Condition(answer.kind, answer.method, model, answer.start_scale, answer.variation)
 
 
-def _row(condition: Condition, by_person: list[list[Answer]], as_published: bool, seed: int) -> Row:
+def _row(condition: Condition, by_person: list[list[Answer]], as_published: bool) -> Row:
     answers = [answer for given in by_person for answer in given]
-    unpaired = condition.kind == "unpaired"
-    wrong, count = share = _wrong(answers)
+    unpaired, (wrong, count) = condition.kind == "unpaired", _wrong(answers)
     each = [_wrong(given) for given in by_person]
     return Row(
         condition,
@@ -81,8 +80,8 @@ def _row(condition: Condition, by_person: list[list[Answer]], as_published: bool
         answers=count,
         wrong=wrong,
         confusion=wrong / count,
-        by_answers=wilson(*share),
-        by_participants=bootstrap(each, seed) if len(each) >= MIN_PARTICIPANTS else None,
+        by_answers=wilson(wrong, count),
+        by_participants=bootstrap(each) if len(each) >= MIN_PARTICIPANTS else None,
         real_doubted=_wrong([one for one in answers if one.shown == ["real"]]) if unpaired else None,
         generated_believed=_wrong([one for one in answers if one.shown == ["generated"]]) if unpaired else None,
         published=PUBLISHED.get((condition.kind, condition.start_scale)) if as_published else None,

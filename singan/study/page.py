@@ -21,13 +21,8 @@ POLICY = (
 def page(items: Sequence[Item], settings: Settings) -> tuple[str, str]:
     """The HTML of a study of `items`, and the study's id, which is that of its pictures and settings."""
     described = describe(items, settings)
-    style, script = _file("page.css"), _file("page.js")
-    parts = {
-        "policy": POLICY.format(style=_hash(style), script=_hash(script)),
-        "style": style,
-        "script": script,
-        "study": json_in_html(described),
-    }
+    parts = {"style": _file("page.css"), "script": _file("page.js"), "study": json_in_html(described)}
+    parts["policy"] = POLICY.format(style=_hash(parts["style"]), script=_hash(parts["script"]))
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _file("page.html")), described["study"]
 
 
@@ -44,12 +39,8 @@ def describe(items: Sequence[Item], settings: Settings) -> dict[str, Any]:
         "seconds": settings.seconds,
         "parts": settings.parts,
         "items": [
-            {
-                "photo": item.photo,
-                "practice": item.practice,
-                "versions": [_version(version, pictures) for version in item.versions],
-            }
-            for item in items
+            {"photo": one.photo, "practice": one.practice, "versions": [_version(v, pictures) for v in one.versions]}
+            for one in items
         ],
         "credits": sorted({version.source.credit for item in items for version in item.versions} - {""}),
         "pictures": [f"data:image/webp;base64,{base64.b64encode(picture).decode()}" for picture in pictures],
@@ -64,15 +55,8 @@ def json_in_html(value: Any) -> str:
 
 
 def _version(version: Version, pictures: dict[bytes, int]) -> dict[str, Any]:
-    source = version.source
-    return {
-        "method": source.method,
-        "model": source.model,
-        "start_scale": source.start_scale,
-        "variation": source.variation,
-        "real": pictures[version.real],
-        "generated": pictures[version.generated],
-    }
+    shown = {"real": pictures[version.real], "generated": pictures[version.generated]}
+    return {name: getattr(version.source, name) for name in ("method", "model", "start_scale", "variation")} | shown
 
 
 def _file(name: str) -> str:

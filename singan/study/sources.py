@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from singan.errors import ConfigError, ImageError, shortened
-from singan.image import SAVED, load_image
+from singan.files import IMAGES
+from singan.image import load_image
 from singan.model import SinGAN
 from singan.storage.card import preset_of
 from singan.study.design import MAX_NAME, is_name
@@ -129,14 +130,14 @@ def _pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: give one with pictures.")
     found: dict[str, Path] = {}
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in SAVED):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES):
         if path.stem in found:
             raise ConfigError(f"{folder} holds {found[path.stem].name} and {path.name}: leave one of the two.")
         found[path.stem] = path
     if len(found) > MAX_PICTURES:
         raise ConfigError(f"{folder} holds {len(found)} pictures; the limit is {MAX_PICTURES}: take some out.")
     if not found:
-        raise ConfigError(f"{folder} holds no picture whose name ends in {', '.join(SAVED)}.")
+        raise ConfigError(f"{folder} holds no picture whose name ends in {', '.join(IMAGES)}.")
     return found
 
 

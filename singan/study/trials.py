@@ -29,10 +29,9 @@ class Version:
 
 @dataclass(frozen=True)
 class Item:
-    """What a participant sees once: the two pictures of one of its versions or, unpaired, one of the two. `photo`: the
-    number of the photograph."""
+    """What a participant sees once: the two pictures of one of its versions or, unpaired, one of the two."""
 
-    photo: int
+    photo: int  # its number
     versions: list[Version]
     practice: bool
 
@@ -78,9 +77,8 @@ def cut(image: Image.Image, part: int, settings: Settings, name: str) -> Image.I
     side = math.isqrt(settings.parts)
     width, height = image.width // side, image.height // side
     if settings.parts > 1 and min(width, height) < MIN_SIDE:
-        raise ConfigError(
-            f"A part of {name} is {width}x{height} px; it takes {MIN_SIDE} px a side: show it in fewer parts."
-        )
+        limit = f"it takes {MIN_SIDE} px a side"
+        raise ConfigError(f"A part of {name} is {width}x{height} px; {limit}: show it in fewer parts.")
     row, column = divmod(part, side)
     return image.crop((column * width, row * height, (column + 1) * width, (row + 1) * height))
 

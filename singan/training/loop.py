@@ -48,16 +48,8 @@ def train(
 
     `progress`: show a bar; by default where somebody sees it, on a terminal and in a notebook.
     """
-    events = iter_train(
-        image,
-        config,
-        shares=shares,
-        seed=seed,
-        device=device,
-        checkpoint_dir=checkpoint_dir,
-        resume=resume,
-        stop=stop,
-    )
+    kept: dict[str, Any] = {"checkpoint_dir": checkpoint_dir, "resume": resume, "stop": stop}
+    events = iter_train(image, config, shares=shares, seed=seed, device=device, **kept)
     for event in with_bar(events, progress):
         if on_event:
             on_event(event)
@@ -115,9 +107,15 @@ def iter_train(
     if preview_every is not None:
         check_range("preview_every", preview_every, 1, 10**9, int)
     pictures: list[Any] = list(image) if isinstance(image, list | tuple) else [image]
-    shares = checked_shares(len(pictures), shares)
+    parts = checked_shares(len(pictures), shares)
     images = [load_image(one) for one in pictures]
-    return _run(images, shares, config or TrainConfig(), seed, device, checkpoint_dir, resume, preview_every, stop)
+
+    def events() -> Generator[TrainEvent, None, None]:
+        run = start_run(images[0], config or TrainConfig(), seed, pick_device(device), images[1:], parts)
+        images.clear()  # which may be of a hundred megapixels
+        yield from _learn(run, Keeper(run, checkpoint_dir, resume), preview_every, stop)
+
+    return events()
 
 
 def checked_shares(count: int, shares: Sequence[float] | None) -> list[float]:
@@ -131,20 +129,10 @@ def checked_shares(count: int, shares: Sequence[float] | None) -> list[float]:
     return [share / sum(shares) for share in shares]
 
 
-def _run(
-    images: list[Image.Image],
-    shares: list[float],
-    config: TrainConfig,
-    seed: int,
-    device: str | torch.device | None,
-    checkpoint_dir: str | os.PathLike[str] | None,
-    resuming: bool,
-    preview_every: int | None,
-    stop: Callable[[], bool] | None,
+def _learn(
+    run: TrainingRun, keeper: Keeper, preview_every: int | None, stop: Callable[[], bool] | None
 ) -> Generator[TrainEvent, None, None]:
-    run = start_run(images[0], config, seed, pick_device(device), images[1:], shares)
-    images.clear()  # which may be of a hundred megapixels
-    keeper = Keeper(run, checkpoint_dir, resuming)
+    """All scales that are not learned yet."""
     start = time.monotonic() - run.seconds
     last = len(run.real) - 1
     yield make_event("start", run, max(0, min(run.scale, last)), run.state.step if run.state else 0)
@@ -189,8 +177,7 @@ def _learn_scale(
 
 
 def preview(run: TrainingRun, trainer: ScaleTrainer | None = None) -> Image.Image:
-    """The first sample of the finished scales, with that of `trainer` as it now stands; of a draft its photo. The run's
-    own randomness is not touched."""
+    """The first sample of the finished scales, and of the one that `trainer` is at; of a draft its photo."""
     if not run.real:
         return run.model.training_image
     return (trainer.so_far() if trainer else run.finished).model.sample()[0]

@@ -8,8 +8,7 @@ from singan.training.events import TrainEvent
 
 
 def with_bar(events: Iterable[TrainEvent], visible: bool | None = None, *, lines: bool = False) -> Iterator[TrainEvent]:
-    """The events as they come, with a bar, by default where somebody sees it; `lines`: print one for each finished
-    scale too."""
+    """The events as they come, with a bar, by default where it is seen; `lines`: and one for each finished scale."""
     from rich.console import Console  # which takes a while, and draws from the random numbers of the process
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 

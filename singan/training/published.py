@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +32,7 @@ class PublishedTrainer(ScaleTrainer):
         self.state.generator.train()
 
     def update(self) -> tuple[CriticLoss, float]:
-        config, run = self.config, self.run
+        config, run, penalty = self.config, self.run, at_scale(self.config.penalty, self.scale)
         if self.scale == 0:
             run.model.z_star = self._draw_noise(run.rng)  # of the last step, in the end
         noise = self.amp * self._padded(self._draw_noise(run.rng))
@@ -39,7 +40,9 @@ class PublishedTrainer(ScaleTrainer):
             coarser = self.base if self.scale == 0 else self._padded(self._draw_coarser())
             with torch.set_grad_enabled(i == config.critic_updates - 1):
                 fake = self._generate(coarser, noise)
-            critic = self._update_critic(fake.detach())
+            mix = torch.rand(1, 1, generator=run.rng).to(run.device)
+            loss_of = partial(critic_loss_published, real=self.real, fake=fake.detach(), weight=penalty, mix=mix)
+            critic = self.update_critic(loss_of)
         return critic, self._update_generator(fake)
 
     def _draw_noise(self, rng: torch.Generator) -> torch.Tensor:
@@ -61,16 +64,6 @@ class PublishedTrainer(ScaleTrainer):
             out = self.state.generator(noise + coarser)
         m = self.config.layers
         return out.to(coarser.dtype) + coarser[:, :, m:-m, m:-m] if self.config.residual else out.to(coarser.dtype)
-
-    def _update_critic(self, fake: torch.Tensor) -> CriticLoss:
-        critic = self.state.critic.requires_grad_(True)
-        mix = torch.rand(1, 1, generator=self.run.rng).to(self.run.device)
-        with self.precision:
-            loss = critic_loss_published(critic, self.real, fake, at_scale(self.config.penalty, self.scale), mix)
-        self.state.critic_opt.zero_grad()
-        loss.loss.backward()
-        self.state.critic_opt.step()
-        return loss
 
     def _update_generator(self, fake: torch.Tensor) -> float:
         """Returns the mean squared reconstruction error.

@@ -25,6 +25,7 @@ from singan.training.start import begin_scale
 from singan.training.state import Finished, ScaleState, TrainingRun
 
 VERSION = 2
+MOMENTS = ("exp_avg", "exp_avg_sq")  # of Adam
 
 
 class Keeper:
@@ -124,12 +125,8 @@ def load(path: Path, run: TrainingRun) -> None:
             )
         here = machine(run.device)
         if facts["machine"] != here:
-            warnings.warn(
-                f"This run was begun on {facts['machine']}, and goes on on {here}: it will not end with the same bits "
-                "as an unbroken one.",
-                TaskWarning,
-                stacklevel=3,
-            )
+            note = f"This run was begun on {facts['machine']}, and goes on on {here}"
+            warnings.warn(f"{note}: it will not end with the same bits as an unbroken one.", TaskWarning, stacklevel=3)
         _restore(run, facts, tensors)
     except (SafetensorError, LookupError, AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged ({one_line(error)}); remove it to start again.") from None
@@ -170,18 +167,11 @@ def _restore_scale(state: ScaleState, tensors: dict[str, torch.Tensor]) -> None:
         average.copy_(tensors[f"ema.{i}"])
     for name, optimiser in (("generator_opt", state.generator_opt), ("critic_opt", state.critic_opt)):
         stored = optimiser.state_dict()
-        # Into the parameters' own memory layout: the fused optimiser goes by address, not by index.
-        stored["state"] = {
-            i: {
-                "step": tensors[f"{name}.{i}.step"],
-                **{
-                    key: torch.empty_like(parameter).copy_(tensors[f"{name}.{i}.{key}"])
-                    for key in ("exp_avg", "exp_avg_sq")
-                },
-            }
-            for i, parameter in enumerate(optimiser.param_groups[0]["params"])
-            if f"{name}.{i}.step" in tensors
-        }
+        for i, parameter in enumerate(optimiser.param_groups[0]["params"]):
+            if f"{name}.{i}.step" in tensors:
+                # Into the parameters' own memory layout: the fused optimiser goes by address, not by index.
+                moments = {k: torch.empty_like(parameter).copy_(tensors[f"{name}.{i}.{k}"]) for k in MOMENTS}
+                stored["state"][i] = {"step": tensors[f"{name}.{i}.step"], **moments}
         optimiser.load_state_dict(stored)
 
 

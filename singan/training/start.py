@@ -46,8 +46,7 @@ def start_run(
     others: Sequence[Image.Image] = (),
     shares: Sequence[float] = (),
 ) -> TrainingRun:
-    """The state before the first step; with the `others` of several pictures, and the `shares` of all. Raises
-    `ImageError`, `ConfigError`."""
+    """The state before the first step; `others`, `shares`: of several pictures. Raises `ImageError`, `ConfigError`."""
     if config.norm == "batch":
         raise ConfigError('norm "batch" is drawn as older versions did, and not trained: use the preset paper.')
     kept = kept_size(image.height, image.width, config)
@@ -55,13 +54,9 @@ def start_run(
     pixels, sizes, factor = (_published_pyramid if config.published else _pyramid)(image, kept, config)
     if max(sizes[-1]) > config.max_size:
         h, w = sizes[-1]
-        short = min(h, w)
-        warnings.warn(
-            f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
-            f"{short} px, two times min_size. Lower min_size for less.",
-            TaskWarning,
-            stacklevel=4,
-        )
+        note = f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
+        note += f"{min(h, w)} px, two times min_size. Lower min_size for less."
+        warnings.warn(note, TaskWarning, stacklevel=4)
     trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
@@ -92,20 +87,16 @@ def start_run(
 
 
 def _kept_others(others: Sequence[Image.Image], first: tuple[int, int], config: TrainConfig) -> list[torch.Tensor]:
-    """The pictures but the first, (any, any, 3) uint8, each of as many pixels as that is kept at. Raises `ImageError`,
-    `ConfigError`."""
+    """The pictures but the first, (any, any, 3) uint8, each of as many pixels as that is kept at."""
     if config.published:
         raise ConfigError("The published method learns one picture: give one, or choose another preset.")
     sizes = [alike((one.height, one.width), (one.height, one.width), first) for one in others]
     check_together([first, *sizes])
     for one, (height, width) in zip(others, sizes, strict=True):
         if ENLARGED * one.height * one.width < height * width:
-            warnings.warn(
-                f"A picture of {one.width}x{one.height} px is enlarged to {width}x{height} px, as large as the first: "
-                "its parts of samples are less sharp. Lower photo_size, or give it larger.",
-                TaskWarning,
-                stacklevel=5,
-            )
+            note = f"A picture of {one.width}x{one.height} px is enlarged to {width}x{height} px, as large as the "
+            note += "first: its parts of samples are less sharp. Lower photo_size, or give it larger."
+            warnings.warn(note, TaskWarning, stacklevel=5)
     shrunk = [one.resize((w, h), Image.Resampling.BICUBIC) for one, (h, w) in zip(others, sizes, strict=True)]
     return [torch.from_numpy(np.array(one)) for one in shrunk]
 
@@ -153,8 +144,7 @@ def _check_size(image: Image.Image, kept: tuple[int, int], config: TrainConfig) 
 
 
 def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
-    """Networks and optimisers of the next scale, before their first step. The second `attempt`, 1, is the last: after
-    it, `TrainingError`."""
+    """Networks and optimisers of the next scale, before their first step. Raises `TrainingError` at a third attempt."""
     config, k = run.config, run.scale
     if attempt > 1:
         kept = f"; the {len(run.model.generators)} coarser scales are finished and usable" if k else ""
@@ -174,18 +164,15 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
             if [p.shape for p in network.parameters()] == [p.shape for p in before.parameters()]:
                 network.load_state_dict(before.state_dict())
     fused = run.device.type in ("cpu", "cuda") and not config.published
+    rates = (generator, config.generator_lr), (critic, config.critic_lr)  # of each step: `ScaleState.set_rates`
     optimisers = [
-        torch.optim.Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused)
-        for network, rate in (
-            (generator, at_scale(config.generator_lr, k)),
-            (critic, at_scale(config.critic_lr, k)),
-        )
+        torch.optim.Adam(network.parameters(), lr=at_scale(rate, k), betas=config.betas, fused=fused)
+        for network, rate in rates
     ]
     ema = [p.detach().clone() for p in generator.parameters()]
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)
 
 
 def scale_trainer(run: TrainingRun, transform: Transform = lambda images: images) -> ScaleTrainer:
-    """What makes the steps of the scale; `transform` changes the enlarged coarser images, (N, 3, H, W), that it starts
-    from."""
+    """What makes the steps of the scale, from enlarged coarser images, (N, 3, H, W), that went through `transform`."""
     return (PublishedTrainer if run.config.published else CropTrainer)(run, transform)

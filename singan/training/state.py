@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
@@ -51,25 +51,6 @@ class Finished:
     reconstruction: torch.Tensor  # (1, 3, h, w) of the last finished scale
     warm: tuple[PatchNet, PatchNet] | None = None  # its generator and critic as training left them
     scales: int = 0
-
-    def with_scale(
-        self,
-        generator: PatchNet,
-        noise_amp: float,
-        warm: tuple[PatchNet, PatchNet],
-        size: tuple[int, int],
-        seconds: float,
-    ) -> Finished:
-        """These and one more, of that size in pixels; its pool and reconstruction are still those before it."""
-        model = self.model
-        model = replace(
-            model,
-            scale_sizes=model.scale_sizes if model.config.field else [*model.scale_sizes, size],
-            generators=[*model.generators, generator],
-            noise_amps=[*model.noise_amps[: len(model.generators)], noise_amp],
-            info={**model.info, "seconds": round(seconds, 1)},
-        )
-        return replace(self, model=model, warm=warm, scales=self.scales + 1)
 
 
 @dataclass

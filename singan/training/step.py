@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +22,6 @@ from singan.training.state import Finished, ScaleState, TrainingRun, clone, requ
 
 POOL_PIXELS = 600_000  # the pool thins out towards the fine scales, where crops of a few images do,
 POOL_MIN = 4  # to so many
-LOSSES = {"critic_real": "real", "critic_fake": "fake", "penalty": "penalty"}  # name in an event: in `CriticLoss`
 ONE_THREAD_PIXELS = 2000  # of an image or crop, up to which a step uses one thread
 
 Transform = Callable[[torch.Tensor], torch.Tensor]  # of the enlarged coarser images, (N, 3, H, W), a scale starts from
@@ -46,24 +46,41 @@ class ScaleTrainer(ABC):
         with self.threads:
             self.state.set_rates(self.config, self.scale)
             critic, error = self.update()
-        losses = {name: getattr(critic, term).item() for name, term in LOSSES.items()}
-        losses["reconstruction"] = 127.5 * math.sqrt(error)
+        terms = {"critic_real": critic.real, "critic_fake": critic.fake, "penalty": critic.penalty}
+        losses = {name: term.item() for name, term in terms.items()} | {"reconstruction": 127.5 * math.sqrt(error)}
         require_finite(list(losses.values()))
         self.state.step += 1
         return losses
 
     def so_far(self) -> Finished:
-        """The finished scales with this one as it now stands, of which nothing is changed."""
+        """The finished scales with this one as it now stands; pool and reconstruction are still those before it."""
+        before, model = self.run.finished, self.run.model
         generator, blank = self.finished_generator(), make_generator(self.config, self.scale)
         warm = clone(self.state.generator, blank), self.state.critic
-        generator.requires_grad_(False)
-        return self.run.finished.with_scale(generator, self.amp, warm, self.size, self.run.seconds)
+        model = replace(
+            model,
+            scale_sizes=model.scale_sizes if self.config.field else [*model.scale_sizes, self.size],
+            generators=[*model.generators, generator.requires_grad_(False)],
+            noise_amps=[*model.noise_amps[: len(model.generators)], self.amp],
+            info={**model.info, "seconds": round(self.run.seconds, 1)},
+        )
+        return replace(before, model=model, warm=warm, scales=before.scales + 1)
 
     def finish(self) -> Finished:
         """As `so_far`, with what the next scale starts from. Raises `Diverged`."""
         require_finite(self.state.weights)
         with self.threads:
             return self.carry(self.so_far())
+
+    def update_critic(self, loss_of: Callable[[PatchNet], CriticLoss]) -> CriticLoss:
+        """One step of its optimiser."""
+        critic = self.state.critic.requires_grad_(True)
+        with self.precision:
+            loss = loss_of(critic)
+        self.state.critic_opt.zero_grad()
+        loss.loss.backward()
+        self.state.critic_opt.step()
+        return loss
 
     @abstractmethod
     def update(self) -> tuple[CriticLoss, float]:
@@ -114,8 +131,8 @@ class CropTrainer(ScaleTrainer):
         for _ in range(self.config.critic_updates):
             base = self._draw_base(windows)
             out = self._generate(base, noise)
-            real = self._draw_real()
-            critic = self._update_critic(real, out[:-1].detach())
+            real, fake = self._draw_real(), out[:-1].detach()
+            critic = self.update_critic(partial(critic_loss, real=real, fake=fake, weight=self.penalty))
         for i in range(self.config.generator_updates):
             out = out if i == 0 else self._generate(base, noise)
             reconstruction = self._update_generator(out, windows)
@@ -176,15 +193,6 @@ class CropTrainer(ScaleTrainer):
             out = self.state.generator(x)
         m = self.margin
         return out.float() + base[:, :, m:-m, m:-m] if self.config.residual else out.float()
-
-    def _update_critic(self, real: torch.Tensor, fake: torch.Tensor) -> CriticLoss:
-        critic = self.state.critic.requires_grad_(True)
-        with self.precision:
-            loss = critic_loss(critic, real, fake, self.penalty)
-        self.state.critic_opt.zero_grad()
-        loss.loss.backward()
-        self.state.critic_opt.step()
-        return loss
 
     def _update_generator(self, out: torch.Tensor, windows: list[tuple[int, int]]) -> torch.Tensor:
         """Returns the mean squared reconstruction error."""
