@@ -35,7 +35,7 @@ RANK = {
     "singan.sampling": 5,
     "singan.variation": 4,
     "singan.patches.belief": 3.1,
-    "singan.patches.light": 3.1,
+    "singan.patches.light": 3.25,
     "singan.patches.composition": 4.1,
     "singan.patches.stitch": 4.2,
     "singan.patches.mixture": 4.2,

@@ -350,7 +350,8 @@ def test_sources_are_where_the_pixels_are_from(tiny_model, options):
         assert source.dtype == np.int32 and source.shape == (image.height, image.width, 2)
         assert source.min() >= 0 and (source.max((0, 1)) < photo.shape[:2]).all()
         moved = photo[source[..., 0], source[..., 1]]
-        assert np.abs(moved - np.asarray(image)).mean() < 0.3 * np.abs(photo - photo.mean((0, 1))).mean()
+        near = 0.35 if "tile" in options else 0.3  # the light of a tile fades into both sides of its border
+        assert np.abs(moved - np.asarray(image)).mean() < near * np.abs(photo - photo.mean((0, 1))).mean()
 
 
 def test_sample_with_its_source_is_the_sample_without(tiny_model):
