@@ -111,6 +111,8 @@ def run_injection(
         images.append(image)
         if on_event:
             on_event(TaskEvent(done, len(scales), "scale", image))
+        if scale == "auto" and injection.coarsest and scores["lost"] <= injection.limit:
+            break
     return [choose(images, injection)] if scale == "auto" else images
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from PIL import Image
@@ -13,6 +14,7 @@ from singan.model import SinGAN
 from singan.pyramid import resize
 from singan.tasks.blending import Picture, at_its_area, titled, without_voting
 from singan.tasks.filters import towards_colors
+from singan.tasks.guided import draw_guided
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run_injection
 from singan.training.retrain import retrain_scale
 
@@ -20,6 +22,7 @@ ROUNDS = (4, 3, 2, 2, 1)
 REUSE = 0.003
 STRUCTURE = 5.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
 LIMIT = 0.8  # of the painting's layout that may be lost; flat colours lose much to texture alone
+GUIDED_LIMIT = 0.45  # the same where the painting guides
 
 
 def paint_to_image(
@@ -49,15 +52,18 @@ def paint_to_image(
     if colors is not None:
         check_range("colors", colors, 2, 64, int, says="a palette has 2 to 64")
     x = resize(image_to_tensor(image), size).to(model.device)
-    injection = Injection(
-        x if without_voting(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
-        ROUNDS,
-        given=x,
-        limit=LIMIT,
-        coarsest=True,
-        reuse=REUSE,
-        structure=STRUCTURE,
-    )
+    if not without_voting(model, voting) and model.config.field:
+        injection = Injection(x, ROUNDS, limit=GUIDED_LIMIT, coarsest=True, draw=partial(draw_guided, model, x))
+    else:
+        injection = Injection(
+            x if without_voting(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
+            ROUNDS,
+            given=x,
+            limit=LIMIT,
+            coarsest=True,
+            reuse=REUSE,
+            structure=STRUCTURE,
+        )
     settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
     images = run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
     if colors is None:
