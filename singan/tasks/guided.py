@@ -51,7 +51,10 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
         if min(*sizes[k], *patches.size) < PATCH:
             continue
         if k < max(scale, searched):
-            guided = [resize(one, (image.shape[2], image.shape[3])) for one, image in zip(painted, patches.images, strict=True)]
+            guided = [
+                resize(one, (image.shape[2], image.shape[3]))
+                for one, image in zip(painted, patches.images, strict=True)
+            ]
             x, found = _guided(x, found, patches, guided, resize(painting, sizes[k]), k < searched)
         else:
             found = search(x, patches, PRIOR) if found is None else carry_field(found, sizes[k], patches)
