@@ -1,4 +1,7 @@
-"""Paint to image: clip-art or a sketch becomes a picture of the training image's kind (SinGAN sec. 4.2)."""
+"""Paint to image: clip-art or a sketch becomes a picture of the training image's kind (SinGAN sec. 4.2).
+
+Where a model has a field of patches the painting guides which of them go where (`guided`); else it is injected.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +42,12 @@ def paint_to_image(
     """Turn `painting` into a picture with its layout and the training image's contents: one RGB image per scale.
 
     `size`: (height, width); by default the painting's proportions at the training image's area, or, with
-    `config.published`, the training image's size. Colours move to the training image's, but not where `voting=False`
+    `config.published`, the training image's size. All pixels are the training image's, but not where `voting=False`
     leaves patch voting out, as published and as a model with `config.published` does unless told. `scale`: the
     injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
-    (published: 5), reduces the painting to the training image's palette and trains each scale asked for that has a
-    generator on palette images first, which takes some seconds; "auto" then picks the scale before that.
+    (published: 5), reduces the painting to the training image's palette and, where it does not guide, trains each scale
+    asked for that has a generator on palette images first, which takes some seconds; "auto" then picks the scale before
+    that.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
@@ -85,8 +89,11 @@ def _quantized(
     settings: dict[str, object],
 ) -> Image.Image:
     palette = find_palette(model.real_at(scale), colors)
+    if injection.draw:
+        few = quantize(towards_colors(injection.image, model.real_at(-1), 1.0), palette)
+        injection = replace(injection, draw=partial(draw_guided, model, few))
     injection = replace(injection, palette=palette)
-    if scale >= len(model.generators):  # nothing to train there
+    if injection.draw or scale >= len(model.generators):  # nothing to train there
         return run_injection(model, injection, scale, seed, voting=voting, settings=settings)[0]
 
     def on_step(step: int, steps: int) -> None:
