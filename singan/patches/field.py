@@ -119,16 +119,23 @@ def carry_field(field: Field, size: tuple[int, int], patches: Patches) -> Field:
 
 
 def refine_field(
-    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, *, region: torch.Tensor | None = None
+    field: Field,
+    image: torch.Tensor,
+    patches: Patches,
+    place_prior: float,
+    *,
+    region: torch.Tensor | None = None,
+    together: float = 0.0,
 ) -> Field:
     """Each patch of `image`, (N, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
     shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image that does not wrap,
-    only those that touch what is over 0 do; the others go to their own place."""
+    only those that touch what is over 0 do; the others go to their own place. `together`: what a source costs, as mean
+    squared difference, that no neighbour has too, shifted back; where some have it, in proportion less."""
     image = around(image, field.wrap)
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, row, min(row + TILES[-1], bottom))
+            _refine_rows(field, image, patches, place_prior, row, min(row + TILES[-1], bottom), together)
             for row in range(top, bottom, TILES[-1])
         ]
         return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
@@ -147,7 +154,7 @@ def refine_field(
 
 
 def _refine_rows(
-    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int
+    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int, together: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
     (height, width), (most_down, most_across), device = field.size, patches.shape, image.device
@@ -167,14 +174,19 @@ def _refine_rows(
             offsets[:, :, REACH + down : REACH + down + len(row), REACH + over + left : REACH + over + right]
             for down, over in NEIGHBOURS
         ]
-        y, x = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)  # (candidates, N, rows, columns)
+        offered = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)
+        y, x = offered  # (candidates, N, rows, columns)
         column = columns[left:right]
         y, x = (y + row).clamp_(0, most_down - 1), (x + column).clamp_(0, most_across - 1)
         found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten()).float().view(*y.shape, -1)
         distance = torch.linalg.vector_norm(found.sub_(queries[:, :, left:right]), dim=-1).square_()
         down, across = patches.within(y, x)
         moved = (down - row / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
-        best = distance.add_(moved, alpha=place_prior**2).min(0, keepdim=True)[1]
+        distance.add_(moved, alpha=place_prior**2)
+        if together:
+            alone = [(offered != neighbour[:, None]).any(0) for neighbour in shown[1:]]
+            distance.add_(torch.stack(alone).float().mean(0), alpha=together)
+        best = distance.min(0, keepdim=True)[1]
         return y.gather(0, best)[0], x.gather(0, best)[0]
 
     blocks = [block(left, min(left + BLOCK, len(columns))) for left in range(0, len(columns), BLOCK)]

@@ -10,6 +10,7 @@ from singan.pyramid import resize
 UNIT = 250  # pixels of the longest side of the image that distances are given for
 PALETTE = 1500  # colours of a picture that others are compared with
 SOFTNESS = 0.02  # of the choice among near colours, squared, of the range [-1, 1]
+STRANGE, SHIFTS = 0.003, 2  # squared distance at which a colour is none of a picture's; steps of mean shift then
 LIGHTNESS = 1.5  # what a difference of lightness counts among colours
 LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
 LEVELS = 256  # of lightness that are told apart where values are matched
@@ -90,18 +91,37 @@ def _weighed(colors: torch.Tensor) -> torch.Tensor:
     return colors + (LIGHTNESS - 1) * colors.mean(1, keepdim=True)
 
 
-def towards_colors(x: torch.Tensor, real: torch.Tensor, share: float) -> torch.Tensor:
-    """`x`, (1, 3, H, W) in [-1, 1], with each colour moved by `share` of the way to those nearest to it in `real`."""
+def towards_colors(
+    x: torch.Tensor, real: torch.Tensor, share: float, costs: torch.Tensor | None = None
+) -> torch.Tensor:
+    """`x`, (1, 3, H, W) in [-1, 1], with each colour moved by `share` of the way to those nearest to it in `real`.
+
+    That is a mean of some, and where these are far apart it is none of them. With `costs`, (1, 1, *real.shape[2:]),
+    what is added to the squared distances to the colours of each pixel, mean shift leads what is in none of them on to
+    one (Comaniciu and Meer, 2002).
+    """
     colors = real.flatten(2)[0].T
-    chosen = torch.randperm(len(colors), generator=torch.Generator().manual_seed(0))[:PALETTE]
-    palette = colors[chosen.to(colors.device)]
+    chosen = torch.randperm(len(colors), generator=torch.Generator().manual_seed(0))[:PALETTE].to(colors.device)
+    palette = colors[chosen]
+    cost = 0.0 if costs is None else costs.flatten()[chosen]
+
+    def nearest(some: torch.Tensor, cost: torch.Tensor | float, soft: float) -> tuple[torch.Tensor, torch.Tensor]:
+        near = torch.cdist(_weighed(some), _weighed(palette)).square() + cost
+        least = near.amin(1, keepdim=True)
+        return torch.softmax(-near / (SOFTNESS + soft * least), 1) @ palette, least
+
     # Colours in between are interpolated: a lattice of them is moved.
-    steps = torch.linspace(-1, 1, LATTICE, device=x.device)
-    lattice = torch.stack(torch.meshgrid(steps, steps, steps, indexing="ij"), -1).view(-1, 3)
+    axis = torch.linspace(-1, 1, LATTICE, device=x.device)
+    lattice = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).view(-1, 3)
     found = []
     for part in lattice.split(LATTICE**2):  # all at once, the distances take 160 MB
-        near = torch.cdist(_weighed(part), _weighed(palette)).square()
-        found.append(torch.softmax(-near / (SOFTNESS + 0.25 * near.amin(1, keepdim=True)), 1) @ palette)
+        mean, least = nearest(part, 0.0, 0.25)
+        if costs is not None:
+            one = nearest(part, cost, 0.25)[0]
+            for _ in range(SHIFTS):
+                one = nearest(one, cost, 0.0)[0]
+            mean = torch.lerp(mean, one, (least / STRANGE).clamp(max=1))
+        found.append(mean)
     moved = torch.cat(found).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
     return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)

@@ -26,10 +26,11 @@ TINT = 0.6  # of the colour of the light around the object that falls on it
 AROUND = 30.0  # pixels at 250 px: how far around it that light is looked at
 UNLIKE = 0.3  # of the range [-1, 1]: what differs less from the picture there is in its light already
 COLORS = 0.95  # how far colours move to the picture's nearest ones
+FAR = 0.2  # what a colour costs that is nowhere near the object, as squared distance
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
 TEXTURE = 3.0  # pixels at 250 px: what is smaller, and fainter than one of
-CONTRASTS = (0.02, 0.05, 0.08, 0.12)  # of the range [-1, 1], counts as texture: the first that leaves no more than
-USUAL, DRAWN = 1.25, 0.05  # times what the picture has of it; where none does, things are drawn that fine, and this
+CONTRASTS = (0.02, 0.05, 0.08, 0.12, 0.2)  # of the range [-1, 1], counts as texture: the first that leaves no more than
+USUAL, DRAWN = 1.15, 0.05  # times what the picture has of it; where none does, things are drawn that fine, and this
 DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
 STRONGEST = 1.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
@@ -70,7 +71,9 @@ def harmonize(
 
 def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
     pasted = without_fringe(pasted, mask)
-    recolored = torch.where(mask > 0, towards_colors(tinted(pasted, mask, real), real, COLORS), pasted)
+    far = 1 - blur(mask, AROUND) / blur(mask, AROUND).max().clamp_min(NOTHING)
+    moved = towards_colors(tinted(pasted, mask, real), real, COLORS, FAR * far)
+    recolored = beyond_edge(torch.where(mask > 0, moved, pasted), mask)
     around, edge = feather(mask, NEAR), smooth_outline(mask)
 
     def grain(x: torch.Tensor, size: float = DETAIL) -> torch.Tensor:
@@ -113,7 +116,7 @@ def tinted(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torc
 
 def smooth_outline(mask: torch.Tensor) -> torch.Tensor:
     """A mask of 0 and 1, (1, 1, H, W), without its stairs: from 0 to 1. What is narrow stays."""
-    pixels = max(STAIRS, EDGE * unit(mask))
+    pixels = _outline(mask)
     soft = blur(mask, pixels / unit(mask))
     most = highest(soft, (2 * round(pixels) + 1) / unit(mask)).clamp_min(NOTHING)
     return torch.where(soft > NOTHING, 1.6 * (soft / most - 0.5) + 0.45, 0).clamp(0, 1)
@@ -122,15 +125,32 @@ def smooth_outline(mask: torch.Tensor) -> torch.Tensor:
 def without_fringe(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """`x`, (1, 3, H, W), with the colours of the inside of `mask`, (1, 1, H, W), along its edge too, where it has an
     inside: what was cut out roughly has a line of its old surroundings around it."""
-    reach = max(1, round(FRINGE * unit(x)))
+    inside, reach = -highest(-mask, FRINGE), max(1, round(FRINGE * unit(x)))
+    mean, near = _mean_in(inside, x, 2 * reach)
+    return torch.where((mask > inside) & (near > 0.3), mean, x)
+
+
+def beyond_edge(x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, 3, H, W), where the object in `mask`, (1, 1, H, W), goes on as far as its soft outline: that would show
+    what is beyond the mask there, and the stairs of its edge."""
+    mean, near = _mean_in(mask, x, 2 * round(_outline(x)))
+    return torch.where((mask == 0) & (near > NOTHING), mean, x)
+
+
+def _outline(x: torch.Tensor) -> float:
+    """The standard deviation, in pixels, of the soft outline of an object in `x`."""
+    return max(STAIRS, EDGE * unit(x))
+
+
+def _mean_in(mask: torch.Tensor, x: torch.Tensor, reach: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean of what is in the mask of `x` within so many pixels, and what share of these is in it."""
 
     def mean(t: torch.Tensor) -> torch.Tensor:
-        t = F.avg_pool2d(t, (4 * reach + 1, 1), 1, (2 * reach, 0))
-        return F.avg_pool2d(t, (1, 4 * reach + 1), 1, (0, 2 * reach))
+        t = F.avg_pool2d(t, (2 * reach + 1, 1), 1, (reach, 0))
+        return F.avg_pool2d(t, (1, 2 * reach + 1), 1, (0, reach))
 
-    inside = -highest(-mask, FRINGE)
-    near = mean(inside)
-    return torch.where((mask > inside) & (near > 0.3), mean(x * inside) / near.clamp_min(1e-6), x)
+    near = mean(mask)
+    return mean(x * mask) / near.clamp_min(1e-6), near
 
 
 def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:

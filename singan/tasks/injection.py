@@ -56,7 +56,7 @@ class Injection:
     see `patches.field.search`. `region`, (1, 1, H, W), 0 to 1: how far the result may leave `image`; where it is 0
     nothing is voted or judged. `structure`: what is coarser than so many pixels, of 250, stays the image's during the
     `rounds`, with `texture_only` to the end. `limit` of the structure that may be lost, how much its loss weighs
-    against misfit (`keep`), and whether to take the `coarsest` within the limit, when the scale is chosen.
+    against misfit (`keep`), and whether to take the `coarsest` within the limit, the last that is made then.
     `judge_finest`: what has to go is fine, like noise, so that misfit is judged at the finest scale too. `palette`,
     (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the result of what the
     pyramid returns, both (1, 3, H, W). `draw` is asked for a scale's result instead of the pyramid; `usual`: the scale
@@ -111,6 +111,8 @@ def run_injection(
         images.append(image)
         if on_event:
             on_event(TaskEvent(done, len(scales), "scale", image))
+        if scale == "auto" and injection.coarsest and scores["lost"] <= injection.limit:
+            break
     return [choose(images, injection)] if scale == "auto" else images
 
 

@@ -1,8 +1,12 @@
-"""Paint to image: clip-art or a sketch becomes a picture of the training image's kind (SinGAN sec. 4.2)."""
+"""Paint to image: clip-art or a sketch becomes a picture of the training image's kind (SinGAN sec. 4.2).
+
+Where a model has a field of patches the painting guides which of them go where (`guided`); else it is injected.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from PIL import Image
@@ -13,6 +17,7 @@ from singan.model import SinGAN
 from singan.pyramid import resize
 from singan.tasks.blending import Picture, at_its_area, titled, without_voting
 from singan.tasks.filters import towards_colors
+from singan.tasks.guided import draw_guided
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run_injection
 from singan.training.retrain import retrain_scale
 
@@ -20,6 +25,7 @@ ROUNDS = (4, 3, 2, 2, 1)
 REUSE = 0.003
 STRUCTURE = 5.0  # pixels at 250 px: what is coarser stays the painting's while its objects are voted
 LIMIT = 0.8  # of the painting's layout that may be lost; flat colours lose much to texture alone
+GUIDED_LIMIT = 0.45  # the same where the painting guides
 
 
 def paint_to_image(
@@ -36,11 +42,12 @@ def paint_to_image(
     """Turn `painting` into a picture with its layout and the training image's contents: one RGB image per scale.
 
     `size`: (height, width); by default the painting's proportions at the training image's area, or, with
-    `config.published`, the training image's size. Colours move to the training image's, but not where `voting=False`
+    `config.published`, the training image's size. All pixels are the training image's, but not where `voting=False`
     leaves patch voting out, as published and as a model with `config.published` does unless told. `scale`: the
     injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
-    (published: 5), reduces the painting to the training image's palette and trains each scale asked for that has a
-    generator on palette images first, which takes some seconds; "auto" then picks the scale before that.
+    (published: 5), reduces the painting to the training image's palette and, where it does not guide, trains each scale
+    asked for that has a generator on palette images first, which takes some seconds; "auto" then picks the scale before
+    that.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
@@ -49,15 +56,18 @@ def paint_to_image(
     if colors is not None:
         check_range("colors", colors, 2, 64, int, says="a palette has 2 to 64")
     x = resize(image_to_tensor(image), size).to(model.device)
-    injection = Injection(
-        x if without_voting(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
-        ROUNDS,
-        given=x,
-        limit=LIMIT,
-        coarsest=True,
-        reuse=REUSE,
-        structure=STRUCTURE,
-    )
+    if not without_voting(model, voting) and model.config.field:
+        injection = Injection(x, ROUNDS, limit=GUIDED_LIMIT, coarsest=True, draw=partial(draw_guided, model, x))
+    else:
+        injection = Injection(
+            x if without_voting(model, voting) else towards_colors(x, model.real_at(-1), 1.0),
+            ROUNDS,
+            given=x,
+            limit=LIMIT,
+            coarsest=True,
+            reuse=REUSE,
+            structure=STRUCTURE,
+        )
     settings: dict[str, object] = {"task": "paint2image", "size": f"{size[0]}x{size[1]}"}
     images = run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
     if colors is None:
@@ -79,8 +89,11 @@ def _quantized(
     settings: dict[str, object],
 ) -> Image.Image:
     palette = find_palette(model.real_at(scale), colors)
+    if injection.draw:
+        few = quantize(towards_colors(injection.image, model.real_at(-1), 1.0), palette)
+        injection = replace(injection, draw=partial(draw_guided, model, few))
     injection = replace(injection, palette=palette)
-    if scale >= len(model.generators):  # nothing to train there
+    if injection.draw or scale >= len(model.generators):  # nothing to train there
         return run_injection(model, injection, scale, seed, voting=voting, settings=settings)[0]
 
     def on_step(step: int, steps: int) -> None:
