@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from singan.patches import light
-from singan.patches import stitch as stitching
 from singan.patches.belief import propagate
 from singan.patches.light import lit, solved
-from singan.patches.stitch import _Level, stitch
+from singan.patches.offsets import sideways
+from singan.patches.shiftmap import Level
+from singan.patches.stitch import stitch
 
 SIZES = [(30, 42), (40, 56)]
 
@@ -59,15 +60,41 @@ def test_a_second_source_is_taken_where_it_fits(wallpaper):
     torch.testing.assert_close(filled, wallpaper, atol=0.02, rtol=0)
 
 
+def test_cuts_may_leave_the_edge_of_the_hole_within_a_band_and_all_beyond_it_stays(wallpaper):
+    inner, band = hole(14, 24, 25, 34), hole(8, 16, 31, 42)
+    stained = wallpaper.clone()
+    stained[..., 13, 28:30] = 1.0  # which the edge of the hole would cut in two
+    kept, freed = (stitch(stained, inner, stained, 1 - inner, SIZES, band=some) for some in (None, band))
+    outside = (band == 0).expand_as(stained)
+    assert torch.equal(freed[outside], stained[outside]) and torch.equal(kept[..., 13, 28:30], stained[..., 13, 28:30])
+    torch.testing.assert_close(freed[..., 9:30, 18:40], wallpaper[..., 9:30, 18:40], atol=0.1, rtol=0)
+
+
+def test_what_the_photograph_shows_in_the_band_costs_nothing_and_all_else_the_more_it_differs(wallpaper):
+    inner, band = hole(14, 24, 25, 34), hole(8, 16, 31, 42)
+    level = Level(wallpaper, band, wallpaper, 1 - inner, SIZES[-1], inner)
+    nodes = torch.tensor([[12, 20], [20, 28]])  # in the band, and in the hole
+    offsets = torch.tensor([[0, 0, 0], [-4, -14, 0]]).expand(2, -1, -1)
+    (own, other), (missing, copied) = level.alone(nodes, offsets).tolist()
+    assert own == 0 < 0.05 < other and missing > 1 > copied
+    assert level.around.sum() == (band - inner).sum()
+
+
+def test_offsets_sideways_stay_in_their_row(wallpaper):
+    mask = hole(12, 20, 27, 36)
+    down, across, source = sideways(Level(wallpaper, mask, wallpaper, 1 - mask, SIZES[-1])).T
+    assert not down.any() and not source.any() and across.abs().min() >= 6 and across.abs().max() >= 54
+
+
 def test_light_is_evened_out_but_other_things_stay():
     """The left half a little darker than the right one, of which the hole must be filled."""
     for step, evened in ((0.2, True), (1.4, False)):
         image = torch.full((1, 3, 40, 56), step / 2)
         image[..., :28] = -step / 2
         mask = hole(15, 20, 25, 36)
-        level = _Level(image, mask, image, 1 - mask, (40, 56))
+        level = Level(image, mask, image, 1 - mask, (40, 56))
         left = torch.tensor([0, -18, 0]).expand(len(level.nodes), 3)  # all of it is copied from the left
-        right_edge = level.evened(left, stitching.LIGHT)[0, 0, 20, 35:37].diff().abs()
+        right_edge = level.evened(left, light.LIGHT)[0, 0, 20, 35:37].diff().abs()
         assert (right_edge < 0.1) == evened
 
 
@@ -75,7 +102,7 @@ def test_of_two_copies_as_good_the_one_from_farther_away_costs_less(wallpaper):
     wide = wallpaper.tile(1, 1, 1, 3)  # of which 14 columns are near, and 42 are not
     mask = torch.zeros(1, 1, 40, 168)
     mask[..., 12:27, 80:96] = 1
-    level = _Level(wide, mask, wide, 1 - mask, (40, 168))
+    level = Level(wide, mask, wide, 1 - mask, (40, 168))
     offsets = torch.tensor([[0, -28, 0], [0, -42, 0]]).expand(len(level.nodes), -1, -1)
     near, far = level.alone(level.nodes, offsets).unbind(1)
     assert (far < near).all()

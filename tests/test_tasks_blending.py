@@ -12,7 +12,8 @@ from singan import edit, harmonize
 from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.image import image_to_tensor, tensor_to_image
 from singan.tasks.blending import feather, fit, load_mask
-from singan.tasks.editing import find_erased, levelled
+from singan.tasks.editing import find_erased, joined, levelled, sharpened
+from singan.tasks.filters import blur, grow
 from singan.tasks.harmonization import find_mask, smooth_outline, tinted
 
 
@@ -257,6 +258,31 @@ def test_what_was_painted_over_with_one_colour_is_filled_from_around_it(tiny_pic
     real = np.asarray(model.training_image, int)
     assert np.abs(out - (255, 0, 255)).sum(2).min() > 100
     assert out.min() >= real.min() - 3 and out.max() <= real.max() + 3
+
+
+def test_what_is_blurred_gets_the_photographs_grain_and_stays_what_it_is():
+    noise = np.random.default_rng(0).normal(128, 25, (120, 160, 1))
+    model = singan.draft(Image.fromarray(noise.repeat(3, 2).clip(0, 255).astype(np.uint8)))
+    real, white = model.real_at(-1), torch.zeros(1, 1, 120, 160)
+    white[..., 40:90, 50:110] = 1
+    given = torch.where(white > 0, blur(real.flip(3), 2.0), real)
+
+    def grain(x: torch.Tensor) -> float:
+        return float(((x - blur(x, 1.5)).square() * grow(white, -10)).sum())
+
+    out = sharpened(model, given, given, white, 4)
+    assert 1.5 * grain(given) < grain(out) < 2 * grain(real)
+    away = (out - given).square().mean(1, keepdim=True)[grow(white, -10) > 0].mean().sqrt()
+    assert 0.01 < away < 0.076 and torch.equal(out[(white == 0).expand_as(out)], real[(white == 0).expand_as(out)])
+    assert sharpened(model, real, real, white, 4) is real  # nothing is blurred
+
+
+def test_gaps_between_parts_of_a_mask_are_closed_but_not_those_to_the_border():
+    mask = torch.zeros(1, 1, 250, 250)
+    mask[..., 3:100, 50:100], mask[..., 106:150, 50:100] = 1, 1
+    out = joined(mask)
+    assert out[..., 100:106, 70:80].all() and not out[..., :3, :].any() and not out[..., 160:, :].any()
+    assert torch.equal(out.maximum(mask), out)
 
 
 def test_what_was_painted_over_with_a_colour_like_that_around_it_is_filled_too(tiny_picture):

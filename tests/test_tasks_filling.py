@@ -39,10 +39,10 @@ def test_what_is_filled_is_of_what_lies_around_it(model, photo, hole):
     assert out[45:62, 55:85].std() > 0.4 * np.asarray(photo)[45:62, 55:85].std()
 
 
-def test_the_rest_is_the_photograph_to_the_last_bit(model, photo, hole):
+def test_the_rest_is_the_photograph_to_the_last_bit_beyond_where_seams_may_run(model, photo, hole):
     for image in fill(model, hole, n=2):
-        same = np.asarray(image) == np.asarray(photo)
-        assert same[:40].all() and same[96:].all() and same[:, :50].all() and same[:, 91:].all()
+        same = np.asarray(image) == np.asarray(photo)  # whose 140 px make 7 of 12
+        assert same[:33].all() and same[103:].all() and same[:, :43].all() and same[:, 98:].all()
         assert not same[45:90, 55:85].all(2).any(1).all()
 
 

@@ -2,7 +2,8 @@
 
 What was put in stays what it is, in a light a little nearer to that around it. Only a band along its edge is stitched
 anew, from what was put in, the photograph as it was, and copies of other parts of it, so that the seam goes where it
-shows least; what was painted over with one colour is filled in the same way.
+shows least; what was painted over with one colour is filled in the same way. What is blurred gets the grain of the
+photograph's patches that are like it.
 """
 
 from __future__ import annotations
@@ -15,15 +16,27 @@ from singan.patches.light import lit
 from singan.patches.stitch import OFFSETS, stitch
 from singan.tasks.blending import Picture, fit, load_mask, published, without_voting
 from singan.tasks.filling import stitched_sizes
-from singan.tasks.filters import grow, highest
-from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
+from singan.tasks.filters import blur, grow, highest
+from singan.tasks.injection import Injection, OnEvent, Scale, inject, run_injection
 
 RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
+GAP = 4  # pixels at 250 px: half of what may be between two bands that are one
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
-LIGHT = 0.6  # of the range [-1, 1]: a larger step across a cut stays
+LIGHT, BUSY = (
+    0.8,
+    0.09,
+)  # of the range [-1, 1]: a larger step across a cut stays; and by what steps around it less is light
 SHADE = 0.5  # of the range [-1, 1]: a step along the mask's edge that is larger is another thing, not another light
-MOST_LIGHTER, DEEP = 0.075, 10.0  # root mean square of what light may change, and how deep inside, pixels at 250 px
+MOST, DEEP = 0.075, 10.0  # root mean square of what may change, and how deep inside, pixels at 250 px
+FINE, BLURRED = (
+    1.5,
+    0.8,
+)  # pixels at 250 px of what is fine; with a smaller share of the photograph's there, it is blurred
+STRUCTURE, ROUNDS = (
+    1.5,
+    (2, 2, 1),
+)  # what is coarser than so many pixels at 250 px stays while it is voted, and how often
 COPIES = 3  # offsets on offer where nothing was erased; with more, things grow second summits
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
@@ -43,11 +56,12 @@ def edit(
 
     `edited`: the training image with parts moved, copied or painted over; another size is resized, with an
     `ImageWarning`. `mask`: white where it was changed. Ten pixels inside its edge, of an image of 250, what was put in
-    stays as it is, but for its light, unless it is of one colour: that was erased, and is filled. As far outside
-    all is the training image to the last bit. `scale`: where stitching begins, from 1 (free) to the model's finest
-    (faithful), several, "all", or "auto", the last one that is small. `voting=False` leaves patch voting out, as
-    published, and is what a model with `config.published` does unless told. Raises `ImageError` for a bad picture or
-    mask, `ConfigError` for a scale or seed out of range.
+    stays as it is, but for its light, unless it is of one colour: that was erased, and is filled; what is blurred gets
+    the picture's grain. As far outside, and 12 between parts of the mask, all is the training image to the last bit.
+    `scale`: where stitching begins, from 1 (free) to the model's finest (faithful), several, "all", or "auto", the
+    last one that is small. `voting=False` leaves patch voting out, as published, and is what a model with
+    `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or
+    seed out of range.
     """
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
@@ -55,27 +69,61 @@ def edit(
         injection = published(model, changed, white, RADIUS)
     else:
         erased = find_erased(torch.where(white > 0, changed, real), white)
+        usual = min(1 + len(model.levels) - len(stitched_sizes(model, real)), model.num_scales - 1)
         put_in = torch.where(white > 0, levelled(changed, white, real), real)
+        put_in = sharpened(model, put_in, changed, white * (1 - erased), usual)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
-        band = torch.maximum(grow(white, half) - grow(white, -half), grow(erased, 1))
+        band = torch.maximum(joined(grow(white, half)) - grow(white, -half), grow(erased, 1))
         most = OFFSETS if erased.any() else COPIES
         sources, usable = torch.cat([real, put_in]), torch.cat([1 - erased, white * (1 - erased)])
 
         def stitched(scale: int) -> torch.Tensor:
-            return stitch(put_in, band, sources, usable, stitched_sizes(model, real, scale - 1), seed, LIGHT, most)
+            sizes = stitched_sizes(model, real, scale - 1)
+            return stitch(put_in, band, sources, usable, sizes, seed, LIGHT, most, busy=BUSY)
 
-        usual = 1 + len(model.levels) - len(stitched_sizes(model, real))
-        injection = Injection(put_in, (), region=band, draw=stitched, usual=min(usual, model.num_scales - 1))
+        injection = Injection(put_in, (), region=band, draw=stitched, usual=usual)
     return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
+
+
+def joined(mask: torch.Tensor) -> torch.Tensor:
+    """A mask, (1, 1, H, W) of 0 and 1, with the gaps between its parts closed."""
+    wide = grow(mask, GAP)
+    wide[..., [0, -1], :], wide[..., [0, -1]] = 0, 0  # not those between it and the border
+    return torch.maximum(grow(wide, -GAP), mask)
 
 
 def levelled(changed: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """`changed`, (1, 3, H, W), with the light of what stands in `mask`, (1, 1, H, W), nearer to that of `real` around
     it, as far as what was put in stays what it is."""
-    lighter = lit(real, changed, mask, SHADE) - changed
-    inside = grow(mask, -DEEP)
-    strength = ((lighter.square().mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)).sqrt()
-    return changed + (MOST_LIGHTER / strength.clamp_min(1e-6)).clamp(max=1) * lighter * mask
+    lighter = (lit(real, changed, mask, SHADE) - changed) * mask
+    return changed + _at_most(MOST, lighter, grow(mask, -DEEP))
+
+
+def sharpened(model: SinGAN, x: torch.Tensor, given: torch.Tensor, mask: torch.Tensor, scale: int) -> torch.Tensor:
+    """`x`, (1, 3, H, W), with the grain of the photograph's patches on what stands in `mask`, (1, 1, H, W), if that is
+    blurred beside what the photograph has there; as far as it stays what was `given`, (1, 3, H, W)."""
+
+    def fine(image: torch.Tensor) -> torch.Tensor:
+        return image - blur(image, FINE)
+
+    inside = grow(mask, -1)
+    there, usual = (_strength(fine(image), inside) for image in (x, model.real_at(-1)))
+    if there >= BLURRED * usual:
+        return x
+    injection = Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True)
+    deep = grow(mask, -DEEP)
+    left = (MOST**2 - _strength((x - given) * mask, deep).square()).clamp(min=0).sqrt()
+    return x + _at_most(left, fine(inject(model, injection, scale, 0) - x) * mask, deep)
+
+
+def _strength(x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """The root mean square of `x`, (1, 3, H, W), where `inside`, (1, 1, H, W), is 1."""
+    return ((x.square().mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)).sqrt()
+
+
+def _at_most(most: torch.Tensor | float, x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """`x`, (1, 3, H, W), weakened so that its root mean square `inside` is at most that."""
+    return x * (most / _strength(x, inside).clamp_min(1e-6)).clamp(max=1)
 
 
 def find_erased(edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -17,9 +17,11 @@ from singan.patches.light import lit
 from singan.patches.stitch import stitch
 from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, resize
 from singan.tasks.blending import Picture, feather, load_mask
+from singan.tasks.filters import grow
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
 from singan.training.loop import draft
 
+BAND = 12.0  # pixels at 250 px: how far beyond a hole cuts may run
 ROUNDS = (6, 4, 3, 2)  # of voting beyond the border, from the coarsest scale on
 SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
 GUESS = 0.25  # of the picture's deviation: how far the first guesses of two seeds are apart
@@ -34,8 +36,8 @@ def fill(
     """`n` RGB images of the training image's size with what `mask` hides drawn anew from the rest; a draft will do.
 
     `mask`: white where the hole is; result k depends on `seed` + k alone, and seed 0 gives the one that is likely the
-    best. What is beyond the mask is the training image to the last bit. Raises `ImageError` for a bad mask,
-    `ConfigError` for a value out of range.
+    best. Seams may run up to 12 px, of an image of 250, beyond the mask; what is beyond that is the training image to
+    the last bit. Raises `ImageError` for a bad mask, `ConfigError` for a value out of range.
     """
     hole = load_mask(model, mask)
     covered = float(hole.mean())
@@ -44,8 +46,12 @@ def fill(
             f"The mask covers {covered:.0%} of the picture; at most {MAX_FILLED:.0%} can be filled from the rest."
         )
     image = model.real_at(-1)
-    sizes = stitched_sizes(model, image)
-    return _each(lambda seed: stitch(image, hole, image, 1 - hole, sizes, seed), n, seed, on_event, {"task": "fill"})
+    sizes, band = stitched_sizes(model, image), grow(hole, BAND)
+
+    def drawn(seed: int) -> torch.Tensor:
+        return stitch(image, hole, image, 1 - hole, sizes, seed, band=band)
+
+    return _each(drawn, n, seed, on_event, {"task": "fill"})
 
 
 def extend(
