@@ -27,6 +27,11 @@ import singan
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """The slowest files first, or a worker would be left with the last of them while the other has nothing to do."""
+    items.sort(key=lambda item: not item.path.name.startswith("test_browser"))
+
+
 @pytest.fixture(scope="session")
 def tiny_picture() -> Image.Image:
     """70x54 px of smooth colour."""
