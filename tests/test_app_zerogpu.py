@@ -1,5 +1,6 @@
 """Training on ZeroGPU, with a `spaces` that forks and pickles as the real one does, in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -59,6 +60,29 @@ def GPU(task=None, *, duration=None, size=None):
     return call
 """
 
+# Takes a program and its arguments from each line that comes in, runs them in a process forked from itself, which has
+# imported the app already, and says where what was printed ends and how it went.
+SERVER = """
+import json, os, signal, sys, traceback
+import app, spaces
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        signal.alarm(120)  # seconds, after which it is killed
+        program, *sys.argv[1:] = json.loads(line)
+        sys.stdin = open(os.devnull)
+        try:
+            exec(program, {"__name__": "__main__"})
+            sys.stdout.flush()
+        except BaseException:
+            traceback.print_exc(file=sys.stdout)
+            sys.stdout.flush()
+            os._exit(1)
+        os._exit(0)
+    print(f"exit code {os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}", flush=True)
+"""
+
 PROGRAM = """
 import os, sys
 import app, spaces
@@ -67,7 +91,7 @@ from singan import PRESETS
 from singan.ui import sample, shelf, train, zerogpu
 
 photo, case = sys.argv[1:]
-PRESETS["fast"] = replace(PRESETS["fast"], generators=2, width=8, critic_width=8)
+PRESETS["fast"] = replace(PRESETS["fast"], generators=2, width=8, critic_width=8, pool_size=4)
 mine = shelf.Shelf(app.Path("nowhere"))
 views = train.train(mine, "", photo, steps=2 if case == "whole" else 40)
 first = next(views)
@@ -86,24 +110,38 @@ print("workers", len(__import__("multiprocessing").active_children()))
 """
 
 
-@pytest.fixture
-def run(tmp_path, photo_path):
-    """What the program prints where `spaces` is that one."""
-    (tmp_path / "spaces.py").write_text(SPACES)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A process that has imported the app where `spaces` is that one, and runs programs."""
+    folder = tmp_path_factory.mktemp("space")
+    (folder / "spaces.py").write_text(SPACES)
     environment = {**os.environ, "SPACES_ZERO_GPU": "true", "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+    environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(ROOT)])
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.communicate()
+
+
+@pytest.fixture
+def run(server, photo_path):
+    """What the program prints in a process of its own."""
 
     def run(program, *arguments):
-        done = subprocess.run(
-            [sys.executable, "-c", program, str(photo_path), *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        server.stdin.write(json.dumps([program, str(photo_path), *arguments]) + "\n")
+        server.stdin.flush()
+        printed = ""
+        while not (line := server.stdout.readline()).startswith("exit code "):
+            assert line, "the server has ended"
+            printed += line
+        assert line == "exit code 0\n", printed
+        return printed
 
     return run
 

@@ -77,8 +77,8 @@ def go_to(page, tab):
 
 @pytest.fixture(autouse=True)
 def two_generators(monkeypatch):
-    """What is trained here gets two small generators, however many the preset has."""
-    small = replace(PRESETS["fast"], generators=2, width=8, critic_width=8)
+    """What is trained here gets two small generators, however many the preset has, and draws little to learn from."""
+    small = replace(PRESETS["fast"], generators=2, width=8, critic_width=8, pool_size=4, candidates=2)
     monkeypatch.setitem(PRESETS, "fast", small)
 
 

@@ -2,11 +2,10 @@
 
 import itertools
 import math
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -215,31 +214,40 @@ def test_pixels_near_the_border_are_trained_on_too(tiny_picture, tiny_config):
 
 # --- resume ---------------------------------------------------------------------------------------
 
-SCRIPT = """
-import sys, torch, singan, singan.training.loop
-from PIL import Image
-torch.set_num_threads(1)
-picture, folder, out, again, pace = sys.argv[1:]
-singan.training.loop.CHECKPOINT_SECONDS = float(pace)
-config = singan.TrainConfig(
-    steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=6, voting_rounds=1
-)
-model = singan.train(picture, config, seed=1, checkpoint_dir=folder, resume=again == "resume")
-model.save_pretrained(out)
-"""
+# Forks processes from one that has imported torch already, so that each is there at once.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["torch", "singan.training.loop"])
 
 
-def run_script(tiny_picture, folder, checkpoints, out, how) -> subprocess.Popen:
+def train_and_save(folder: Path, checkpoints: str, out: str, how: str) -> None:
+    """What a process of its own does: a run that is kept at every step."""
+    torch.set_num_threads(1)
+    loop.CHECKPOINT_SECONDS = 0.0
+    config = singan.TrainConfig(
+        steps=12, width=8, critic_width=8, crop_size=40, pool_size=6, min_size=16, generators=6, voting_rounds=1
+    )
+    model = train(folder / "picture.png", config, seed=1, checkpoint_dir=folder / checkpoints, resume=how == "resume")
+    model.save_pretrained(folder / out)
+
+
+def run_apart(tiny_picture, folder, *settings):
+    """`train_and_save` in a process of its own."""
     tiny_picture.save(folder / "picture.png")
-    arguments = [folder / "picture.png", folder / checkpoints, folder / out, how, "0"]
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, *map(str, arguments)])
+    process = FORKS.Process(target=train_and_save, args=(folder, *settings))
+    process.start()
+    return process
+
+
+def exit_code(process) -> int:
+    process.join()
+    return process.exitcode
 
 
 @pytest.fixture(scope="module")
 def whole(tiny_picture, tmp_path_factory):
-    """What the script gives if nobody kills it."""
+    """What such a run gives if nobody kills it."""
     folder = tmp_path_factory.mktemp("whole")
-    assert run_script(tiny_picture, folder, "checkpoint", "whole", "start").wait() == 0
+    assert exit_code(run_apart(tiny_picture, folder, "checkpoint", "whole", "start")) == 0
     return singan.SinGAN.from_pretrained(folder / "whole")
 
 
@@ -249,18 +257,18 @@ def test_killed_run_resumes_and_ends_with_the_same_bits(tiny_picture, whole, tmp
     """A real process, really killed, at moments that no one chose; twice in a row in the second case."""
     state = tmp_path / "checkpoint" / "state.safetensors"
     for number, delay in enumerate(kills):
-        process = run_script(tiny_picture, tmp_path, "checkpoint", "killed", "resume" if number else "start")
+        process = run_apart(tiny_picture, tmp_path, "checkpoint", "killed", "resume" if number else "start")
         while not state.exists():
-            assert process.poll() is None
+            assert process.exitcode is None
             time.sleep(0.01)
         before = state.stat().st_mtime_ns
         while state.stat().st_mtime_ns == before:  # it got on, so there is what to lose
-            assert process.poll() is None
+            assert process.exitcode is None
             time.sleep(0.005)
         time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    assert run_script(tiny_picture, tmp_path, "checkpoint", "resumed", "resume").wait() == 0
+        process.kill()
+        assert exit_code(process) == -signal.SIGKILL
+    assert exit_code(run_apart(tiny_picture, tmp_path, "checkpoint", "resumed", "resume")) == 0
     assert same(whole, singan.SinGAN.from_pretrained(tmp_path / "resumed"))
 
 
