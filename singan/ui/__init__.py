@@ -37,7 +37,7 @@ from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
-from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
+from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
 
@@ -98,6 +98,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                     gr.Markdown(train.NO_TRAINING)
         for chain in chains:
             wire_chain(chain, top, tabs, small)
+    keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click
     # Closed: a call that passes the queue would be computed beside all others.
     answer_plainly(tell_strange(demo))
     return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

@@ -10,7 +10,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +26,7 @@ MAX_CALL_BYTES = 1_000_000  # of any other request, which names files and does n
 QUOTA_BYTES = 2_000_000_000  # of all that is kept; then what is oldest gives way
 KEEP_SECONDS = 3600  # a file; and it is looked for it half as often
 _sweeping: set[Path] = set()  # folders that a thread sweeps
+_kept: set[Path] = set()  # files that every page shows
 
 
 class Bounded:
@@ -79,6 +81,11 @@ class Bounded:
             await send({"type": "http.response.body", "body": text})
 
 
+def keep(files: Iterable[str | Path]) -> None:
+    """Sweep these files of the folder never, and let no other app do it, as long as this process runs."""
+    _kept.update(map(Path, files))
+
+
 def make_room(folder: Path, quota: int | None = None) -> None:
     """Remove the oldest files until the rest is within the quota."""
     files = sorted(_files(folder), key=lambda one: one[1].st_mtime, reverse=True)
@@ -91,6 +98,9 @@ def make_room(folder: Path, quota: int | None = None) -> None:
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
+    for path in list(_kept):
+        with suppress(OSError):
+            os.utime(path)  # for other apps that sweep the same folder
     for path, status in list(_files(folder)):
         if time.time() - status.st_mtime > seconds:
             path.unlink(missing_ok=True)
@@ -146,7 +156,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
-            try:
-                yield path, path.lstat()
-            except OSError:  # it has just gone
-                continue
+            with suppress(OSError):  # it has just gone
+                if path not in _kept:
+                    yield path, path.lstat()
