@@ -67,19 +67,19 @@ def on_stage(scene: Scene | None) -> tuple[dict, dict, dict]:
 
 @contextmanager
 def build_composite(
-    demo: gr.Blocks, top: Top, examples: Path, task: Callable, *, label: str, hint: str, button: str
+    top: Top, examples: Path, task: Callable, *, label: str, hint: str, button: str
 ) -> Iterator[Composite]:
     """Make the tab of `task`; what the caller builds meanwhile comes under the canvas, with `build_buttons` in it."""
     name = task.__name__
     pictures = example_pictures(examples, top)
-    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             with gr.Column() as flat:
-                editor = build_editor(label, MASK_BRUSH, f"{name}-canvas")
+                editor = build_editor(label, MASK_BRUSH, f"{name}-canvas", top.picture)
             tab = Composite(flat, editor, build_stage(f"{name}-stage"), [])
             yield tab
-            controls, advanced = injected.build_controls()
+            controls, advanced = injected.build_controls(top.first)
             with advanced:
                 tab.drawn = [tab.editor, build_mask(f"{name}-mask")]
             go = gr.Button(button, variant="primary")
@@ -115,7 +115,7 @@ def build_composite(
     gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
         task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name
     )
-    gr.on([top.name.change, demo.load], start_over, [*chosen, owner], fresh, **SILENT)
+    top.name.change(start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]
     tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)

@@ -24,13 +24,13 @@ from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
     pictures = example_pictures(examples, top)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             noisy = gr.File(label="Noisy picture", height=140, elem_id="noisy")
-            controls, advanced = injected.build_controls("1 is smooth, the last is faithful.")
+            controls, advanced = injected.build_controls(top.first, "1 is smooth, the last is faithful.")
             with advanced:
                 times = gr.Slider(1, 5, 1, step=1, label="Rounds", info="More are smoother.")
             go = gr.Button("Denoise", variant="primary")
@@ -50,8 +50,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).success(
         denoise, **wiring, **PRIVATE
     )
-    for changed in (top.name.change, demo.load):
-        changed(fit, chosen, [controls.scale], **SILENT)
+    top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 
@@ -94,7 +93,5 @@ def denoise(
 
 def fit(shelf: Shelf, pyramid: str) -> dict:
     """The scales of the pyramid."""
-    if not pyramid:
-        return gr.skip()
     with toasts():
         return injected.scales(shelf.load(pyramid))

@@ -94,9 +94,11 @@ Canvas = derived(gr.ImageEditor, preprocess=_decode_canvas, accept_blobs=_accept
 Mask = derived(gr.Image, preprocess=_decode_mask)
 
 
-def build_editor(label: str, brush: gr.Brush, name: str) -> gr.ImageEditor:
-    """A canvas to paint on. It has no upload of its own: what is uploaded is checked first, and then put there."""
+def build_editor(label: str, brush: gr.Brush, name: str, picture: Image.Image | None) -> gr.ImageEditor:
+    """A canvas to paint on, with the picture that a new page has there. It has no upload of its own: what is uploaded
+    is checked first, and then put there."""
     return Canvas(
+        picture and on_canvas(picture),
         label=label,
         type="pil",
         format="png",

@@ -36,12 +36,12 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> Chain:
+def build(top: Top) -> Chain:
     """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
-    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Picture", MASK_BRUSH, "fill-canvas")
+            editor = build_editor("Picture", MASK_BRUSH, "fill-canvas", top.picture)
             with gr.Row():
                 upload = gr.UploadButton("Upload a picture", size="sm", min_width=100)
                 clear = gr.Button("Start over", size="sm", min_width=100)
@@ -64,7 +64,7 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
     wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
     run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
-    gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
+    top.name.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
     return chain

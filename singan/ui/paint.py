@@ -28,18 +28,19 @@ COLORS = 8  # of the brush
 MAX_SIDE = 1024  # of an uploaded painting, which is used at the size of the photo anyway
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab. Its canvas starts empty, with a brush in the colours of the chosen pyramid's picture."""
     pictures = example_pictures(examples, top)
-    owner = gr.State("")  # the pyramid that the canvas was made for
+    owner = gr.State(top.name.value)  # the pyramid that the canvas was made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Painting", gr.Brush(), "paint-canvas")
+            brush = _brush(top.first) if top.first else gr.Brush()
+            editor = build_editor("Painting", brush, "paint-canvas", _empty(top.first) if top.first else None)
             with gr.Row():
                 clear = gr.Button("Blank canvas", size="sm", min_width=90)
                 over = gr.Button("Paint over the photo", size="sm", min_width=90)
                 upload = gr.UploadButton("Upload a painting", size="sm", min_width=90)
-            controls, advanced = injected.build_controls()
+            controls, advanced = injected.build_controls(top.first)
             with advanced:
                 colors = gr.Slider(
                     0,
@@ -69,8 +70,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
         paint_to_image, **wiring, **PRIVATE
     )
-    for changed in (top.name.change, demo.load):
-        changed(blank, [*chosen, owner], fresh, **SILENT)
+    top.name.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)
     upload.upload(own, [top.shelf, upload], editor, **SILENT)
@@ -119,11 +119,9 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
     renew("paint")
     with toasts():
         model = shelf.load(pyramid)
-    size = model.image_size[::-1]
-    empty = model.training_image.resize((1, 1), Image.Resampling.BOX).resize(size)
     return (
         pyramid,
-        with_palette(model, empty),
+        with_palette(model, _empty(model)),
         injected.scales(model),
         shown(None),
         shown(None),
@@ -133,8 +131,15 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
 
 def with_palette(model: SinGAN, picture: Image.Image) -> dict:
     """The canvas with a picture, and a brush in the pyramid's colours."""
-    brush = gr.Brush(colors=list(hex_palette(model, COLORS)))
-    return gr.update(value=on_canvas(picture), brush=brush)
+    return gr.update(value=on_canvas(picture), brush=_brush(model))
+
+
+def _brush(model: SinGAN) -> gr.Brush:
+    return gr.Brush(colors=list(hex_palette(model, COLORS)))
+
+
+def _empty(model: SinGAN) -> Image.Image:
+    return model.training_image.resize((1, 1), Image.Resampling.BOX).resize(model.image_size[::-1])
 
 
 def photo(shelf: Shelf, pyramid: str) -> Value:

@@ -30,14 +30,14 @@ KINDS = [
 MAX_SIDE = 2048  # of the second picture, which is used at the area of the first one anyway
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
     pictures = [path for _, kind in KINDS for path in example_pictures(examples / kind, top)]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             picture = gr.File(label="Second picture", height=140, elem_id="second")
             kind = gr.Radio(KINDS, value="layout", label="What becomes of it")
-            controls, advanced = injected.build_controls("1 keeps its large shapes, the last its details.")
+            controls, advanced = injected.build_controls(top.first, "1 keeps its large shapes, the last its details.")
             with advanced:
                 invert = gr.Checkbox(False, label="Exchange light and dark", info="Of a layout.")
             go = gr.Button("Draw it", variant="primary")
@@ -57,7 +57,7 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
     run_anew(go, "second-picture")(second_picture, **wiring, api_name="second_picture")
     clicked = [top.name, top.pictures, picture, kind, controls.scale, invert]
     gallery.select(load_example, top.shelf, clicked, **PRIVATE).success(second_picture, **wiring, **PRIVATE)
-    gr.on([top.name.change, demo.load], fit, chosen, [controls.scale], **SILENT)
+    top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 
