@@ -629,3 +629,27 @@ def test_result_of_another_input_is_not_shown(app_url, composite, picture_file, 
     go_on.set()
     assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
     assert "Done" in ask(composite=value).result()[0]
+
+
+def test_result_that_is_being_encoded_when_its_input_changes_is_not_shown(
+    app_url, composite, picture_file, tmp_path, monkeypatch
+):
+    begun, go_on, encode = threading.Event(), threading.Event(), gr.ImageSlider.postprocess
+
+    def slow(self, value):
+        if value is not None:
+            begun.set()
+            assert go_on.wait(20)
+        return encode(self, value)
+
+    monkeypatch.setattr(gr.ImageSlider, "postprocess", slow)
+    composite[1].save(tmp_path / "mask.png")
+    client = Client(app_url, verbose=False)
+    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
+    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
+    stale = ask(composite=value)
+    assert begun.wait(20)
+    turns.take(client.session_hash, "harmonize")  # as what changes the input does
+    go_on.set()
+    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
+    assert "Done" in ask(composite=value).result()[0]

@@ -9,11 +9,10 @@ from typing import Any
 import gradio as gr
 from gradio.processing_utils import move_files_to_cache, save_file_to_cache
 
-from singan.ui.frame import session
+from singan.ui.frame import begin
 from singan.ui.link import is_linked
 from singan.ui.shelf import Shelf
 from singan.ui.uploads import folder_of_uploads, keep
-from singan.ui.work import turns
 
 Pictures = list[tuple[str, str]]  # files and captions, as a gallery takes them
 WAIT_SECONDS = 1.0  # gradio can cancel a handler only when it yields
@@ -35,7 +34,7 @@ class First:
 
     def open_page(self, shelf: Shelf, pictures: list[Any] | None, request: gr.Request) -> Iterator[Any]:
         """For a page that came without them, until something else is drawn there; not if a link names others."""
-        newest = turns.take(session(), "sample")
+        newest = begin("sample")
         yield gr.skip()
         if pictures or is_linked(shelf, request):
             return

@@ -14,13 +14,13 @@ from singan.image import save_image
 from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.first import First
-from singan.ui.frame import SILENT, build_seed, renew, run_anew, session
+from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
 from singan.ui.limits import check_megapixels
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed, short, turns
+from singan.ui.work import pick_seed, short
 
 
 def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
@@ -102,7 +102,7 @@ def sample(
             "kaleidoscope", which is square, or "none"
     """
     seed = pick_seed(seed, new_seed)
-    newest = turns.take(session(), "sample")
+    newest = begin("sample")
     with toasts(), short, scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
