@@ -16,8 +16,8 @@ import singan
 from singan.errors import ConfigError
 from singan.image import check_file
 from singan.ui.chain import Chain, build_chain
+from singan.ui.examples import Examples
 from singan.ui.frame import (
-    PRIVATE,
     SILENT,
     build_buttons,
     build_seed,
@@ -97,9 +97,21 @@ def build(top: Top) -> Chain:
     }
     gr.on([top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     run = go.click(**wiring, api_name="animate")
-    example = examples.input(
-        open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **PRIVATE
-    ).then(**wiring, **PRIVATE)
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:
+        inputs: list[Any] = [*settings, seed, new_seed]
+        yield from animate(shelf, EXAMPLES[shown[number]][0], *inputs)
+
+    example = Examples(
+        tab="animate",
+        files=lambda _: (),
+        model=lambda number: EXAMPLES[shown[number]][0],
+        load=lambda shelf, number: open_example(shelf, shown[number]),
+        loaded=[top.name, top.pictures, variation, start_scale],
+        run=run_example,
+        settings=[seed, new_seed, variation, frames, fps, loop, start_scale, alpha, beta, kind],
+        view=list(view),
+    ).wire(examples, top, **SHORT, show_progress="hidden")
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain
 

@@ -15,8 +15,8 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
 from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
@@ -38,18 +38,27 @@ def build(top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "denoise")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
-        renew("denoise")
-        return path.stem, mark(shelf, path.stem), str(path)
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        name = pictures[number].stem
+        return name, mark(shelf, name), str(pictures[number]), fit(shelf, name)
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, times: int) -> Iterator[View]:
+        yield from denoise(shelf, pictures[number].stem, str(pictures[number]), times, scale, seed, new_seed)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "denoise")(denoise, **wiring, api_name="denoise")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).success(
-        denoise, **wiring, **PRIVATE
-    )
+    Examples(
+        tab="denoise",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, noisy, controls.scale],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, times],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
     top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 

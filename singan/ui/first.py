@@ -30,7 +30,7 @@ class First:
 
     def start(self, demo: gr.Blocks) -> None:
         """Draw them in a thread, and have them in all pages of `demo` from then on."""
-        threading.Thread(target=self._draw, args=[demo], name="drawing the first samples", daemon=True).start()
+        threading.Thread(target=self._draw, args=[demo], name="drawing the first samples").start()
 
     def open_page(self, shelf: Shelf, pictures: list[Any] | None, request: gr.Request) -> Iterator[Any]:
         """For a page that came without them, until something else is drawn there; not if a link names others."""
@@ -58,6 +58,8 @@ class First:
     def _draw(self, demo: gr.Blocks) -> None:
         try:
             for files, _ in self.moments():
+                if not threading.main_thread().is_alive():  # the app was ended meanwhile
+                    return
                 path, caption = files[-1]
                 kept = save_file_to_cache(path, cache_dir=str(folder_of_uploads()))
                 keep([kept])

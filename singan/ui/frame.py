@@ -90,6 +90,11 @@ def begin(tab: str) -> Callable[[], bool]:
     return turns.take(session(), tab, LocalContext.event_id.get(None))
 
 
+def is_stale() -> bool:
+    """Has the tab had other input since this call began?"""
+    return turns.is_stale(LocalContext.event_id.get(None))
+
+
 def renew(tab: str) -> None:
     """What runs in that tab of this session is not shown any more: its input has changed."""
     turns.take(session(), tab)

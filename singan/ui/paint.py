@@ -16,8 +16,8 @@ from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.editor import Value, build_editor, on_canvas
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, renew, run_anew, shown
 from singan.ui.injected import Task, View
 from singan.ui.look import run_status
 from singan.ui.photo import open_photo
@@ -56,20 +56,31 @@ def build(top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "paint")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        path = pictures[number]
         owner, _, *rest = blank(shelf, path.stem)
         painting = with_palette(shelf.load(owner), Image.open(path))
         return owner, mark(shelf, owner), owner, painting, *rest
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, colors: int) -> Iterator[View]:
+        path = pictures[number]
+        yield from paint_to_image(shelf, path.stem, on_canvas(Image.open(path)), scale, seed, new_seed, colors)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
     fresh = [owner, editor, controls.scale, results.pair, results.strip, results.status]
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "paint")(paint_to_image, **wiring, api_name="paint_to_image")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
-        paint_to_image, **wiring, **PRIVATE
-    )
+    Examples(
+        tab="paint",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, *fresh],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, colors],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
     top.name.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)

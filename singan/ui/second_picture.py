@@ -16,8 +16,8 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
 from singan.ui.denoise import fit
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
 from singan.ui.shelf import SHORT, Shelf, Top, mark
@@ -27,6 +27,7 @@ KINDS = [
     ("Its light and dark, in the matter of the chosen picture", "layout"),
     ("It, in the style of the chosen picture", "style"),
 ]
+Kind = Literal["layout", "style"]
 MAX_SIDE = 2048  # of the second picture, which is used at the area of the first one anyway
 
 
@@ -45,18 +46,31 @@ def build(top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "second-picture")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
-        renew("second-picture")
-        return path.stem, mark(shelf, path.stem), str(path), path.parent.name, "auto", False
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        path = pictures[number]
+        return path.stem, mark(shelf, path.stem), str(path), path.parent.name, fit(shelf, path.stem), False
+
+    def run_example(
+        shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, kind: Kind, invert: bool
+    ) -> Iterator[View]:
+        path = pictures[number]
+        yield from second_picture(shelf, path.stem, str(path), kind, invert, scale, seed, new_seed)
 
     chosen = [top.shelf, top.name]
     inputs = [*chosen, picture, kind, invert, *controls]
     wiring: dict[str, Any] = {"inputs": inputs, "outputs": results.view(controls)}
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "second-picture")(second_picture, **wiring, api_name="second_picture")
-    clicked = [top.name, top.pictures, picture, kind, controls.scale, invert]
-    gallery.select(load_example, top.shelf, clicked, **PRIVATE).success(second_picture, **wiring, **PRIVATE)
+    Examples(
+        tab="second-picture",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, picture, kind, controls.scale, invert],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, kind, invert],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
     top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
@@ -65,7 +79,7 @@ def second_picture(
     shelf: Shelf,
     pyramid: str,
     picture: str | None,
-    kind: Literal["layout", "style"] = "layout",
+    kind: Kind = "layout",
     invert: bool = False,
     scale: str = "auto",
     seed: int | None = 0,

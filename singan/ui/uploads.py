@@ -97,6 +97,11 @@ def keep(files: Iterable[str | Path]) -> None:
     _kept.update(map(Path, files))
 
 
+def forget(files: Iterable[str | Path]) -> None:
+    """Sweep them from now on as all others."""
+    _kept.difference_update(map(Path, files))
+
+
 def make_room(folder: Path, quota: int | None = None) -> None:
     """Remove the oldest files until the rest is within the quota."""
     files = sorted(_files(folder), key=lambda one: one[1].st_mtime, reverse=True)
@@ -156,6 +161,11 @@ def sweep_scratch(seconds: float = 2 * KEEP_SECONDS) -> None:
         newest = max((status.st_mtime for _, status in _files(path)), default=path.stat().st_mtime)
         if time.time() - newest > seconds:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def is_scratch(path: str) -> bool:
+    """Is that a file of a call or a run, which goes with it?"""
+    return path.startswith(f"{_scratch_base()}{os.sep}")
 
 
 def _scratch_base() -> Path:
