@@ -295,7 +295,7 @@ def test_canvas_that_belongs_to_the_pyramid_is_left_alone(shipped):
 
 
 def test_equal_canvases_do_not_share_a_file(photo):
-    one, other = (gr.ImageEditor(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
+    one, other = (editor.Canvas(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
     assert one.background.path != other.background.path
     assert Image.open(one.background.path).tobytes() == photo.tobytes()
 
