@@ -15,7 +15,7 @@ from singan.ui.frame import turns
 from singan.ui.shelf import Shelf
 
 # The tabs in their order, and the function of `singan` that each calls.
-TASKS = ["super_resolution_config", "harmonize", "edit", "paint_to_image", "analogy", "animate", "denoise"]
+TASKS = ["super_resolution_config", "harmonize", "edit", "fill", "paint_to_image", "analogy", "animate", "denoise"]
 CLICK = gr.SelectData(None, {"index": 0, "value": None})
 
 

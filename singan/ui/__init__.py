@@ -83,7 +83,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             with gr.Tab("Edit", id="edit"):
                 chains.append(edit.build(top, examples / "edit"))
             with gr.Tab("Fill", id="fill"):
-                chains.append(fill.build(top))
+                chains.append(fill.build(top, examples / "fill"))
             with gr.Tab("Paint to image", id="paint"):
                 chains.append(paint.build(top, examples / "paint"))
             with gr.Tab("Second picture", id="second-picture"):

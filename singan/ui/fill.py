@@ -18,13 +18,15 @@ from singan.tasks.injection import OnEvent
 from singan.ui import canvas
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
+from singan.ui.examples import Examples, build_examples, example_pictures
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
-from singan.ui.shelf import SHORT, Shelf, Top, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 from singan.ui.work import pick_seed
 
-HINT = "Paint over what shall go, or say below how far the picture shall grow."
+HINT = "Paint over what shall go, or say below how far the picture shall grow. Or click an example."
+PAINT = (249, 115, 22, 153)  # of what is painted over in an example
 MAX_RESULTS = 8
 
 
@@ -36,8 +38,9 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(top: Top) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
+    pictures = example_pictures(examples, top)
     owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -58,12 +61,31 @@ def build(top: Top) -> Chain:
             status = build_status(HINT)
             results = build_gallery("Results", 2, "fill-results")
             chain = build_gallery_chain(results, "fill")
+            gallery = build_examples(pictures)
+
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        name = pictures[number].stem
+        return name, mark(shelf, name), name, example_canvas(shelf, pictures[number]), run_status(HINT, None, []), None
+
+    def run_example(shelf: Shelf, example: int, seed: int, new_seed: bool, number: int) -> Iterator[View]:
+        yield from fill(shelf, example_canvas(shelf, pictures[example]), number, seed, new_seed)
+
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
     last = [number, seed, new_seed]
     wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
     run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
+    Examples(
+        tab="fill",
+        files=lambda number: (pictures[number].with_suffix(".mask.png"),),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, *fresh],
+        run=run_example,
+        settings=[seed, new_seed, number],
+        view=shown,
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
     top.name.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
@@ -78,6 +100,15 @@ def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...
     with toasts():
         model = shelf.load(pyramid)
     return pyramid, on_canvas(model.training_image), run_status(HINT, None, []), None
+
+
+def example_canvas(shelf: Shelf, path: Path) -> Value:
+    """The picture of the pyramid that an example is called after, painted over where its mask is white."""
+    with toasts():
+        picture = shelf.load(path.stem).training_image
+    layer = Image.new("RGBA", picture.size)
+    layer.paste(PAINT, mask=Image.open(path.with_suffix(".mask.png")).convert("1").resize(picture.size))
+    return {**on_canvas(picture), "layers": [layer]}
 
 
 def upload_picture(shelf: Shelf, path: str) -> tuple[Any, ...]:
