@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Examples:
     model: Callable[[int], str]  # the name of its pyramid
     load: Callable[[Shelf, int], Sequence[Any]]  # what the page shows at once,
     loaded: Sequence[Any]  # and where
-    run: Callable[..., Iterator[Any]]  # (shelf, number, *settings): what it gives in the end, as the tab's own run does
+    run: Callable[..., Any]  # (shelf, number, *settings): a generator of what the tab's own run shows
     settings: Sequence[Any]  # components; the first two are the seed, and whether each run takes another one
     view: Sequence[Any]  # what a moment of a run changes
 
@@ -75,8 +76,9 @@ class Examples:
                 yield (gr.skip(),) * len(self.view)
                 return
             moment = None
-            for moment in map(served, self.run(shelf, number, *settings)):
-                yield moment
+            with closing(self.run(shelf, number, *settings)) as moments:  # also when the run is stopped
+                for moment in map(served, moments):
+                    yield moment
             seed, new_seed, *_ = settings
             if moment is not None and seed is not None and not new_seed and not is_stale():
                 ANSWERS.put(self._key(shelf, number, settings), moment)
