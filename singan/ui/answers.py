@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from gradio.processing_utils import save_file_to_cache
@@ -25,7 +26,7 @@ class Answers:
         with self._lock:
             if key in self._answers:
                 self._answers.move_to_end(key)
-            return self._answers.get(key)
+            return deepcopy(self._answers.get(key))  # gradio takes apart what it is given
 
     def put(self, key: Hashable, moment: tuple[Any, ...]) -> None:
         """Keep a moment that is `served`, and its files."""

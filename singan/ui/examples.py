@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import closing
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class Examples:
             moment = None
             with closing(self.run(shelf, number, *settings)) as moments:  # also when the run is stopped
                 for moment in map(served, moments):
-                    yield moment
+                    yield deepcopy(moment)  # gradio takes apart what it is given
             seed, new_seed, *_ = settings
             if moment is not None and seed is not None and not new_seed and not is_stale():
                 ANSWERS.put(self._key(shelf, number, settings), moment)
