@@ -107,7 +107,7 @@ def examples(photo, tmp_path_factory):
     changed, mask = photo.copy(), Image.new("L", photo.size)
     for image, white in ((changed, "red"), (mask, 255)):
         image.paste(white, (20, 15, 32, 25))
-    tasks = ["super-resolution", "harmonize", "edit", "paint", "denoise"]
+    tasks = ["super-resolution", "harmonize", "edit", "fill", "paint", "denoise"]
     for task in [*tasks, "second-picture/layout", "second-picture/style"]:
         (directory / task).mkdir(parents=True)
         for name in ("blue", "green-field", "gone"):

@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from singan import ConfigError
-from singan.ui import link, sample
+from singan.ui import link
 from singan.ui.shelf import Own, Shelf
 
 GOOD = {"model": "green-field", "seed": "7", "variation": "0.3", "number": "2"}
@@ -58,23 +58,16 @@ def test_address_that_is_no_link_is_told_and_opens_nothing(shelf, change):
 
 
 def test_address_without_a_link_changes_nothing(shelf):
-    assert link.open_link(shelf, "blue", opened_by({"__theme": "dark"})) == (gr.skip(),) * 8
+    assert link.open_link(shelf, "blue", opened_by({"__theme": "dark"})) == (gr.skip(),) * 9
     assert not link.is_linked(shelf, opened_by({})) and not link.is_linked(shelf, None)
 
 
 def test_linked_model_is_chosen_or_drawn_anew_and_the_settings_are_set(shelf):
-    name, renewed, mark, *settings = link.open_link(shelf, "blue", opened_by(GOOD))
-    assert (name, renewed, mark["selected_index"]) == ("green-field", gr.skip(), 1)
+    samples, name, renewed, mark, *settings = link.open_link(shelf, "blue", opened_by(GOOD))
+    assert (samples, name, renewed, mark["selected_index"]) == (None, "green-field", gr.skip(), 1)
     assert settings == [7, False, 0.3, 2, shelf.load("green-field").config.usual_variation]
-    name, renewed, *_ = link.open_link(shelf, "green-field", opened_by(GOOD))
+    _, name, renewed, *_ = link.open_link(shelf, "green-field", opened_by(GOOD))
     assert name == gr.skip() and len(renewed) == 16
-
-
-def test_page_that_is_opened_by_a_link_does_not_draw_other_samples_first(shelf):
-    settings = ("blue", 1, None, None, 0.5, 0, 3, False, "none", "none")
-    assert list(sample.first_samples(shelf, *settings, opened_by(GOOD))) == [(gr.skip(), gr.skip())]
-    *_, (pictures, seed) = sample.first_samples(shelf, *settings, opened_by({}))
-    assert seed == 3 and len(pictures) == 1
 
 
 def test_model_of_ones_own_has_no_link(shelf):

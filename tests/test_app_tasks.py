@@ -295,7 +295,7 @@ def test_canvas_that_belongs_to_the_pyramid_is_left_alone(shipped):
 
 
 def test_equal_canvases_do_not_share_a_file(photo):
-    one, other = (gr.ImageEditor(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
+    one, other = (editor.Canvas(format="png").postprocess(editor.on_canvas(photo)) for _ in range(2))
     assert one.background.path != other.background.path
     assert Image.open(one.background.path).tobytes() == photo.tobytes()
 
@@ -643,6 +643,30 @@ def test_result_of_another_input_is_not_shown(app_url, composite, picture_file, 
         return whole(*args, **options)
 
     monkeypatch.setattr(singan, "harmonize", slow)
+    composite[1].save(tmp_path / "mask.png")
+    client = Client(app_url, verbose=False)
+    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
+    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
+    stale = ask(composite=value)
+    assert begun.wait(20)
+    turns.take(client.session_hash, "harmonize")  # as what changes the input does
+    go_on.set()
+    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
+    assert "Done" in ask(composite=value).result()[0]
+
+
+def test_result_that_is_being_encoded_when_its_input_changes_is_not_shown(
+    app_url, composite, picture_file, tmp_path, monkeypatch
+):
+    begun, go_on, encode = threading.Event(), threading.Event(), gr.ImageSlider.postprocess
+
+    def slow(self, value):
+        if value is not None:
+            begun.set()
+            assert go_on.wait(20)
+        return encode(self, value)
+
+    monkeypatch.setattr(gr.ImageSlider, "postprocess", slow)
     composite[1].save(tmp_path / "mask.png")
     client = Client(app_url, verbose=False)
     value = {"background": handle_file(picture_file), "layers": [], "composite": None}

@@ -1,7 +1,9 @@
 """What visitors upload is bounded, and gone in time."""
 
 import os
+import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -96,3 +98,25 @@ def test_calls_are_small(app_url, path):
     except (httpx.WriteError, httpx.ReadError):  # cut off while it was still being sent
         return
     assert answer.status_code == 413 and answer.text == "A call has at most 1 MB."
+
+
+def test_pictures_that_every_page_shows_are_there_as_long_as_the_app_runs(app_url):
+    page = httpx.get(app_url).text
+    files = {Path(file) for file in re.findall(r"/gradio_api/file=([^\"]+\.(?:png|webp))", page)}
+    assert len(files) >= 5
+    for file in files:
+        os.utime(file, (1, 1))
+        os.utime(file.parent, (1, 1))
+        uploads.sweep(file.parent)
+        uploads.make_room(file.parent, quota=0)
+    assert {httpx.get(f"{app_url}gradio_api/file={file}").status_code for file in files} == {200}
+    assert all(time.time() - file.stat().st_mtime < 60 for file in files)  # another app would sweep them by that
+
+
+def test_page_is_sent_packed_and_pictures_are_not(app_url):
+    with httpx.stream("GET", app_url) as page:
+        assert page.headers["content-encoding"] == "gzip" and len(b"".join(page.iter_raw())) < 100_000
+    text = httpx.get(app_url).text
+    assert len(text) > 500_000
+    picture = re.search(r"/gradio_api/file=[^\"]+\.png", text)[0]
+    assert "content-encoding" not in httpx.get(f"{app_url}{picture[1:]}").headers

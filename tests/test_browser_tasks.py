@@ -7,6 +7,8 @@ from PIL import Image
 from playwright.sync_api import expect
 from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
 
+import singan
+
 DONE = re.compile(r"Done in \d")
 TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Second picture", "Animate", "Denoise"]
 
@@ -211,6 +213,29 @@ def test_examples_choose_their_pyramid_and_run(open_page):
         expect(visible_status(page)).to_contain_text(DONE)
         expect(page.locator("#pyramids .thumbnail-item").nth(number % 2)).to_have_class(re.compile("selected"))
         assert downloaded(page).text["model"] == ["blue", "green-field"][number % 2]
+
+
+def test_example_that_somebody_clicked_gives_its_result_to_the_next_one_at_once(open_page, monkeypatch):
+    page = open_page()
+    go_to(page, "Edit")
+    page.locator(".examples:visible .thumbnail-item").first.click()
+    expect(visible_status(page)).to_contain_text(DONE)
+    said, result = visible_status(page).inner_text(), downloaded(page).tobytes()
+    go_to(page, "Fill")
+    expect(page.locator("#fill-canvas canvas").first).to_be_visible()  # gradio loses a layer that comes before
+    page.locator(".examples:visible .thumbnail-item").first.click()
+    expect(page.locator("#fill-results .caption-label")).to_have_count(3)
+    for name in ("edit", "fill"):
+        monkeypatch.setattr(singan, name, None)  # not to be called
+    other = open_page()
+    go_to(other, "Fill")
+    expect(other.locator("#fill-canvas canvas").first).to_be_visible()
+    other.locator(".examples:visible .thumbnail-item").first.click()
+    expect(other.locator("#fill-results .caption-label")).to_have_text(["seed 0", "seed 1", "seed 2"])
+    go_to(other, "Edit")
+    other.locator(".examples:visible .thumbnail-item").first.click()
+    expect(visible_status(other)).to_have_text(said)
+    assert downloaded(other).tobytes() == result
 
 
 def test_small_picture_is_enlarged_and_a_run_stopped(open_page, photo_path, monkeypatch):

@@ -12,6 +12,7 @@ import singan
 from singan.image import image_to_tensor, load_image
 from singan.pyramid import resize
 from singan.tasks.blending import load_mask
+from singan.tasks.filling import draft_of
 from singan.tasks.filters import blur, grow
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,19 @@ def test_what_was_copied_stays_and_its_seam_goes(name):
     real = image_to_tensor(model.training_image)
     lost, put_in = ((image_to_tensor(edited) - y).masked_select(grow(white, -1) > 0).abs().mean() for y in (x, real))
     assert lost < 0.6 * put_in  # it is still there
+    assert seam(x, white) <= 1.3
+
+
+@pytest.mark.parametrize("name", examples("fill"))
+def test_what_was_painted_over_goes_and_nothing_is_seen_of_it(name):
+    model, _, mask = given("fill", name)
+    photo = model.training_image
+    (image,) = singan.fill(draft_of(photo), mask, seed=0)
+    white, x, real = load_mask(model, mask), image_to_tensor(image), image_to_tensor(photo)
+    far = grow(white, 30) == 0
+    assert (x - real).masked_select(far).abs().max() == 0
+    inside = grow(white, -4) > 0
+    assert (x - real).masked_select(inside).abs().mean() > 0.02  # it is another one
     assert seam(x, white) <= 1.3
 
 

@@ -90,6 +90,13 @@ def second_cloud(lake: Image.Image) -> tuple[Image.Image, Image.Image]:
     return laid(lake, lake, cloud, right, down), cloud.point(lambda a: 255 * (a > 20))
 
 
+def painted_over(photo: Image.Image, *outline: tuple[float, float]) -> tuple[Image.Image, Image.Image]:
+    """The photo, small, with what shall go painted over, and the mask of that."""
+    mask = region(photo.size, list(outline)).point(lambda a: 255 * (a >= 128))
+    seen = Image.composite(Image.blend(photo, Image.new("RGB", photo.size, "#f97316"), 0.6), photo, mask)
+    return seen.resize((photo.width // 2, photo.height // 2), Image.Resampling.LANCZOS), mask
+
+
 def mountains(lake: Image.Image) -> Image.Image:
     """The mountains cut out, RGBA: all below their ridge."""
     ridge = [
@@ -254,6 +261,10 @@ def main() -> None:
     save("edit", "mountain-lake", *second_cloud(lake))
     save("edit", "skyline", *second_tower(city))
     save("edit", "spices", *second_bowl(spices))
+
+    cloud = (640, 150), (700, 95), (790, 60), (900, 40), (985, 45), (990, 105), (930, 150), (840, 185), (700, 190)
+    save("fill", "mountain-lake", *painted_over(lake, *cloud))
+    save("fill", "tea-gardens", *painted_over(gardens, (930, 285), (995, 285), (995, 345), (930, 345)))
 
     save("paint", "mountain-lake", painted_lake(lake))
     save("paint", "tea-gardens", painted_gardens(gardens))

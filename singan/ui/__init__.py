@@ -31,19 +31,19 @@ from singan.ui import (
     train,
     variation,
 )
-from singan.ui.calls import answer_plainly, tell_strange
+from singan.ui.calls import answer_in_time, answer_plainly, tell_strange
 from singan.ui.chain import wire_chain
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
-from singan.ui.uploads import Bounded, folder_of_uploads, keep_swept
+from singan.ui.uploads import Bounded, Packed, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
 
 LAUNCH: dict[str, Any] = {
-    "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads())]},
+    "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads()), Middleware(Packed)]},
     "theme": THEME,
     "css": CSS,
     "max_file_size": "20mb",
@@ -74,25 +74,26 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
             with gr.Tab("Sample", id="sample"):
-                chains = [sample.build(demo, top, back)]
-                variation.build(demo, top)
+                chain, first = sample.build(demo, top, back)
+                chains = [chain]
+                variation.build(top)
             with gr.Tab("Super-resolution", id="super-resolution"):
                 chain, small = enlarge.build(top, examples / "super-resolution")
                 chains.append(chain)
             with gr.Tab("Harmonize", id="harmonize"):
-                chains.append(harmonize.build(demo, top, examples / "harmonize"))
+                chains.append(harmonize.build(top, examples / "harmonize"))
             with gr.Tab("Edit", id="edit"):
-                chains.append(edit.build(demo, top, examples / "edit"))
+                chains.append(edit.build(top, examples / "edit"))
             with gr.Tab("Fill", id="fill"):
-                chains.append(fill.build(demo, top))
+                chains.append(fill.build(top, examples / "fill"))
             with gr.Tab("Paint to image", id="paint"):
-                chains.append(paint.build(demo, top, examples / "paint"))
+                chains.append(paint.build(top, examples / "paint"))
             with gr.Tab("Second picture", id="second-picture"):
-                chains.append(second_picture.build(demo, top, examples / "second-picture"))
+                chains.append(second_picture.build(top, examples / "second-picture"))
             with gr.Tab("Animate", id="animate"):
-                chains.append(animate.build(demo, top))
+                chains.append(animate.build(top))
             with gr.Tab("Denoise", id="denoise"):
-                chains.append(denoise.build(demo, top, examples / "denoise"))
+                chains.append(denoise.build(top, examples / "denoise"))
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
                     train.build(back, top, tabs, run_id, examples / "train")
@@ -100,6 +101,8 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                     gr.Markdown(train.NO_TRAINING)
         for chain in chains:
             wire_chain(chain, top, tabs, small)
+    keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click
     # Closed: a call that passes the queue would be computed beside all others.
-    answer_plainly(tell_strange(demo))
+    answer_plainly(answer_in_time(tell_strange(demo)))
+    first.start(demo)
     return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

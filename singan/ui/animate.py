@@ -16,8 +16,8 @@ import singan
 from singan.errors import ConfigError
 from singan.image import check_file
 from singan.ui.chain import Chain, build_chain
+from singan.ui.examples import Examples
 from singan.ui.frame import (
-    PRIVATE,
     SILENT,
     build_buttons,
     build_seed,
@@ -29,7 +29,7 @@ from singan.ui.frame import (
     wire_buttons,
 )
 from singan.ui.look import STOPPED, run_status
-from singan.ui.shelf import SHORT, Shelf, Top, mark
+from singan.ui.shelf import SHORT, Shelf, Top, mark, start_range
 from singan.ui.uploads import folder_of_uploads
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed
@@ -57,7 +57,7 @@ class View(NamedTuple):
     stop: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> Chain:
+def build(top: Top) -> Chain:
     """Make the tab."""
     names = top.shelf.value.names()
     shown = [caption for caption, (pyramid, *_) in EXAMPLES.items() if pyramid in names]
@@ -70,12 +70,10 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
                     0,
-                    8,
-                    0,
                     step=1,
                     label="Start scale",
                     info="Coarsest scale that moves; from 1 on, details only.",
-                    visible=False,
+                    **start_range(top.first),
                 )
                 alpha = gr.Slider(0, 1, 0.1, step=0.01, label="Pull back to the photo")
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
@@ -97,11 +95,23 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
         "show_progress": "hidden",
         **SHORT,
     }
-    gr.on([demo.load, top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
+    gr.on([top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     run = go.click(**wiring, api_name="animate")
-    example = examples.input(
-        open_example, [top.shelf, examples], [top.name, top.pictures, variation, start_scale], **PRIVATE
-    ).then(**wiring, **PRIVATE)
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:
+        inputs: list[Any] = [*settings, seed, new_seed]
+        yield from animate(shelf, EXAMPLES[shown[number]][0], *inputs)
+
+    example = Examples(
+        tab="animate",
+        files=lambda _: (),
+        model=lambda number: EXAMPLES[shown[number]][0],
+        load=lambda shelf, number: open_example(shelf, shown[number]),
+        loaded=[top.name, top.pictures, variation, start_scale],
+        run=run_example,
+        settings=[seed, new_seed, variation, frames, fps, loop, start_scale, alpha, beta, kind],
+        view=list(view),
+    ).wire(examples, top, **SHORT, show_progress="hidden")
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain
 

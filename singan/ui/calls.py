@@ -1,4 +1,5 @@
-"""Calls that no page of this app makes: they get plain values and plain text, and are told what is wrong with them."""
+"""What is sent to pages and programs: to both nothing that is not of their newest input; to programs plain values and
+plain text, and what is wrong with calls that no page makes."""
 
 from __future__ import annotations
 
@@ -10,9 +11,11 @@ import gradio as gr
 from gradio.utils import is_prop_update
 
 from singan.ui.look import status_text
+from singan.ui.work import turns
 
 STRANGE = "This is not what a page of this app sends: reload it, or see what the call takes under Use via API."
 _outside: ContextVar[bool] = ContextVar("outside", default=False)  # is this call made by a program, not by a page?
+_run: ContextVar[str | None] = ContextVar("run", default=None)  # the call that is being answered
 
 
 def tell_strange(demo: gr.Blocks) -> gr.Blocks:
@@ -66,6 +69,28 @@ def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
 
     demo.process_api = process_plainly  # type: ignore[method-assign]
     demo.postprocess_data = postprocess_plainly  # type: ignore[method-assign]
+    return demo
+
+
+def answer_in_time(demo: gr.Blocks) -> gr.Blocks:
+    """The app, sending nothing of a run whose tab has had other input since. `framed` sees to that until a result is
+    there; but a large one takes a while to be encoded, and gradio sends it once more when the run ends."""
+    process: Any = demo.process_api
+    postprocess: Any = demo.postprocess_data
+
+    async def process_newest(block_fn: Any, *args: Any, event_id: str | None = None, **kwargs: Any) -> Any:
+        _run.set(event_id)
+        output = await process(block_fn, *args, event_id=event_id, **kwargs)
+        if not output["is_generating"] and turns.is_stale(event_id):
+            output["data"] = [gr.skip() for _ in output["data"]]
+        return output
+
+    async def postprocess_newest(block_fn: Any, *args: Any, **kwargs: Any) -> Any:
+        data = await postprocess(block_fn, *args, **kwargs)
+        return [gr.skip() for _ in data] if turns.is_stale(_run.get()) else data
+
+    demo.process_api = process_newest  # type: ignore[method-assign]
+    demo.postprocess_data = postprocess_newest  # type: ignore[method-assign]
     return demo
 
 

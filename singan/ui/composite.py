@@ -23,7 +23,7 @@ from singan.ui.editor import (
     open_example,
     own_picture,
 )
-from singan.ui.examples import build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
@@ -67,19 +67,19 @@ def on_stage(scene: Scene | None) -> tuple[dict, dict, dict]:
 
 @contextmanager
 def build_composite(
-    demo: gr.Blocks, top: Top, examples: Path, task: Callable, *, label: str, hint: str, button: str
+    top: Top, examples: Path, task: Callable, *, label: str, hint: str, button: str
 ) -> Iterator[Composite]:
     """Make the tab of `task`; what the caller builds meanwhile comes under the canvas, with `build_buttons` in it."""
     name = task.__name__
     pictures = example_pictures(examples, top)
-    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             with gr.Column() as flat:
-                editor = build_editor(label, MASK_BRUSH, f"{name}-canvas")
+                editor = build_editor(label, MASK_BRUSH, f"{name}-canvas", top.picture)
             tab = Composite(flat, editor, build_stage(f"{name}-stage"), [])
             yield tab
-            controls, advanced = injected.build_controls()
+            controls, advanced = injected.build_controls(top.first)
             with advanced:
                 tab.drawn = [tab.editor, build_mask(f"{name}-mask")]
             go = gr.Button(button, variant="primary")
@@ -88,9 +88,13 @@ def build_composite(
             gallery = build_examples(pictures)
             tab.chain = results.chain
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        renew(name)
-        return *open_example(shelf, pictures[event.index]), run_status(hint, None, []), *on_stage(None)
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        return *open_example(shelf, pictures[number]), run_status(hint, None, []), *on_stage(None)
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str) -> Iterator[injected.View]:
+        path = pictures[number]
+        picture, mask = Image.open(path), Image.open(path.with_suffix(".mask.png")).convert("L")
+        yield from task(shelf, path.stem, on_canvas(picture), mask, scale, seed, new_seed)
 
     def start_over(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
         if not pyramid or owner == pyramid:
@@ -112,10 +116,18 @@ def build_composite(
     outputs = {"outputs": results.view(controls), **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
     run_anew(go, name)(with_objects, [*chosen, *tab.drawn, tab.stage, *controls], **outputs, **PRIVATE)
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
-        task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name
-    )
-    gr.on([top.name.change, demo.load], start_over, [*chosen, owner], fresh, **SILENT)
+    gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
+    Examples(
+        tab=name,
+        files=lambda number: (pictures[number], pictures[number].with_suffix(".mask.png")),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, *fresh],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    top.name.change(start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]
     tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)

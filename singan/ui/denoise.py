@@ -15,8 +15,8 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
 from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
@@ -24,13 +24,13 @@ from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
     pictures = example_pictures(examples, top)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             noisy = gr.File(label="Noisy picture", height=140, elem_id="noisy")
-            controls, advanced = injected.build_controls("1 is smooth, the last is faithful.")
+            controls, advanced = injected.build_controls(top.first, "1 is smooth, the last is faithful.")
             with advanced:
                 times = gr.Slider(1, 5, 1, step=1, label="Rounds", info="More are smoother.")
             go = gr.Button("Denoise", variant="primary")
@@ -38,20 +38,28 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "denoise")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
-        renew("denoise")
-        return path.stem, mark(shelf, path.stem), str(path)
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        name = pictures[number].stem
+        return name, mark(shelf, name), str(pictures[number]), fit(shelf, name)
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, times: int) -> Iterator[View]:
+        yield from denoise(shelf, pictures[number].stem, str(pictures[number]), times, scale, seed, new_seed)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "denoise")(denoise, **wiring, api_name="denoise")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, noisy], **PRIVATE).success(
-        denoise, **wiring, **PRIVATE
-    )
-    for changed in (top.name.change, demo.load):
-        changed(fit, chosen, [controls.scale], **SILENT)
+    Examples(
+        tab="denoise",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, noisy, controls.scale],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, times],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 
@@ -94,7 +102,5 @@ def denoise(
 
 def fit(shelf: Shelf, pyramid: str) -> dict:
     """The scales of the pyramid."""
-    if not pyramid:
-        return gr.skip()
     with toasts():
         return injected.scales(shelf.load(pyramid))

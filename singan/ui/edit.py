@@ -27,9 +27,9 @@ HINT = (
 )
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
-    with build_composite(demo, top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
+    with build_composite(top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
         with tab.flat:
             how = gr.Radio(
                 [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"

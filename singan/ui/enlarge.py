@@ -22,9 +22,8 @@ from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui import zerogpu
 from singan.ui.chain import Chain, build_chain, second
-from singan.ui.examples import build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures
 from singan.ui.frame import (
-    PRIVATE,
     build_buttons,
     build_seed,
     build_status,
@@ -84,8 +83,10 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
             chain = build_chain([pair], second, "super-resolution")
             gallery = build_examples(pictures)
 
-    def load_example(event: gr.SelectData) -> str:
-        return str(pictures[event.index])
+    def run_example(
+        shelf: Shelf, number: int, seed: int, new_seed: bool, factor: float, detail: float
+    ) -> Iterator[View]:
+        yield from super_resolve(shelf, "", str(pictures[number]), factor, detail, seed, new_seed)
 
     view = View(status, pair, seed, go, stop)
     wiring: dict[str, Any] = {
@@ -96,7 +97,16 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
         **LONG,
     }
     run = go.click(**wiring, api_name="super_resolve")
-    example = gallery.select(load_example, None, photo, **PRIVATE).then(**wiring, **PRIVATE)
+    example = Examples(
+        tab="enlarge",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=lambda _, number: (str(pictures[number]),),
+        loaded=[photo],
+        run=run_example,
+        settings=[seed, new_seed, factor, detail],
+        view=list(view),
+    ).wire(gallery, top, **LONG, show_progress="hidden")
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain, photo
 

@@ -20,13 +20,15 @@ from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui import canvas
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
+from singan.ui.examples import Examples, build_examples, example_pictures
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
-from singan.ui.shelf import SHORT, Shelf, Top, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 from singan.ui.work import pick_seed
 
-HINT = "Paint over what shall go, or what alone shall stay; or say below how far the picture shall grow."
+HINT = "Paint over what shall go, or what alone shall stay, or click an example; or say below how far it shall grow."
+PAINT = (249, 115, 22, 153)  # of what is painted over in an example
 MAX_RESULTS = 8
 
 
@@ -38,12 +40,13 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab. Its canvas starts from the picture of the chosen pyramid."""
-    owner = gr.State("")  # the pyramid whose picture is on the canvas
+    pictures = example_pictures(examples, top)
+    owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Picture", MASK_BRUSH, "fill-canvas")
+            editor = build_editor("Picture", MASK_BRUSH, "fill-canvas", top.picture)
             with gr.Row():
                 upload = gr.UploadButton("Upload a picture", size="sm", min_width=100)
                 clear = gr.Button("Start over", size="sm", min_width=100)
@@ -69,6 +72,15 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
             status = build_status(HINT)
             results = build_gallery("Results", 2, "fill-results")
             chain = build_gallery_chain(results, "fill")
+            gallery = build_examples(pictures)
+
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        name = pictures[number].stem
+        return name, mark(shelf, name), name, example_canvas(shelf, pictures[number]), run_status(HINT, None, []), None
+
+    def run_example(shelf: Shelf, example: int, seed: int, new_seed: bool, number: int) -> Iterator[View]:
+        yield from fill(shelf, example_canvas(shelf, pictures[example]), number, seed, new_seed)
+
     chosen, shown = [top.shelf, top.name], [status, results, seed]
     fresh = [owner, editor, status, results]
     last = [number, seed, new_seed]
@@ -77,7 +89,17 @@ def build(demo: gr.Blocks, top: Top) -> Chain:
     kept = [variation, moved, down, across]
     run_anew(keep, "fill")(pin, [top.shelf, editor, *kept, *last], **wiring, api_name="pin")
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
-    gr.on([top.name.change, demo.load], fresh_picture, [*chosen, owner], fresh, **SILENT)
+    Examples(
+        tab="fill",
+        files=lambda number: (pictures[number].with_suffix(".mask.png"),),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, *fresh],
+        run=run_example,
+        settings=[seed, new_seed, number],
+        view=shown,
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    top.name.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
     return chain
@@ -91,6 +113,15 @@ def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...
     with toasts():
         model = shelf.load(pyramid)
     return pyramid, on_canvas(model.training_image), run_status(HINT, None, []), None
+
+
+def example_canvas(shelf: Shelf, path: Path) -> Value:
+    """The picture of the pyramid that an example is called after, painted over where its mask is white."""
+    with toasts():
+        picture = shelf.load(path.stem).training_image
+    layer = Image.new("RGBA", picture.size)
+    layer.paste(PAINT, mask=Image.open(path.with_suffix(".mask.png")).convert("1").resize(picture.size))
+    return {**on_canvas(picture), "layers": [layer]}
 
 
 def upload_picture(shelf: Shelf, path: str) -> tuple[Any, ...]:

@@ -71,7 +71,7 @@ def framed(
     """What `moments` shows, given a folder for what it makes: gradio has its copies after each moment. An error is
     shown in the status line of a `view`, and as a toast. Once the `tab` has a newer run, or other input, in this
     session, this one ends and shows nothing more. All but `long` jobs make training give way."""
-    newest = turns.take(session(), tab)
+    newest = begin(tab)
     with toasts(), scratch() as folder, nullcontext() if long else short, closing(moments(Path(folder))) as shown:
         try:
             for moment in shown:
@@ -82,6 +82,17 @@ def framed(
             if newest():
                 yield view(run_status(str(error), None, []))
                 raise
+
+
+def begin(tab: str) -> Callable[[], bool]:
+    """This call is the newest run of the tab in this session. Returns a function that says whether it still is; what it
+    gives is not shown any more once it is not."""
+    return turns.take(session(), tab, LocalContext.event_id.get(None))
+
+
+def is_stale() -> bool:
+    """Has the tab had other input since this call began?"""
+    return turns.is_stale(LocalContext.event_id.get(None))
 
 
 def renew(tab: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import gradio as gr
 from PIL import Image
 
 import singan
@@ -24,9 +23,9 @@ HINT = (
 )
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
-    with build_composite(demo, top, examples, harmonize, label="Composite", hint=HINT, button="Harmonize") as tab:
+    with build_composite(top, examples, harmonize, label="Composite", hint=HINT, button="Harmonize") as tab:
         tab.build_buttons("Upload a composite")
     return tab.chain
 

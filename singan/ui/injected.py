@@ -64,9 +64,13 @@ class Results:
         return [self.status, self.pair, self.strip, self.full, controls.seed]
 
 
-def build_controls(scale_info: str = "1 is free, the last is faithful.") -> tuple[Controls, gr.Accordion]:
-    """The choice of a scale, and what is folded away, with the seed in it."""
-    scale = gr.Dropdown(["auto"], value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info)
+def build_controls(
+    first: SinGAN | None, scale_info: str = "1 is free, the last is faithful."
+) -> tuple[Controls, gr.Accordion]:
+    """The choice of a scale of the `first` pyramid, and what is folded away, with the seed in it."""
+    scale = gr.Dropdown(
+        _scales(first), value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info
+    )
     with gr.Accordion("Advanced", open=False) as advanced:
         seed, new_seed = build_seed()
     return Controls(scale, seed, new_seed), advanced
@@ -185,7 +189,11 @@ def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[s
 
 def scales(model: SinGAN) -> dict:
     """The choice of a scale for a pyramid."""
-    return gr.update(choices=["auto", *map(str, range(1, model.num_scales))], value="auto")
+    return gr.update(choices=_scales(model), value="auto")
+
+
+def _scales(model: SinGAN | None) -> list[str]:
+    return ["auto", *map(str, range(1, model.num_scales if model else 1))]
 
 
 def size_notes(image: Image.Image, model: SinGAN) -> list[str]:

@@ -56,9 +56,9 @@ def build_link(top: Top, controls: Controls) -> None:
     made.success(None, address, address, js=SHOW, **PRIVATE)
 
 
-def wire_link(back: Any, top: Top, controls: Controls) -> None:
+def wire_link(back: Any, top: Top, controls: Controls, samples: gr.Gallery) -> None:
     """Open the link that the page was opened by, once what the visitor had is `back`: a model that changes is drawn."""
-    outputs = [top.name, top.renewed, top.pictures, *controls]
+    outputs = [samples, top.name, top.renewed, top.pictures, *controls]
     back.then(open_link, [top.shelf, top.name], outputs, **SILENT)
 
 
@@ -94,12 +94,12 @@ def is_linked(shelf: Shelf, request: gr.Request | None) -> bool:
 
 
 def open_link(shelf: Shelf, pyramid: str, request: gr.Request) -> tuple[Any, ...]:
-    """The model of the link, and its settings; nothing without one."""
+    """No samples yet, the model of the link, and its settings; nothing changes without one."""
     with toasts():
         found = linked(shelf, request.query_params)
         if found is None:
-            return (gr.skip(),) * 8
+            return (gr.skip(),) * 9
         usual = shelf.load(found.model).config.usual_variation
     chosen = (gr.skip(), secrets.token_hex(8)) if found.model == pyramid else (found.model, gr.skip())
     settings = Controls(found.seed, False, found.variation, found.number, usual)
-    return *chosen, mark(shelf, found.model), *settings
+    return None, *chosen, mark(shelf, found.model), *settings

@@ -16,8 +16,8 @@ from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.editor import Value, build_editor, on_canvas
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, renew, run_anew, shown
 from singan.ui.injected import Task, View
 from singan.ui.look import run_status
 from singan.ui.photo import open_photo
@@ -28,18 +28,19 @@ COLORS = 8  # of the brush
 MAX_SIDE = 1024  # of an uploaded painting, which is used at the size of the photo anyway
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab. Its canvas starts empty, with a brush in the colours of the chosen pyramid's picture."""
     pictures = example_pictures(examples, top)
-    owner = gr.State("")  # the pyramid that the canvas was made for
+    owner = gr.State(top.name.value)  # the pyramid that the canvas was made for
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
-            editor = build_editor("Painting", gr.Brush(), "paint-canvas")
+            brush = _brush(top.first) if top.first else gr.Brush()
+            editor = build_editor("Painting", brush, "paint-canvas", _empty(top.first) if top.first else None)
             with gr.Row():
                 clear = gr.Button("Blank canvas", size="sm", min_width=90)
                 over = gr.Button("Paint over the photo", size="sm", min_width=90)
                 upload = gr.UploadButton("Upload a painting", size="sm", min_width=90)
-            controls, advanced = injected.build_controls()
+            controls, advanced = injected.build_controls(top.first)
             with advanced:
                 colors = gr.Slider(
                     0,
@@ -55,22 +56,32 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "paint")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        path = pictures[number]
         owner, _, *rest = blank(shelf, path.stem)
         painting = with_palette(shelf.load(owner), Image.open(path))
         return owner, mark(shelf, owner), owner, painting, *rest
+
+    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, colors: int) -> Iterator[View]:
+        path = pictures[number]
+        yield from paint_to_image(shelf, path.stem, on_canvas(Image.open(path)), scale, seed, new_seed, colors)
 
     chosen = [top.shelf, top.name]
     wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
     fresh = [owner, editor, controls.scale, results.pair, results.strip, results.status]
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "paint")(paint_to_image, **wiring, api_name="paint_to_image")
-    gallery.select(load_example, top.shelf, [top.name, top.pictures, *fresh], **PRIVATE).success(
-        paint_to_image, **wiring, **PRIVATE
-    )
-    for changed in (top.name.change, demo.load):
-        changed(blank, [*chosen, owner], fresh, **SILENT)
+    Examples(
+        tab="paint",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, *fresh],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, colors],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    top.name.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)
     upload.upload(own, [top.shelf, upload], editor, **SILENT)
@@ -119,11 +130,9 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
     renew("paint")
     with toasts():
         model = shelf.load(pyramid)
-    size = model.image_size[::-1]
-    empty = model.training_image.resize((1, 1), Image.Resampling.BOX).resize(size)
     return (
         pyramid,
-        with_palette(model, empty),
+        with_palette(model, _empty(model)),
         injected.scales(model),
         shown(None),
         shown(None),
@@ -133,8 +142,15 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
 
 def with_palette(model: SinGAN, picture: Image.Image) -> dict:
     """The canvas with a picture, and a brush in the pyramid's colours."""
-    brush = gr.Brush(colors=list(hex_palette(model, COLORS)))
-    return gr.update(value=on_canvas(picture), brush=brush)
+    return gr.update(value=on_canvas(picture), brush=_brush(model))
+
+
+def _brush(model: SinGAN) -> gr.Brush:
+    return gr.Brush(colors=list(hex_palette(model, COLORS)))
+
+
+def _empty(model: SinGAN) -> Image.Image:
+    return model.training_image.resize((1, 1), Image.Resampling.BOX).resize(model.image_size[::-1])
 
 
 def photo(shelf: Shelf, pyramid: str) -> Value:

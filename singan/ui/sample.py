@@ -13,19 +13,20 @@ from singan.errors import ConfigError
 from singan.image import save_image
 from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
-from singan.ui.frame import build_seed, renew, run_anew, session
+from singan.ui.first import First
+from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
 from singan.ui.limits import check_megapixels
-from singan.ui.link import MAX_SAMPLES, Controls, build_link, is_linked, wire_link
+from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
-from singan.ui.shelf import SHORT, Shelf, Top, start_scales, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts
 from singan.ui.uploads import scratch
-from singan.ui.work import pick_seed, short, turns
+from singan.ui.work import pick_seed, short
 
 
-def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
-    """Make the tab. It draws when the page appears, and whenever another pyramid is chosen. `back`: the event that
-    brings back what the page had."""
-    first = top.shelf.value.load(top.name.value) if top.name.value else None
+def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
+    """Make the tab. It draws whenever another pyramid is chosen; a new page has its first samples. `back`: the event
+    that brings back what the page had."""
+    first = top.first
     height_px, width_px = first.image_size if first else (None, None)
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
@@ -39,12 +40,10 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
                     0,
-                    max(1, len(first.generators) - 1) if first else 1,
-                    0,
                     step=1,
                     label="Start scale",
                     info="Coarsest scale to draw anew: details only.",
-                    visible=first is not None and len(first.generators) > 1,
+                    **start_range(first),
                 )
                 seed, new_seed = build_seed(new=True)
             tile, mirror = tiles.build_controls(height, width)
@@ -66,12 +65,12 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> Chain:
     changed = gr.on([top.name.change, top.renewed.change], fit, **fitting)
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
     drawn += [changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")]
-    if first:
-        drawn += [demo.load(first_samples, **wiring, **SHORT, api_visibility="private")]
-    wire_link(back, top, link)
+    wire_link(back, top, link, samples)
     tiles.wire_laid(drawn, samples, laid)
     copied.build(top, chain.inputs, drawn)
-    return chain
+    shown = First(samples, lambda: sample(top.shelf.value, top.name.value) if top.name.value else iter(()))
+    demo.load(shown.open_page, [top.shelf, samples], samples, **SILENT)
+    return chain, shown
 
 
 def sample(
@@ -103,7 +102,7 @@ def sample(
             "kaleidoscope", which is square, or "none"
     """
     seed = pick_seed(seed, new_seed)
-    newest = turns.take(session(), "sample")
+    newest = begin("sample")
     with toasts(), short, scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
             raise ConfigError("There is nothing to sample from yet: upload a photo or load a model first.")
@@ -123,27 +122,6 @@ def sample(
             save_image(image, path, settings)
             pictures.append((str(path), f"seed {k}"))
             yield list(pictures), seed
-
-
-def first_samples(
-    shelf: Shelf,
-    pyramid: str,
-    number: int,
-    height: int,
-    width: int,
-    variation: float,
-    start_scale: int,
-    seed: int,
-    new_seed: bool,
-    tile: str,
-    mirror: str,
-    request: gr.Request,
-) -> Iterator[tuple[Any, Any]]:
-    """The samples of a page that appears; none if it is opened by a link, which names others."""
-    if is_linked(shelf, request):
-        yield gr.skip(), gr.skip()
-    else:
-        yield from sample(shelf, pyramid, number, height, width, variation, start_scale, seed, new_seed, tile, mirror)
 
 
 def fit(

@@ -16,8 +16,8 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
 from singan.ui.denoise import fit
-from singan.ui.examples import build_examples, example_pictures
-from singan.ui.frame import PRIVATE, SILENT, renew, run_anew
+from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
 from singan.ui.shelf import SHORT, Shelf, Top, mark
@@ -27,17 +27,18 @@ KINDS = [
     ("Its light and dark, in the matter of the chosen picture", "layout"),
     ("It, in the style of the chosen picture", "style"),
 ]
+Kind = Literal["layout", "style"]
 MAX_SIDE = 2048  # of the second picture, which is used at the area of the first one anyway
 
 
-def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
+def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
     pictures = [path for _, kind in KINDS for path in example_pictures(examples / kind, top)]
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             picture = gr.File(label="Second picture", height=140, elem_id="second")
             kind = gr.Radio(KINDS, value="layout", label="What becomes of it")
-            controls, advanced = injected.build_controls("1 keeps its large shapes, the last its details.")
+            controls, advanced = injected.build_controls(top.first, "1 keeps its large shapes, the last its details.")
             with advanced:
                 invert = gr.Checkbox(False, label="Exchange light and dark", info="Of a layout.")
             go = gr.Button("Draw it", variant="primary")
@@ -45,19 +46,32 @@ def build(demo: gr.Blocks, top: Top, examples: Path) -> Chain:
             results = injected.build_results(HINT, controls, "second-picture")
             gallery = build_examples(pictures)
 
-    def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Any, ...]:
-        path = pictures[event.index]
-        renew("second-picture")
-        return path.stem, mark(shelf, path.stem), str(path), path.parent.name, "auto", False
+    def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
+        path = pictures[number]
+        return path.stem, mark(shelf, path.stem), str(path), path.parent.name, fit(shelf, path.stem), False
+
+    def run_example(
+        shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, kind: Kind, invert: bool
+    ) -> Iterator[View]:
+        path = pictures[number]
+        yield from second_picture(shelf, path.stem, str(path), kind, invert, scale, seed, new_seed)
 
     chosen = [top.shelf, top.name]
     inputs = [*chosen, picture, kind, invert, *controls]
     wiring: dict[str, Any] = {"inputs": inputs, "outputs": results.view(controls)}
     wiring |= {**SHORT, "show_progress": "hidden"}
     run_anew(go, "second-picture")(second_picture, **wiring, api_name="second_picture")
-    clicked = [top.name, top.pictures, picture, kind, controls.scale, invert]
-    gallery.select(load_example, top.shelf, clicked, **PRIVATE).success(second_picture, **wiring, **PRIVATE)
-    gr.on([top.name.change, demo.load], fit, chosen, [controls.scale], **SILENT)
+    Examples(
+        tab="second-picture",
+        files=lambda number: (pictures[number],),
+        model=lambda number: pictures[number].stem,
+        load=load_example,
+        loaded=[top.name, top.pictures, picture, kind, controls.scale, invert],
+        run=run_example,
+        settings=[controls.seed, controls.new_seed, controls.scale, kind, invert],
+        view=results.view(controls),
+    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    top.name.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 
@@ -65,7 +79,7 @@ def second_picture(
     shelf: Shelf,
     pyramid: str,
     picture: str | None,
-    kind: Literal["layout", "style"] = "layout",
+    kind: Kind = "layout",
     invert: bool = False,
     scale: str = "auto",
     seed: int | None = 0,

@@ -205,6 +205,16 @@ class Top:
     said: gr.HTML
     renewed: gr.State
 
+    @property
+    def first(self) -> SinGAN | None:
+        """The pyramid that is chosen on a new page, if any is shipped."""
+        return self.shelf.value.load(self.name.value) if self.name.value else None
+
+    @property
+    def picture(self) -> Image.Image | None:
+        """The picture that it learned."""
+        return self.first.training_image if self.first else None
+
 
 def build_top(shelf: Shelf) -> Top:
     """Make the row of pyramids; a click on one changes `Top.name`, to which the tabs listen."""
@@ -254,10 +264,15 @@ def mark_new(shelf: Shelf, name: str) -> dict:
     return gr.update(value=shelf.pictures(), selected_index=shelf.names().index(name))
 
 
+def start_range(model: SinGAN | None) -> dict[str, Any]:
+    """What a slider of the coarsest scale to draw anew takes; it is seen if there are generators to choose from."""
+    last = max(0, len(model.generators) - 1) if model else 0
+    return {"value": 0, "maximum": max(1, last), "visible": last > 0}
+
+
 def start_scales(model: SinGAN) -> dict:
-    """The choice of the coarsest scale to draw anew, for as long as there are generators."""
-    last = max(0, len(model.generators) - 1)
-    return gr.update(value=0, maximum=max(1, last), visible=last > 0)
+    """That slider for another pyramid."""
+    return gr.update(**start_range(model))
 
 
 @contextmanager

@@ -10,13 +10,15 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from anyio import to_thread
 from gradio.utils import get_upload_folder
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_FILES = 4  # of one request: config.json, model.safetensors, and what else is in a model's folder
@@ -25,6 +27,7 @@ MAX_CALL_BYTES = 1_000_000  # of any other request, which names files and does n
 QUOTA_BYTES = 2_000_000_000  # of all that is kept; then what is oldest gives way
 KEEP_SECONDS = 3600  # a file; and it is looked for it half as often
 _sweeping: set[Path] = set()  # folders that a thread sweeps
+_kept: set[Path] = set()  # files that every page shows
 
 
 class Bounded:
@@ -79,6 +82,26 @@ class Bounded:
             await send({"type": "http.response.body", "body": text})
 
 
+class Packed:
+    """An app around another one, whose page is sent packed: it is a megabyte of text. gradio packs its scripts only."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.packing = app, GZipMiddleware(app, compresslevel=3)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self.packing if scope.get("path") == "/" else self.app)(scope, receive, send)
+
+
+def keep(files: Iterable[str | Path]) -> None:
+    """Sweep these files of the folder never, and let no other app do it, as long as this process runs."""
+    _kept.update(map(Path, files))
+
+
+def forget(files: Iterable[str | Path]) -> None:
+    """Sweep them from now on as all others."""
+    _kept.difference_update(map(Path, files))
+
+
 def make_room(folder: Path, quota: int | None = None) -> None:
     """Remove the oldest files until the rest is within the quota."""
     files = sorted(_files(folder), key=lambda one: one[1].st_mtime, reverse=True)
@@ -91,6 +114,9 @@ def make_room(folder: Path, quota: int | None = None) -> None:
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
+    for path in list(_kept):
+        with suppress(OSError):
+            os.utime(path)  # for other apps that sweep the same folder
     for path, status in list(_files(folder)):
         if time.time() - status.st_mtime > seconds:
             path.unlink(missing_ok=True)
@@ -137,6 +163,11 @@ def sweep_scratch(seconds: float = 2 * KEEP_SECONDS) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def is_scratch(path: str) -> bool:
+    """Is that a file of a call or a run, which goes with it?"""
+    return path.startswith(f"{_scratch_base()}{os.sep}")
+
+
 def _scratch_base() -> Path:
     uploads = folder_of_uploads()
     return uploads.with_name(f"{uploads.name}-scratch")
@@ -146,7 +177,6 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
-            try:
-                yield path, path.lstat()
-            except OSError:  # it has just gone
-                continue
+            with suppress(OSError):  # it has just gone
+                if path not in _kept:
+                    yield path, path.lstat()

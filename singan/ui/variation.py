@@ -13,7 +13,7 @@ from singan.config import VARIATION
 from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, watched
 from singan.ui.look import run_status
-from singan.ui.shelf import LONG, Shelf, Top, start_scales, toasts
+from singan.ui.shelf import LONG, Shelf, Top, start_range, start_scales, toasts
 from singan.ui.work import MAX_SEED, pick_seed
 
 HINT = "Black does not change from sample to sample, white changes the most."
@@ -27,13 +27,13 @@ class View(NamedTuple):
     seed: Any = gr.skip()
 
 
-def build(demo: gr.Blocks, top: Top) -> None:
+def build(top: Top) -> None:
     """Make the folded part of the tab Sample."""
     with gr.Accordion("What varies", open=False), gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             number = gr.Slider(2, 100, 50, step=1, label="Samples to compare")
             variation = gr.Slider(0, 1, VARIATION, step=0.05, label="Variation of the samples")
-            start_scale = gr.Slider(0, 8, 0, step=1, label="Start scale of the samples", visible=False)
+            start_scale = gr.Slider(0, step=1, label="Start scale of the samples", **start_range(top.first))
             seed = gr.Number(0, label="Seed of the first sample", precision=0, minimum=0, maximum=MAX_SEED)
             go = gr.Button("Draw the map")
         with gr.Column(scale=2, min_width=320):
@@ -48,7 +48,7 @@ def build(demo: gr.Blocks, top: Top) -> None:
             )
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
     chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
-    gr.on([demo.load, top.name.change, top.renewed.change], fit, **chosen, **SILENT)
+    gr.on([top.name.change, top.renewed.change], fit, **chosen, **SILENT)
     go.click(variation_map, inputs, [status, heat, seed], **LONG, show_progress="hidden", api_name="variation_map")
 
 
@@ -88,7 +88,5 @@ def variation_map(
 
 def fit(shelf: Shelf, pyramid: str) -> dict:
     """The scales of a pyramid to start from."""
-    if not pyramid:
-        return gr.skip()
     with toasts():
         return start_scales(shelf.load(pyramid))

@@ -60,9 +60,11 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], int]()
+        self._runs = OrderedDict[str, Callable[[], bool]]()
 
-    def take(self, session: str | None, tab: str) -> Callable[[], bool]:
-        """Be the newest one. Returns a function that says whether that is still so; without a session it always is."""
+    def take(self, session: str | None, tab: str, run: str | None = None) -> Callable[[], bool]:
+        """Be the newest one. Returns a function that says whether that is still so; without a session it always is.
+        `run`: the call whose results that is about, for `is_stale`."""
         if session is None:
             return lambda: True
         key = session, tab
@@ -71,7 +73,17 @@ class Turns:
             self._newest[key] = mine
             while len(self._newest) > self.KEEP:
                 self._newest.popitem(last=False)
-        return lambda: self._newest.get(key) == mine
+            newest = lambda: self._newest.get(key) == mine  # noqa: E731
+            if run is not None:
+                self._runs[run] = newest
+            while len(self._runs) > self.KEEP:
+                self._runs.popitem(last=False)
+        return newest
+
+    def is_stale(self, run: str | None) -> bool:
+        """Has something newer come since that call took its turn?"""
+        newest = self._runs.get(run) if run is not None else None
+        return newest is not None and not newest()
 
 
 turns = Turns()
