@@ -115,9 +115,9 @@ def test_random_seed_and_run_that_was_broken_off_are_not_kept(tabs, own, monkeyp
     shelf, (_, run, (seed, _, *rest)) = Shelf(own), tabs["denoise"]
     list(run.fn(shelf, 0, seed, True, *rest))
     list(run.fn(shelf, 0, None, False, *rest))
-    monkeypatch.setattr(turns, "is_stale", lambda run: True)
-    list(run.fn(shelf, 0, seed, False, *rest))
-    monkeypatch.undo()
+    with monkeypatch.context() as broken_off:
+        broken_off.setattr(turns, "is_stale", lambda run: True)
+        list(run.fn(shelf, 0, seed, False, *rest))
     with pytest.raises(gr.Error):
         list(run.fn(shelf, 0, -1, False, *rest))
     assert not ANSWERS._answers

@@ -36,8 +36,9 @@ def moments(photo, tmp_path):
             for k in range(3):
                 if k:
                     assert self.go_on.wait(20)
-                photo.putpixel((0, 0), (k, 0, 0))
-                save_image(photo, tmp_path / f"{k}.png", {"seed": k})
+                picture = photo.copy()
+                picture.putpixel((0, 0), (k, 0, 0))
+                save_image(picture, tmp_path / f"{k}.png", {"seed": k})
                 pictures.append((str(tmp_path / f"{k}.png"), f"seed {k}"))
                 yield list(pictures), 0
 

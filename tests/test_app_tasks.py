@@ -521,7 +521,7 @@ def test_filled_files_are_the_results(app_url, picture_file, photo, tmp_path):
     value = {"background": handle_file(picture_file), "layers": [handle_file(tmp_path / "layer.png")]}
     client = Client(app_url, verbose=False)
     _, results, _ = client.predict(edited=value | {"composite": None}, number=2, seed=3, api_name="/fill")
-    wanted = singan.fill(singan.draft(photo), layer.getchannel("A"), n=2, seed=3)
+    wanted = singan.fill(singan.draft(picture_file), layer.getchannel("A"), n=2, seed=3)
     for item, image in zip(results, wanted, strict=True):
         with Image.open(item["image"]) as file:
             near = ImageChops.difference(file.convert("RGB"), image).getextrema()  # there are other threads there

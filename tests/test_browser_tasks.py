@@ -192,6 +192,7 @@ def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo)
     expect(page.locator("#edit-mask img")).to_be_visible()
     press(page, "Start over")
     expect(page.locator(".strip:visible")).to_have_count(0)
+    page.wait_for_timeout(2000)  # until the canvas is the new one
     press(page, "Make it seamless")
     expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is changed yet: paint over a part")
 

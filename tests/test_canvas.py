@@ -151,7 +151,7 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
     Image.new("RGBA", (40, 30), "red").save(small)
     large = sent(bomb(tmp_path / "large.png"))
     with gr.Blocks():
-        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a"), build_mask("b")
+        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a", None), build_mask("b")
     decoded = canvas_.preprocess(EditorData(background=sent(small), layers=[sent(small)], composite=large))
     assert decoded["background"].size == (40, 30) and decoded["composite"] is None
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
@@ -172,7 +172,7 @@ def test_damaged_parts_are_told_before_they_are_used(tmp_path):
     Image.effect_noise((80, 60), 50).save(path)
     path.write_bytes(path.read_bytes()[:900])
     with gr.Blocks():
-        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a"), build_mask("b")
+        canvas_, mask = build_editor("Picture", editor.MASK_BRUSH, "a", None), build_mask("b")
     with pytest.raises(gr.Error, match="The mask is damaged .*; make it again"):
         mask.preprocess(ImageData(path=str(path)))
     with pytest.raises(gr.Error, match="The canvas is damaged .*; make it again"):
@@ -181,7 +181,7 @@ def test_damaged_parts_are_told_before_they_are_used(tmp_path):
 
 def test_parts_of_a_canvas_on_its_way_are_few_and_small():
     with gr.Blocks():
-        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a")
+        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a", None)
 
     def part(index, number, size):
         data = {"type": "layer", "index": index, "file": None, "id": number}
@@ -199,7 +199,7 @@ def test_parts_of_a_canvas_on_its_way_are_few_and_small():
 
 def test_canvases_stay_what_they_are_when_gradio_makes_them_anew_and_write_no_file():
     with gr.Blocks():
-        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a")
+        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a", None)
     again = canvas_.__class__(**canvas_.constructor_args)
     assert again.preprocess.__func__ is canvas_.preprocess.__func__ is not gr.ImageEditor.preprocess
     assert again.get_block_name() == "imageeditor"

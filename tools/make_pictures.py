@@ -80,21 +80,23 @@ def strip() -> Image.Image:
 
 
 def tasks() -> Image.Image:
-    """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border."""
-    city, gardens, lake = (shipped(name) for name in ("skyline", "tea-gardens", "mountain-lake"))
+    """What goes in, above what comes out: a copied tower, mountains pasted in, a hole, a border, a sketch."""
+    city, gardens, lake, waves = (shipped(name) for name in ("skyline", "tea-gardens", "mountain-lake", "waves"))
     examples = ROOT / "examples"
     tower, mountains = examples / "edit" / "skyline.webp", examples / "harmonize" / "tea-gardens.webp"
     hole = Image.new("L", lake.image_size[::-1])
     ImageDraw.Draw(hole).ellipse((620, 195, 830, 340), fill=255)
     empty = Image.composite(Image.new("RGB", hole.size, "white"), lake.training_image, hole)
-    before = [singan.load_image(tower), singan.load_image(mountains), empty, gardens.training_image]
+    sketch = singan.load_image(examples / "paint" / "waves.webp")
+    before = [singan.load_image(tower), singan.load_image(mountains), empty, gardens.training_image, sketch]
     after = [
         singan.edit(city, tower, tower.with_suffix(".mask.png"))[0],
         singan.harmonize(gardens, mountains, mountains.with_suffix(".mask.png"))[0],
         singan.fill(lake, hole, seed=1)[0],
         singan.extend(gardens, left=0.25, right=0.25)[0],
+        singan.paint_to_image(waves, sketch)[0],
     ]
-    height = 230
+    height = 190
     rows = [[picture.resize((round(height * picture.width / picture.height), height)) for picture in row]
             for row in (before, after)]  # fmt: skip
     widths = [max(column) for column in zip(*[[picture.width for picture in row] for row in rows], strict=True)]
