@@ -632,6 +632,20 @@ def test_newest_run_of_a_tab_in_a_session_is_the_one_that_shows():
     assert [first(), second(), elsewhere(), other()] == [False, True, True, True]
 
 
+def check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on):
+    """Between `begun` and `go_on` the tab of a run has other input: that one shows nothing, and the next one does."""
+    composite[1].save(tmp_path / "mask.png")
+    client = Client(app_url, verbose=False)
+    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
+    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
+    stale = ask(composite=value)
+    assert begun.wait(20)
+    turns.take(client.session_hash, "harmonize")  # as what changes the input does
+    go_on.set()
+    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
+    assert "Done" in ask(composite=value).result()[0]
+
+
 def test_result_of_another_input_is_not_shown(app_url, composite, picture_file, tmp_path, monkeypatch):
     """Another example, or another pyramid, was chosen while the task was in progress."""
     begun, go_on, whole = threading.Event(), threading.Event(), singan.harmonize
@@ -643,16 +657,7 @@ def test_result_of_another_input_is_not_shown(app_url, composite, picture_file, 
         return whole(*args, **options)
 
     monkeypatch.setattr(singan, "harmonize", slow)
-    composite[1].save(tmp_path / "mask.png")
-    client = Client(app_url, verbose=False)
-    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
-    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
-    stale = ask(composite=value)
-    assert begun.wait(20)
-    turns.take(client.session_hash, "harmonize")  # as what changes the input does
-    go_on.set()
-    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
-    assert "Done" in ask(composite=value).result()[0]
+    check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on)
 
 
 def test_result_that_is_being_encoded_when_its_input_changes_is_not_shown(
@@ -667,13 +672,4 @@ def test_result_that_is_being_encoded_when_its_input_changes_is_not_shown(
         return encode(self, value)
 
     monkeypatch.setattr(gr.ImageSlider, "postprocess", slow)
-    composite[1].save(tmp_path / "mask.png")
-    client = Client(app_url, verbose=False)
-    value = {"background": handle_file(picture_file), "layers": [], "composite": None}
-    ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
-    stale = ask(composite=value)
-    assert begun.wait(20)
-    turns.take(client.session_hash, "harmonize")  # as what changes the input does
-    go_on.set()
-    assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
-    assert "Done" in ask(composite=value).result()[0]
+    check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on)

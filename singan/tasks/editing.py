@@ -23,20 +23,14 @@ RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
 GAP = 4  # pixels at 250 px: half of what may be between two bands that are one
 KEPT = 0.4  # of what was put in is to be within the band; it is narrower around narrow things
-LIGHT, BUSY = (
-    0.8,
-    0.09,
-)  # of the range [-1, 1]: a larger step across a cut stays; and by what steps around it less is light
+LIGHT = 0.8  # of the range [-1, 1]: a larger step across a cut stays
+BUSY = 0.09  # by what steps from pixel to pixel around it less of it is light
 SHADE = 0.5  # of the range [-1, 1]: a step along the mask's edge that is larger is another thing, not another light
 MOST, DEEP = 0.075, 10.0  # root mean square of what may change, and how deep inside, pixels at 250 px
-FINE, BLURRED = (
-    1.5,
-    0.8,
-)  # pixels at 250 px of what is fine; with a smaller share of the photograph's there, it is blurred
-STRUCTURE, ROUNDS = (
-    1.5,
-    (2, 2, 1),
-)  # what is coarser than so many pixels at 250 px stays while it is voted, and how often
+FINE = 1.5  # pixels at 250 px: what is fine;
+BLURRED = 0.8  # of what the photograph has of it there: what has less is blurred
+STRUCTURE = 1.5  # pixels at 250 px: what is coarser stays while it is voted,
+ROUNDS = (2, 2, 1)  # so often
 COPIES = 3  # offsets on offer where nothing was erased; with more, things grow second summits
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]

@@ -101,7 +101,7 @@ def towards_colors(
     one (Comaniciu and Meer, 2002).
     """
     colors = real.flatten(2)[0].T
-    chosen = torch.randperm(len(colors), generator=torch.Generator().manual_seed(0))[:PALETTE].to(colors.device)
+    chosen = some(colors, PALETTE)
     palette = colors[chosen]
     cost = 0.0 if costs is None else costs.flatten()[chosen]
 
@@ -125,6 +125,11 @@ def towards_colors(
     moved = torch.cat(found).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
     return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)
+
+
+def some(points: torch.Tensor, most: int) -> torch.Tensor:
+    """The numbers of so many of the `points`, (n, any), at random, or of all; the same ones each time."""
+    return torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:most].to(points.device)
 
 
 def matched_values(x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from singan.patches.field import carry_field, refine_field, search
 from singan.patches.search import CHUNK, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
 from singan.pyramid import resize
-from singan.tasks.filters import blur, unit
+from singan.tasks.filters import blur, some, unit
 
 ROUNDS = 3  # of voting at the first scale, the first by the painting alone,
 LATER = 2  # at others that are searched, and one at those beyond
@@ -102,7 +102,7 @@ def transported(photos: Sequence[torch.Tensor], painting: torch.Tensor) -> list[
     need not be alike.
     """
     sources, targets = torch.cat([_placed(photo) for photo in photos]), _placed(painting)
-    here, there = (_some(points) for points in (sources, targets))
+    here, there = (some(points, POINTS) for points in (sources, targets))
     cost = torch.cdist(sources[here], targets[there]).square().double()
     kernel = (-(cost - cost.amin(1, keepdim=True)) / SHARP).exp()
     share = torch.ones_like(kernel[0])
@@ -124,8 +124,3 @@ def _placed(image: torch.Tensor) -> torch.Tensor:
     colors = (colors + (LIGHTNESS - 1) * colors.mean(1, keepdim=True)) / math.sqrt(3)
     height = torch.arange(image.shape[2], device=image.device) / image.shape[2]
     return torch.cat([colors, HEIGHT * height.repeat_interleave(image.shape[3])[:, None]], 1)
-
-
-def _some(points: torch.Tensor) -> torch.Tensor:
-    """The numbers of POINTS of them, or of all, the same ones each time."""
-    return torch.randperm(len(points), generator=torch.Generator().manual_seed(0))[:POINTS].to(points.device)

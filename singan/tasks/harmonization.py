@@ -71,7 +71,8 @@ def harmonize(
 
 def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
     pasted = without_fringe(pasted, mask)
-    far = 1 - blur(mask, AROUND) / blur(mask, AROUND).max().clamp_min(NOTHING)
+    near = blur(mask, AROUND)
+    far = 1 - near / near.max().clamp_min(NOTHING)
     moved = towards_colors(tinted(pasted, mask, real), real, COLORS, FAR * far)
     recolored = beyond_edge(torch.where(mask > 0, moved, pasted), mask)
     around, edge = feather(mask, NEAR), smooth_outline(mask)

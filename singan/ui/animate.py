@@ -104,8 +104,7 @@ def build(top: Top) -> Chain:
 
     example = Examples(
         tab="animate",
-        files=lambda _: (),
-        model=lambda number: EXAMPLES[shown[number]][0],
+        sources=[(EXAMPLES[caption][0], ()) for caption in shown],
         load=lambda shelf, number: open_example(shelf, shown[number]),
         loaded=[top.name, top.pictures, variation, start_scale],
         run=run_example,

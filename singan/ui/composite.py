@@ -23,7 +23,7 @@ from singan.ui.editor import (
     open_example,
     own_picture,
 )
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
@@ -119,8 +119,7 @@ def build_composite(
     gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
     Examples(
         tab=name,
-        files=lambda number: (pictures[number], pictures[number].with_suffix(".mask.png")),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,

@@ -15,7 +15,7 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
@@ -51,8 +51,7 @@ def build(top: Top, examples: Path) -> Chain:
     run_anew(go, "denoise")(denoise, **wiring, api_name="denoise")
     Examples(
         tab="denoise",
-        files=lambda number: (pictures[number],),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, noisy, controls.scale],
         run=run_example,

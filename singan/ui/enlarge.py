@@ -22,7 +22,7 @@ from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui import zerogpu
 from singan.ui.chain import Chain, build_chain, second
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import (
     build_buttons,
     build_seed,
@@ -99,8 +99,7 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
     run = go.click(**wiring, api_name="super_resolve")
     example = Examples(
         tab="enlarge",
-        files=lambda number: (pictures[number],),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=lambda _, number: (str(pictures[number]),),
         loaded=[photo],
         run=run_example,

@@ -29,6 +29,11 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.suffix in (".png", ".webp"))
 
 
+def sources(pictures: Sequence[Path]) -> list[tuple[str, list[Path]]]:
+    """Of examples that are called after their pyramids: its name, and the picture, with its mask if it has one."""
+    return [(path.stem, [one for one in (path, path.with_suffix(".mask.png")) if one.exists()]) for path in pictures]
+
+
 def build_examples(pictures: Sequence[Path]) -> gr.Gallery:
     """Examples to click."""
     return gr.Gallery(
@@ -49,8 +54,7 @@ class Examples:
     """The examples of a tab, and what becomes of a click on one, by its number."""
 
     tab: str
-    files: Callable[[int], Sequence[Path]]  # that one is made of, beside its pyramid
-    model: Callable[[int], str]  # the name of its pyramid
+    sources: Sequence[tuple[str, Sequence[Path]]]  # of each: the name of its pyramid, and the files beside that
     load: Callable[[Shelf, int], Sequence[Any]]  # what the page shows at once,
     loaded: Sequence[Any]  # and where
     run: Callable[..., Any]  # (shelf, number, *settings): a generator of what the tab's own run shows
@@ -89,8 +93,8 @@ class Examples:
 
     def _key(self, shelf: Shelf, number: int, settings: Sequence[Any]) -> Hashable:
         """All that the answer goes by; a file of another time is another one."""
-        model = shelf.directory / self.model(number)
-        files = [*self.files(number), *sorted(model.glob("*.*"))]
+        name, own = self.sources[number]
+        files = [*own, *sorted((shelf.directory / name).glob("*.*"))]
         return self.tab, number, repr(list(settings)), *((str(file), file.stat().st_mtime_ns) for file in files)
 
 

@@ -20,7 +20,7 @@ from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui import canvas
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
@@ -30,6 +30,7 @@ from singan.ui.work import pick_seed
 HINT = "Paint over what shall go, or what alone shall stay, or click an example; or say below how far it shall grow."
 PAINT = (249, 115, 22, 153)  # of what is painted over in an example
 MAX_RESULTS = 8
+Job = Callable[[SinGAN, int, OnEvent], list[Image.Image]]  # with a draft and the first seed
 
 
 class View(NamedTuple):
@@ -91,8 +92,7 @@ def build(top: Top, examples: Path) -> Chain:
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
     Examples(
         tab="fill",
-        files=lambda number: (pictures[number].with_suffix(".mask.png"),),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,
@@ -142,7 +142,7 @@ def fill(shelf: Shelf, edited: Value, number: int = 3, seed: int | None = 0, new
         new_seed: take a random seed instead
     """
 
-    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+    def begin(picture: Image.Image) -> Job:
         mask = _painted_over(edited, picture, "what shall go")
         return lambda model, seed, on_event: singan.fill(model, mask, n=number, seed=seed, on_event=on_event)
 
@@ -176,7 +176,7 @@ def extend(
     """
     shares = {"top": top / 100, "right": right / 100, "bottom": bottom / 100, "left": left / 100}
 
-    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+    def begin(picture: Image.Image) -> Job:
         return lambda model, seed, on_event: singan.extend(model, **shares, n=number, seed=seed, on_event=on_event)
 
     grown = (1 + shares["top"] + shares["bottom"]) * (1 + shares["left"] + shares["right"])
@@ -209,7 +209,7 @@ def pin(
         new_seed: take a random seed instead
     """
 
-    def begin(picture: Image.Image) -> Callable[[SinGAN, int, OnEvent], list[Image.Image]]:
+    def begin(picture: Image.Image) -> Job:
         mask = _painted_over(edited, picture, "what shall stay")
         to = (down / 100, across / 100) if moved else None
 
@@ -237,7 +237,7 @@ def _painted_over(edited: Value, picture: Image.Image, what: str) -> Image.Image
 
 def _run(
     edited: Value,
-    begin: Callable[[Image.Image], Callable[[SinGAN, int, OnEvent], list[Image.Image]]],
+    begin: Callable[[Image.Image], Job],
     number: int,
     grown: float,
     seed: int,

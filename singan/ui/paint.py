@@ -16,7 +16,7 @@ from singan.tasks.painting import hex_palette
 from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.editor import Value, build_editor, on_canvas
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, renew, run_anew, shown
 from singan.ui.injected import Task, View
 from singan.ui.look import run_status
@@ -58,9 +58,7 @@ def build(top: Top, examples: Path) -> Chain:
 
     def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
         path = pictures[number]
-        owner, _, *rest = blank(shelf, path.stem)
-        painting = with_palette(shelf.load(owner), Image.open(path))
-        return owner, mark(shelf, owner), owner, painting, *rest
+        return path.stem, mark(shelf, path.stem), *fresh_canvas(shelf, path.stem, Image.open(path))
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, colors: int) -> Iterator[View]:
         path = pictures[number]
@@ -73,8 +71,7 @@ def build(top: Top, examples: Path) -> Chain:
     run_anew(go, "paint")(paint_to_image, **wiring, api_name="paint_to_image")
     Examples(
         tab="paint",
-        files=lambda number: (pictures[number],),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,
@@ -127,22 +124,16 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
     """An empty canvas in the mean colour of the pyramid's picture, unless it is the pyramid's already; no result."""
     if not pyramid or owner == pyramid:
         return (gr.skip(),) * 6
+    return fresh_canvas(shelf, pyramid)
+
+
+def fresh_canvas(shelf: Shelf, pyramid: str, picture: Image.Image | None = None) -> tuple[Any, ...]:
+    """The canvas with that picture, or empty, and a brush in the pyramid's colours; no result."""
     renew("paint")
     with toasts():
         model = shelf.load(pyramid)
-    return (
-        pyramid,
-        with_palette(model, _empty(model)),
-        injected.scales(model),
-        shown(None),
-        shown(None),
-        run_status(HINT, None, []),
-    )
-
-
-def with_palette(model: SinGAN, picture: Image.Image) -> dict:
-    """The canvas with a picture, and a brush in the pyramid's colours."""
-    return gr.update(value=on_canvas(picture), brush=_brush(model))
+    painting = gr.update(value=on_canvas(picture or _empty(model)), brush=_brush(model))
+    return pyramid, painting, injected.scales(model), shown(None), shown(None), run_status(HINT, None, [])
 
 
 def _brush(model: SinGAN) -> gr.Brush:

@@ -16,7 +16,7 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
 from singan.ui.denoise import fit
-from singan.ui.examples import Examples, build_examples, example_pictures
+from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
@@ -63,8 +63,7 @@ def build(top: Top, examples: Path) -> Chain:
     run_anew(go, "second-picture")(second_picture, **wiring, api_name="second_picture")
     Examples(
         tab="second-picture",
-        files=lambda number: (pictures[number],),
-        model=lambda number: pictures[number].stem,
+        sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, picture, kind, controls.scale, invert],
         run=run_example,
