@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 
 from singan.patches.search import PATCH, Patches
 
 STRIDE = 2  # pixels between the patches that vote; at 1 no better, at four times the cost
-FEW = 1000  # voters whose votes are added one by one; more are added offset by offset, in 49 pieces
+PIECE = 64  # voters down or across whose votes are added at once
 Wrap = tuple[bool, bool]  # whether what is beyond the border is what stands at the other side: down, across
 FLAT: Wrap = (False, False)
 SIGMA = 2.0  # pixels: a vote counts most at the centre of its patch, which keeps edges sharp
@@ -96,40 +98,37 @@ def folded(total: torch.Tensor, axis: int, side: int) -> torch.Tensor:
 def vote(field: Field, patches: Patches) -> torch.Tensor:
     """The images that the field makes of the training image: (N, 3, *field.size)."""
     (height, width), (count, down, across), (_, w) = _span(field), field.y.shape, field.source
-    pixels = patches.image[0].flatten(1)  # (3, h * w)
-    index, window = field.y * w + field.x, _window(pixels.device)
-    edges = [positions(side, pixels.device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True)]
-    # One plane for each place within STRIDE x STRIDE pixels, so that the votes of one offset are added in one piece.
-    reach = PATCH // STRIDE
-    planes = pixels.new_zeros(STRIDE, STRIDE, 3, count, down + reach, across + reach)
-    rows, columns = (many - (side - PATCH) % STRIDE for many, side in zip((down, across), _span(field), strict=True))
-    if index.numel() <= FEW:
-        rows = columns = 0
-    regular = index[:, :rows, :columns]  # without a last row or column off the beat
-    for i in range(PATCH if rows else 0):
-        for j in range(PATCH):
-            (u, p), (v, q) = divmod(i, STRIDE), divmod(j, STRIDE)
-            found = pixels.gather(1, (regular + (i * w + j)).view(1, -1).expand(3, -1)).view(3, count, rows, columns)
-            planes[p, q, ..., u : u + rows, v : v + columns].add_(found, alpha=float(window[i] * window[j]))
-    image = planes.permute(2, 3, 4, 0, 5, 1).reshape(3, count, STRIDE * (down + reach), -1)
-    image = image[..., :height, :width].contiguous()
-    rest = torch.ones_like(index, dtype=torch.bool)
-    rest[:, :rows, :columns] = False
-    if rest.any():
-        offset, before = (torch.arange(many, device=pixels.device) for many in (PATCH, count))
-        corner = (before[:, None, None] * (height * width) + edges[0][:, None] * width + edges[1])[rest]
-        votes = pixels[:, index[rest][:, None, None] + offset[:, None] * w + offset] * torch.outer(window, window)
-        into = corner[:, None, None] + offset[:, None] * width + offset
-        image.view(3, -1).index_add_(1, into.flatten(), votes.flatten(1))
+    pixels = patches.image[0].flatten(1).expand(count, -1, -1)  # (N, 3, h * w)
+    index, window, offset = field.y * w + field.x, _window(pixels.device), torch.arange(PATCH, device=pixels.device)
+    offsets, weights = (offset[:, None] * w + offset).view(-1, 1), torch.outer(window, window).view(-1, 1)
+    image = pixels.new_zeros(count, 3, height, width)
+    for row, rows, y in _pieces(down, height):
+        for column, columns, x in _pieces(across, width):
+            corner = index[:, row : row + rows, column : column + columns].reshape(count, 1, -1)
+            at = (corner + offsets).view(count, 1, -1).expand(-1, 3, -1)
+            votes = pixels.gather(2, at).view(count, 3, PATCH**2, -1).mul_(weights).flatten(1, 2)
+            high, wide = (STRIDE * (many - 1) + PATCH for many in (rows, columns))
+            image[:, :, y : y + high, x : x + wide] += F.fold(votes, (high, wide), PATCH, stride=STRIDE)
     total = [
-        pixels.new_zeros(side).index_add_(
-            0, (edge[:, None] + torch.arange(PATCH, device=edge.device)).flatten(), window.repeat(len(edge))
+        pixels.new_zeros(spanned(side, wraps)).index_add_(
+            0, (edges[:, None] + offset).flatten(), window.repeat(len(edges))
         )
-        for side, edge in zip(_span(field), edges, strict=True)
+        for side, wraps in zip(field.size, field.wrap, strict=True)
+        for edges in [positions(side, pixels.device, wraps)]
     ]  # of the weights, along height and width
     for axis, side in enumerate(field.size):
         image, total[axis] = folded(image, axis + 2, side), folded(total[axis], 0, side)
-    return (image / torch.outer(*total)).transpose(0, 1)
+    return image / torch.outer(*total)
+
+
+def _pieces(many: int, side: int) -> Iterator[tuple[int, int, int]]:
+    """The voters along a side of so many pixels in pieces, each with as many pixels between its voters: the number of
+    the first one, how many they are, and the first pixel."""
+    off = (side - PATCH) % STRIDE > 0  # the last one stands off the beat
+    for first in range(0, many - off, PIECE):
+        yield first, min(PIECE, many - off - first), STRIDE * first
+    if off:
+        yield many - 1, 1, side - PATCH
 
 
 def _span(field: Field) -> tuple[int, int]:
