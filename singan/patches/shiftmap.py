@@ -60,12 +60,12 @@ class Level:
         sure[:-1] &= self.known[1:]
         self.sure = sure
         self.nodes = (~self.known).nonzero()  # (n, 2)
-        self.index = torch.full(size, -1, device=image.device)
-        self.index[~self.known] = torch.arange(len(self.nodes), device=image.device)
+        self.index = torch.full(size, -1, dtype=torch.int32, device=image.device)
+        self.index[~self.known] = torch.arange(len(self.nodes), dtype=torch.int32, device=image.device)
         edges = []
         for a, b in ((self.index[:, :-1], self.index[:, 1:]), (self.index[:-1], self.index[1:])):
             inside = (a >= 0) & (b >= 0)
-            edges.append(torch.stack([a[inside], b[inside]], 1))
+            edges.append(torch.stack([a[inside], b[inside]], 1).long())
         self.edges = torch.cat(edges)  # (edges, 2): the numbers of two neighbours
 
     def staying(self) -> torch.Tensor:
@@ -169,7 +169,7 @@ class Level:
             nodes, offered = self.nodes[open_], offsets[open_]
             best = propagate(self.alone(nodes, offered), self.cuts(nodes, offered, edges), edges, SWEEPS)
             chosen[open_] = offered[torch.arange(len(best), device=best.device), best]
-        return chosen
+        return chosen.long()
 
     def carried(self, coarser: Level, chosen: torch.Tensor) -> torch.Tensor:
         """What nodes are offered here, (n, L, 3): what the coarser level has chosen, (m, 3), where they are, the same a
@@ -177,23 +177,27 @@ class Level:
         height, width = coarser.size
         ratio = torch.tensor([self.size[0] / height, self.size[1] / width, 1.0], device=chosen.device)
         at = (self.nodes + 0.5) / ratio[:2] - 0.5
-        table = torch.full((height, width, 3), NOWHERE, device=chosen.device)
-        table[coarser.nodes[:, 0], coarser.nodes[:, 1]] = chosen
+        table = torch.full((height, width, 3), NOWHERE, dtype=torch.int32, device=chosen.device)
+        table[coarser.nodes[:, 0], coarser.nodes[:, 1]] = chosen.int()
 
         def offered(i: int, j: int) -> torch.Tensor:
             rows, columns = (at + torch.tensor([i, j], device=at.device)).round().long().unbind(1)
             found = table[rows.clamp(0, height - 1), columns.clamp(0, width - 1)]
-            return torch.where(found == NOWHERE, NOWHERE, (found * ratio).round().long())
+            return torch.where(found == NOWHERE, NOWHERE, (found * ratio).round().int())
 
         around = [(i, j) for r in (1, 2) for i, j in ((r, 0), (-r, 0), (0, r), (0, -r))]
-        others = [offered(i, j) for i, j in around]
-        own = offered(0, 0)
-        for other in others:  # a node that the coarser level has not
-            own = torch.where(own == NOWHERE, other, own)
-        own = torch.where(own == NOWHERE, 0, own)
         few = len(self.nodes) > MANY_NODES
-        aside = [] if few else [own + torch.tensor([i, j, 0], device=own.device) for i, j in around[:4]]
-        others = [torch.where(other == NOWHERE, own, other) for other in (others[4:] if few else others)]
+        own, others = offered(0, 0), []
+        for number, place in enumerate(around):
+            other = offered(*place)
+            own = torch.where(own == NOWHERE, other, own)  # a node that the coarser level has not
+            if number > 3 or not few:
+                others.append(other)
+        own = torch.where(own == NOWHERE, 0, own)
+        aside = [] if few else [own + torch.tensor([i, j, 0]).to(own) for i, j in around[:4]]
+        for other in others:
+            missing = other == NOWHERE
+            other[missing] = own[missing]
         return torch.stack([own, *aside, *others], 1)
 
     def softened(
@@ -202,20 +206,28 @@ class Level:
         """The colours of the nodes, (n, 3): the mean of what the offsets of a node and of its neighbours show there, so
         that cuts are as soft as the edges of things. `colors`, (3, any): of the sources; `lighter`, (any, any, 3): what
         is added to the copies of each node, from the `corner`, (2,), of the image on."""
-        reach = max(1, round(SOFT * max(self.size) / 250))
+        reach, side = max(1, round(SOFT * max(self.size) / 250)), torch.tensor(self.size, device=chosen.device)
+        at = tuple((self.nodes - corner).T)
+        label = lighter.new_full((1, 1, *lighter.shape[:2]), -1)
+        label[0, 0][at] = chosen.unique(dim=0, return_inverse=True)[1].to(label)
+        both = F.pad(torch.cat([label, -label]), (reach,) * 4, mode="replicate")
+        most, least = F.max_pool2d(F.max_pool2d(both, (2 * reach + 1, 1), 1), (1, 2 * reach + 1), 1)[:, 0]
+        near = (most != -least)[at].nonzero()[:, 0]  # the nodes that have a cut around them
+        wide = F.pad(lighter.movedim(2, 0)[None], (reach,) * 4, mode="replicate")
+        mean = F.avg_pool2d(F.avg_pool2d(wide, (2 * reach + 1, 1), 1), (1, 2 * reach + 1), 1)[0].movedim(0, 2)
         own = self.look(self.nodes, chosen[:, None])[0][:, 0]
-        total = torch.zeros(len(chosen), 3, device=chosen.device)
+        result, nodes, own = colors[:, own].T + mean[at], self.nodes[near], own[near]
+        total = torch.zeros(len(near), 3, device=chosen.device)
         for i in range(-reach, reach + 1):
             for j in range(-reach, reach + 1):
-                rows = (self.nodes[:, 0] + i).clamp(0, self.size[0] - 1)
-                columns = (self.nodes[:, 1] + j).clamp(0, self.size[1] - 1)
-                beside = self.index[rows, columns]
-                number, there = self.look(self.nodes, chosen[beside][:, None])
+                places = (nodes + torch.tensor([i, j], device=nodes.device)).clamp(min=0).minimum(side - 1)
+                beside = self.index[places[:, 0], places[:, 1]]
+                number, there = self.look(nodes, chosen[beside][:, None])
                 there = there[:, 0] & (beside >= 0)
-                shown = colors[:, torch.where(there, number[:, 0], own)].T
-                places = torch.where(there[:, None], torch.stack([rows, columns], 1), self.nodes) - corner
-                total += shown + lighter[places[:, 0], places[:, 1]]
-        return total / (2 * reach + 1) ** 2
+                places = torch.where(there[:, None], places, nodes) - corner
+                total += colors[:, torch.where(there, number[:, 0], own)].T + lighter[places[:, 0], places[:, 1]]
+        result[near] = total / (2 * reach + 1) ** 2
+        return result
 
     def evened(self, chosen: torch.Tensor, light: float, usual: float = BUSY) -> torch.Tensor:
         """The image, (1, 3, height, width), with what was `chosen`, (n, 3), in its hole, and the light evened out."""
