@@ -1,14 +1,19 @@
 """Stitching holes from shifted copies."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from singan.patches import light
 from singan.patches.belief import propagate
-from singan.patches.light import lit, solved
+from singan.patches.field import own_field
+from singan.patches.light import agreed, lit, solved
 from singan.patches.offsets import sideways
+from singan.patches.search import Patches, basis
 from singan.patches.shiftmap import Level
 from singan.patches.stitch import stitch
+from singan.patches.vote import vote
 
 SIZES = [(30, 42), (40, 56)]
 
@@ -149,3 +154,26 @@ def test_propagation_finds_the_cheapest_on_a_chain():
         paid = alone[torch.arange(6), choice].sum() + cuts[torch.arange(5), choice[:-1], choice[1:]].sum()
         costs[tuple(choice.tolist())] = float(paid)
     assert tuple(propagate(alone, cuts, edges, 40).tolist()) == min(costs, key=lambda choice: costs[choice])
+
+
+@pytest.mark.parametrize(("step", "evened"), [(0.1, True), (1.2, False)])
+def test_light_is_evened_out_where_patches_of_different_sources_meet(step, evened):
+    """A picture whose left half is darker; a field that takes the middle third of the right half from the left."""
+    photo = torch.full((1, 3, 40, 80), step / 2)
+    photo[..., :40] = -step / 2
+    photo += 0.01 * torch.randn(photo.shape, generator=torch.Generator().manual_seed(0))
+    patches = Patches(photo, basis(photo))
+    own = own_field((40, 80), patches)
+    torch.testing.assert_close(agreed(vote(own, patches), own, photo), photo, atol=1e-5, rtol=0)
+    x = own.x.clone()
+    x[..., 22:34] -= 40  # voters 2 px apart
+    field = replace(own, x=x)
+    before = vote(field, patches)
+    after = agreed(before, field, photo)
+
+    beyond = slice(46, None)  # of the picture's own step
+
+    def largest(image):
+        return float(image[..., beyond].diff(dim=3).mean((0, 1, 2)).abs().max())
+
+    assert (largest(after) < 0.5 * largest(before)) == evened

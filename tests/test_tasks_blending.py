@@ -365,6 +365,26 @@ def test_harmonised_object_keeps_its_shape_and_takes_on_the_pictures_colours(tin
     assert away(outer) < 0.5 * away(np.array([255, 0, 255]))
 
 
+def test_what_is_harmonised_has_about_the_grain_of_the_picture():
+    """A rough object in a picture that is less so."""
+    rng = np.random.default_rng(0)
+    model = singan.draft(Image.fromarray(rng.normal(128, 6, (150, 200, 3)).clip(0, 255).astype(np.uint8)))
+    composite, white = model.training_image, Image.new("L", (200, 150))
+    rough = rng.normal(140, 14, (70, 90, 1)).clip(0, 255).astype(np.uint8).repeat(3, 2)
+    composite.paste(Image.fromarray(rough), (50, 40))
+    white.paste(255, (50, 40, 140, 110))
+
+    def grain(image):
+        grey = image_to_tensor(image).mean(1, keepdim=True)
+        return (grey - blur(grey, 250 / 200)).abs()
+
+    inside = (..., slice(40, 110), slice(50, 140))
+    usual = float(grain(model.training_image).mean())
+    (image,) = harmonize(model, composite, white)
+    assert float(grain(composite)[inside].mean()) > 2 * usual
+    assert 0.5 * usual < float(grain(image)[inside].mean()) < 1.2 * usual
+
+
 @pytest.mark.parametrize("task", [harmonize, edit])
 def test_same_seed_gives_same_image_and_info_says_how_it_was_made(tiny_model, composite, white, task):
     (first,), (again,), (other,) = (task(tiny_model, composite, white, scale=2, seed=s) for s in (1, 1, 2))
@@ -380,14 +400,15 @@ def test_auto_and_events_are_those_of_the_injection(tiny_model, composite, white
     assert image.tobytes() == events[image.info["scale"] - 1].image.tobytes()
 
 
-def test_edits_are_stitched_from_the_last_small_scale_on(tiny_picture):
+@pytest.mark.parametrize("task", [harmonize, edit])
+def test_with_a_field_only_the_last_small_scale_is_made(tiny_picture, task):
     model, edited, mask = large(tiny_picture)
     events = []
-    (image,) = edit(model, edited, mask, on_event=events.append)
+    (image,) = task(model, edited, mask, on_event=events.append)
     assert [(e.done, e.total, e.unit) for e in events] == [(1, 1, "scale")]
     small = [k for k, (height, width) in enumerate(model.scale_sizes) if height * width <= 5000]
     assert image.info["scale"] == 1 + small[-1] and events[0].image is image
-    assert image.tobytes() == edit(model, edited, mask, scale=1 + small[-1])[0].tobytes()
+    assert image.tobytes() == task(model, edited, mask, scale=1 + small[-1])[0].tobytes()
 
 
 @pytest.mark.parametrize("task", [harmonize, edit])

@@ -254,6 +254,9 @@ def test_what_none_could_keep_weighs_as_much_as_misfit():
     blank = torch.zeros(1, 3, 1, 1)
     assert choose([bad, worse], Injection(blank, (), limit=0.25)) is bad
     assert choose([bad, worse], Injection(blank, (), limit=0.9)) is worse
+    worse.info["misfit"] = 0.1
+    assert choose([worse, bad], Injection(blank, (), limit=0.25)) is worse
+    assert choose([worse, bad], Injection(blank, (), limit=0.25, coarsest=True)) is bad  # which has lost least
 
 
 def test_coarse_structure_stays_that_of_the_input(tiny_model, injection):

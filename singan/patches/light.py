@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 
 from singan.patches.search import PATCH
-from singan.patches.vote import Wrap
+from singan.patches.vote import Field, Wrap, sources
 
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays
 FADE = 40.0  # pixels at 250 px from a cut until its light has faded
 ALONG = 0.02  # of the border of a tile: over twice as much of it a step in light is averaged
 JOINED = 0.15  # of the longer side: within it the step has faded
+SEAM, PLAIN = 0.1, 0.04  # a step where patches meet that is larger is no light, and less where so much else is seen
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -43,12 +44,42 @@ def joined(x: torch.Tensor, wrap: Wrap) -> torch.Tensor:
             kernel[3 - axis] = 2 * round(ALONG * x.shape[5 - axis]) + 1
             step = F.avg_pool2d(step, kernel, 1, [side // 2 for side in kernel], count_include_pad=False)
             right.index_add_(axis, places, step, alpha=-1).index_add_(axis, (places + 1) % x.shape[axis], step)
+    return (x - _spread(right, JOINED * max(height, width))).clamp(-1, 1)
+
+
+def agreed(x: torch.Tensor, field: Field, photo: torch.Tensor) -> torch.Tensor:
+    """`x`, (N, 3, H, W), which the `field` makes of `photo`, (1, 3, h, w), with its light evened out where patches of
+    different sources meet: steps there that the sources do not have are spread, if small and in plain surroundings."""
+    at, colors = sources(field), photo[0].flatten(1)
+    right = torch.zeros_like(x)
+    for axis in (2, 3):
+        inside, last = x.shape[axis] - 1, photo.shape[axis] - 1
+
+        def shown(moved: int, axis: int = axis, last: int = last) -> torch.Tensor:
+            places = [at[..., 0], at[..., 1]]
+            places[axis - 2] = (places[axis - 2] + moved).clamp(0, last)
+            return colors[:, places[0] * photo.shape[3] + places[1]].transpose(0, 1)
+
+        here = shown(0)
+        onward, backward = shown(1) - here, here - shown(-1)
+        wanted = (onward.narrow(axis, 0, inside) + backward.narrow(axis, 1, inside)) / 2
+        busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
+        step = light_of(wanted - x.diff(dim=axis), SEAM * torch.exp(-busy / PLAIN))
+        right.narrow(axis, 1, inside).add_(step)
+        right.narrow(axis, 0, inside).sub_(step)
+    right = torch.cat([right, right.flip(2)], 2)  # the mirror image: nothing is spread over the border
+    lighter = _spread(torch.cat([right, right.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
+    return (x + lighter[..., : x.shape[2], : x.shape[3]]).clamp(-1, 1)
+
+
+def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
+    """The solution of Poisson's equation for `right`, (N, C, H, W), on a torus, fading within `fade` pixels."""
     down, across = (
-        2 - 2 * torch.cos(2 * math.pi * turns.to(x.device))
-        for turns in (torch.fft.fftfreq(height), torch.fft.rfftfreq(width))
+        2 - 2 * torch.cos(2 * math.pi * turns.to(right.device))
+        for turns in (torch.fft.fftfreq(right.shape[2]), torch.fft.rfftfreq(right.shape[3]))
     )
-    spectrum = torch.fft.rfft2(right) / (down[:, None] + across + (JOINED * max(height, width)) ** -2)
-    return (x - torch.fft.irfft2(spectrum, s=(height, width))).clamp(-1, 1)
+    spectrum = torch.fft.rfft2(right) / (down[:, None] + across + fade**-2)
+    return torch.fft.irfft2(spectrum, s=(right.shape[2], right.shape[3]))
 
 
 def light_of(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:

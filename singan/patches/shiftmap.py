@@ -28,6 +28,7 @@ PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on e
 MANY_NODES = 6000  # more of them are offered less
 BUSY = 0.22  # steps from pixel to pixel by which less of a step across a cut is light
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
+MARGIN = 5  # pixels around the hole that its light depends on
 NOWHERE = -(2**20)  # an offset that stands for none
 
 
@@ -52,19 +53,19 @@ class Level:
         self.usable = F.adaptive_max_pool2d(1 - usable, size)[:, 0] == 0  # (S, height, width)
         self.image, self.sources = _shrunk(image, 1 - hole, size), _shrunk(sources, usable, size)
         scale = CONTRAST / float(self.image.std().clamp_min(0.02))
-        self.shown = _features(scale * self.image).view(-1, 9)  # (height * width, 9)
-        self.features = _features(scale * self.sources).view(-1, 9)  # (S * height * width, 9)
+        self.shown = _planes(scale * self.image)
+        self.offered = self.shown if self.sources is self.image else _planes(scale * self.sources)
         sure = self.known.clone()  # where the steps to the next pixels are known too
         sure[:, :-1] &= self.known[:, 1:]
         sure[:-1] &= self.known[1:]
         self.sure = sure
         self.nodes = (~self.known).nonzero()  # (n, 2)
-        self.index = torch.full(size, -1, device=image.device)
-        self.index[~self.known] = torch.arange(len(self.nodes), device=image.device)
+        self.index = torch.full(size, -1, dtype=torch.int32, device=image.device)
+        self.index[~self.known] = torch.arange(len(self.nodes), dtype=torch.int32, device=image.device)
         edges = []
         for a, b in ((self.index[:, :-1], self.index[:, 1:]), (self.index[:-1], self.index[1:])):
             inside = (a >= 0) & (b >= 0)
-            edges.append(torch.stack([a[inside], b[inside]], 1))
+            edges.append(torch.stack([a[inside], b[inside]], 1).long())
         self.edges = torch.cat(edges)  # (edges, 2): the numbers of two neighbours
 
     def staying(self) -> torch.Tensor:
@@ -89,6 +90,15 @@ class Level:
         number = (source * height + rows.clamp(0, height - 1)) * width + columns.clamp(0, width - 1)
         return number, there & self.usable.view(-1)[number]
 
+    def features(self, planes: torch.Tensor, number: torch.Tensor) -> torch.Tensor:
+        """What is compared of some pixels of images of this size, `planes`, (3, any), by their numbers, (...): their
+        colours, and the steps to the next ones: (..., 9)."""
+        height, width = self.size
+        place = number % (height * width)
+        right, below = place % width < width - 1, place < (height - 1) * width
+        here, across, down = (planes[:, at] for at in (number, number + right, number + width * below))
+        return torch.cat([COLOR * here, STEP * (across - here), STEP * (down - here)]).movedim(0, -1).contiguous()
+
     def alone(self, nodes: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         """What the `offsets`, (m, L, 3), of `nodes`, (m, 2), cost by themselves: (m, L)."""
         number, there = self.look(nodes, offsets)
@@ -102,8 +112,9 @@ class Level:
         )
         free = self.around[nodes[:, 0], nodes[:, 1]].nonzero()[:, 0]
         if len(free):
-            own = self.features[nodes[free, 0] * self.size[1] + nodes[free, 1]]
-            cost[free] += CHANGED * (self.features[number[free]] - own[:, None]).square().mean(2).clamp_(max=MOST)
+            own = self.features(self.offered, nodes[free, 0] * self.size[1] + nodes[free, 1])
+            away = (self.features(self.offered, number[free]) - own[:, None]).square().mean(2).clamp_(max=MOST)
+            cost[free] += CHANGED * away
         around = [(i, j) for i in range(-REACH, REACH + 1) for j in range(-REACH, REACH + 1)]
         bell = {(i, j): math.exp(-(i * i + j * j) / 4) for i, j in around}
         for shift, weight in bell.items():
@@ -113,8 +124,8 @@ class Level:
             beside = beside[self.sure[place[beside, 0], place[beside, 1]]]
             if len(beside):
                 number, there = self.look(place[beside], offsets[beside])
-                wanted = self.shown[place[beside, 0] * self.size[1] + place[beside, 1]]
-                away = (self.features[number] - wanted[:, None]).square().mean(2).clamp_(max=MOST)
+                wanted = self.features(self.shown, place[beside, 0] * self.size[1] + place[beside, 1])
+                away = (self.features(self.offered, number) - wanted[:, None]).square().mean(2).clamp_(max=MOST)
                 cost[beside] += (EDGE * weight / sum(bell.values())) * torch.where(there, away, MOST / 2)
         return cost
 
@@ -124,7 +135,7 @@ class Level:
         left, right = offsets[edges].unbind(1)  # (e, L, 3)
         cost = torch.zeros(1, device=offsets.device)
         for end in edges.T:
-            a, b = (self.features[self.look(nodes[end], side)[0]] for side in (left, right))
+            a, b = (self.features(self.offered, self.look(nodes[end], side)[0]) for side in (left, right))
             cost = cost + torch.cdist(a, b).square() / a.shape[2]
         same = (left[:, :, None] == right[:, None]).all(3)
         return (cost.clamp(max=MOST) + CUT).masked_fill_(same, 0)
@@ -158,7 +169,7 @@ class Level:
             nodes, offered = self.nodes[open_], offsets[open_]
             best = propagate(self.alone(nodes, offered), self.cuts(nodes, offered, edges), edges, SWEEPS)
             chosen[open_] = offered[torch.arange(len(best), device=best.device), best]
-        return chosen
+        return chosen.long()
 
     def carried(self, coarser: Level, chosen: torch.Tensor) -> torch.Tensor:
         """What nodes are offered here, (n, L, 3): what the coarser level has chosen, (m, 3), where they are, the same a
@@ -166,58 +177,75 @@ class Level:
         height, width = coarser.size
         ratio = torch.tensor([self.size[0] / height, self.size[1] / width, 1.0], device=chosen.device)
         at = (self.nodes + 0.5) / ratio[:2] - 0.5
-        table = torch.full((height, width, 3), NOWHERE, device=chosen.device)
-        table[coarser.nodes[:, 0], coarser.nodes[:, 1]] = chosen
+        table = torch.full((height, width, 3), NOWHERE, dtype=torch.int32, device=chosen.device)
+        table[coarser.nodes[:, 0], coarser.nodes[:, 1]] = chosen.int()
 
         def offered(i: int, j: int) -> torch.Tensor:
             rows, columns = (at + torch.tensor([i, j], device=at.device)).round().long().unbind(1)
             found = table[rows.clamp(0, height - 1), columns.clamp(0, width - 1)]
-            return torch.where(found == NOWHERE, NOWHERE, (found * ratio).round().long())
+            return torch.where(found == NOWHERE, NOWHERE, (found * ratio).round().int())
 
         around = [(i, j) for r in (1, 2) for i, j in ((r, 0), (-r, 0), (0, r), (0, -r))]
-        others = [offered(i, j) for i, j in around]
-        own = offered(0, 0)
-        for other in others:  # a node that the coarser level has not
-            own = torch.where(own == NOWHERE, other, own)
-        own = torch.where(own == NOWHERE, 0, own)
         few = len(self.nodes) > MANY_NODES
-        aside = [] if few else [own + torch.tensor([i, j, 0], device=own.device) for i, j in around[:4]]
-        others = [torch.where(other == NOWHERE, own, other) for other in (others[4:] if few else others)]
+        own, others = offered(0, 0), []
+        for number, place in enumerate(around):
+            other = offered(*place)
+            own = torch.where(own == NOWHERE, other, own)  # a node that the coarser level has not
+            if number > 3 or not few:
+                others.append(other)
+        own = torch.where(own == NOWHERE, 0, own)
+        aside = [] if few else [own + torch.tensor([i, j, 0]).to(own) for i, j in around[:4]]
+        for other in others:
+            missing = other == NOWHERE
+            other[missing] = own[missing]
         return torch.stack([own, *aside, *others], 1)
 
-    def softened(self, chosen: torch.Tensor, colors: torch.Tensor, lighter: torch.Tensor) -> torch.Tensor:
+    def softened(
+        self, chosen: torch.Tensor, colors: torch.Tensor, lighter: torch.Tensor, corner: torch.Tensor
+    ) -> torch.Tensor:
         """The colours of the nodes, (n, 3): the mean of what the offsets of a node and of its neighbours show there, so
-        that cuts are as soft as the edges of things. `colors`, (any, 3): of the sources; `lighter`, (height, width, 3):
-        what is added to the copies of each node."""
-        reach = max(1, round(SOFT * max(self.size) / 250))
+        that cuts are as soft as the edges of things. `colors`, (3, any): of the sources; `lighter`, (any, any, 3): what
+        is added to the copies of each node, from the `corner`, (2,), of the image on."""
+        reach, side = max(1, round(SOFT * max(self.size) / 250)), torch.tensor(self.size, device=chosen.device)
+        at = tuple((self.nodes - corner).T)
+        label = lighter.new_full((1, 1, *lighter.shape[:2]), -1)
+        label[0, 0][at] = chosen.unique(dim=0, return_inverse=True)[1].to(label)
+        both = F.pad(torch.cat([label, -label]), (reach,) * 4, mode="replicate")
+        most, least = F.max_pool2d(F.max_pool2d(both, (2 * reach + 1, 1), 1), (1, 2 * reach + 1), 1)[:, 0]
+        near = (most != -least)[at].nonzero()[:, 0]  # the nodes that have a cut around them
+        wide = F.pad(lighter.movedim(2, 0)[None], (reach,) * 4, mode="replicate")
+        mean = F.avg_pool2d(F.avg_pool2d(wide, (2 * reach + 1, 1), 1), (1, 2 * reach + 1), 1)[0].movedim(0, 2)
         own = self.look(self.nodes, chosen[:, None])[0][:, 0]
-        total = torch.zeros(len(chosen), 3, device=chosen.device)
+        result, nodes, own = colors[:, own].T + mean[at], self.nodes[near], own[near]
+        total = torch.zeros(len(near), 3, device=chosen.device)
         for i in range(-reach, reach + 1):
             for j in range(-reach, reach + 1):
-                rows = (self.nodes[:, 0] + i).clamp(0, self.size[0] - 1)
-                columns = (self.nodes[:, 1] + j).clamp(0, self.size[1] - 1)
-                beside = self.index[rows, columns]
-                number, there = self.look(self.nodes, chosen[beside][:, None])
+                places = (nodes + torch.tensor([i, j], device=nodes.device)).clamp(min=0).minimum(side - 1)
+                beside = self.index[places[:, 0], places[:, 1]]
+                number, there = self.look(nodes, chosen[beside][:, None])
                 there = there[:, 0] & (beside >= 0)
-                shown = colors[torch.where(there, number[:, 0], own)]
-                places = torch.where(there[:, None], torch.stack([rows, columns], 1), self.nodes)
-                total += shown + lighter[places[:, 0], places[:, 1]]
-        return total / (2 * reach + 1) ** 2
+                places = torch.where(there[:, None], places, nodes) - corner
+                total += colors[:, torch.where(there, number[:, 0], own)].T + lighter[places[:, 0], places[:, 1]]
+        result[near] = total / (2 * reach + 1) ** 2
+        return result
 
     def evened(self, chosen: torch.Tensor, light: float, usual: float = BUSY) -> torch.Tensor:
         """The image, (1, 3, height, width), with what was `chosen`, (n, 3), in its hole, and the light evened out."""
-        (height, width), device = self.size, chosen.device
+        corner, end = (self.nodes.amin(0) - MARGIN).clamp(min=0), self.nodes.amax(0) + 1 + MARGIN
+        box, at = tuple(map(slice, corner.tolist(), end.tolist())), tuple((self.nodes - corner).T)
+        known, colors = self.known[box], _planes(self.sources)
+        (height, width), device = known.shape, chosen.device  # of the box
         offsets = torch.zeros(height, width, 3, dtype=torch.long, device=device)
-        offsets[self.nodes[:, 0], self.nodes[:, 1]] = chosen
-        colors = self.sources.movedim(1, 3).reshape(-1, 3)
-        filled = self.image[0].movedim(0, 2).clone()  # (height, width, 3)
-        filled[self.nodes[:, 0], self.nodes[:, 1]] = colors[self.look(self.nodes, chosen[:, None])[0][:, 0]]
-        grid = torch.stack(torch.meshgrid(*(torch.arange(side, device=device) for side in self.size), indexing="ij"), 2)
+        offsets[at] = chosen
+        filled = self.image[0].movedim(0, 2)[box].clone()  # (height, width, 3)
+        filled[at] = colors[:, self.look(self.nodes, chosen[:, None])[0][:, 0]].T
+        rows, columns = (torch.arange(side, device=device) for side in known.shape)
+        grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), 2) + corner
         pairs = (
             ((slice(0, height - 1), slice(None)), (slice(1, height), slice(None))),
             ((slice(None), slice(0, width - 1)), (slice(None), slice(1, width))),
         )
-        cuts = [(offsets[low] != offsets[high]).any(2) | (self.known[low] != self.known[high]) for low, high in pairs]
+        cuts = [(offsets[low] != offsets[high]).any(2) | (known[low] != known[high]) for low, high in pairs]
         steps = filled.new_zeros(height, width)  # but those of the cuts
         for (low, high), cut in zip(pairs, cuts, strict=True):
             steps[low] += (filled[high] - filled[low]).abs().mean(2).masked_fill_(cut, 0)
@@ -228,18 +256,19 @@ class Level:
             total, count = torch.zeros_like(step), torch.zeros_like(step[:, :1])
             for here, there, sign in ((low, high, 1), (high, low, -1)):
                 number, found = self.look(grid[there][cut], offsets[here][cut][:, None])
-                copied = (found[:, 0] & ~self.known[here][cut])[:, None].float()
-                total += copied * sign * (colors[number[:, 0]] - filled[here][cut])
+                copied = (found[:, 0] & ~known[here][cut])[:, None].float()
+                total += copied * sign * (colors[:, number[:, 0]].T - filled[here][cut])
                 count += copied
             jump = torch.where(count > 0, total / count.clamp(min=1) - step, 0)
             limit = light * torch.exp(-(busy[low][cut] + busy[high][cut]) / usual)
             jump = light_of(jump, limit)
             right[high][cut] += jump
             right[low][cut] -= jump
-        unknown = (~self.known)[None, None].float()
-        lighter = solved(right.movedim(2, 0)[None], unknown, FADE * max(self.size) / 250)[0].movedim(0, 2)
-        filled[self.nodes[:, 0], self.nodes[:, 1]] = self.softened(chosen, colors, lighter)
-        return filled.movedim(2, 0)[None].clamp_(-1, 1)
+        lighter = solved(right.movedim(2, 0)[None], (~known)[None, None].float(), FADE * max(self.size) / 250)
+        result = self.image.clone()
+        places = self.nodes[:, 0], self.nodes[:, 1]
+        result[0, :, places[0], places[1]] = self.softened(chosen, colors, lighter[0].movedim(0, 2), corner).T
+        return result.clamp_(-1, 1)
 
 
 def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -249,7 +278,6 @@ def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) ->
     return resize(images * known, size) / resize(known, size).clamp_min(0.05)
 
 
-def _features(images: torch.Tensor) -> torch.Tensor:
-    """What is compared of each pixel of (N, 3, H, W): its colour, and the steps to the next ones: (N, H, W, 9)."""
-    across, down = images.diff(dim=3, append=images[..., -1:]), images.diff(dim=2, append=images[:, :, -1:])
-    return torch.cat([COLOR * images, STEP * across, STEP * down], 1).movedim(1, 3).contiguous()
+def _planes(images: torch.Tensor) -> torch.Tensor:
+    """The pixels of (N, 3, H, W), as they are numbered: (3, N * H * W)."""
+    return images.movedim(1, 0).flatten(1)

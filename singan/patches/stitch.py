@@ -59,5 +59,6 @@ def stitch(
         chosen = other if level.cost(other) < CHEAPER * level.cost(chosen) else chosen
     for size in sizes[1:]:
         finer = Level(image, hole, sources, usable, size, inner)
-        level, chosen = finer, finer.choose(finer.carried(level, chosen))
+        offered, level = finer.carried(level, chosen), finer  # so that the coarser one is forgotten before the choice
+        chosen = level.choose(offered)
     return level.evened(chosen, light, busy)

@@ -15,7 +15,7 @@ from singan.model import SinGAN
 from singan.patches.light import lit
 from singan.patches.stitch import OFFSETS, stitch
 from singan.tasks.blending import Picture, fit, load_mask, published, without_voting
-from singan.tasks.filling import stitched_sizes
+from singan.tasks.filling import last_small, stitched_sizes
 from singan.tasks.filters import blur, grow, highest
 from singan.tasks.injection import Injection, OnEvent, Scale, inject, run_injection
 
@@ -63,7 +63,7 @@ def edit(
         injection = published(model, changed, white, RADIUS)
     else:
         erased = find_erased(torch.where(white > 0, changed, real), white)
-        usual = min(1 + len(model.levels) - len(stitched_sizes(model, real)), model.num_scales - 1)
+        usual = last_small(model, real)
         put_in = torch.where(white > 0, levelled(changed, white, real), real)
         put_in = sharpened(model, put_in, changed, white * (1 - erased), usual)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)

@@ -128,3 +128,8 @@ def stitched_sizes(model: SinGAN, image: torch.Tensor, first: int | None = None)
     sizes = [model.size_at(k, size) for k in range(len(model.levels))]
     small = max((k for k, at in enumerate(sizes) if math.prod(at) <= MAX_SEARCHED_PIXELS), default=0)
     return sizes[small if first is None else min(first, small) :]
+
+
+def last_small(model: SinGAN, image: torch.Tensor) -> int:
+    """The injection scale at which the last small size of `image`, (1, 3, H, W), is the one before."""
+    return min(1 + len(model.levels) - len(stitched_sizes(model, image)), model.num_scales - 1)

@@ -10,7 +10,7 @@ from singan.pyramid import resize
 UNIT = 250  # pixels of the longest side of the image that distances are given for
 PALETTE = 1500  # colours of a picture that others are compared with
 SOFTNESS = 0.02  # of the choice among near colours, squared, of the range [-1, 1]
-STRANGE, SHIFTS = 0.003, 2  # squared distance at which a colour is none of a picture's; steps of mean shift then
+STRANGE, SHIFTS = 0.003, 4  # squared distance at which a colour is none of a picture's; steps of mean shift then
 LIGHTNESS = 1.5  # what a difference of lightness counts among colours
 LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
 LEVELS = 256  # of lightness that are told apart where values are matched

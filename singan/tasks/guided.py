@@ -2,7 +2,8 @@
 
 The photograph is painted in the painting's colours, by the optimal transport of colours and their heights from one to
 the other. A patch of the result then looks for a patch of the photograph that, so painted, is like the painting there,
-and that is itself like what the result shows so far. The painting's pixels never enter the result.
+and that is itself like what the result shows so far. The painting's pixels never enter the result. In the end the light
+is evened out where patches of different sources meet.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 from singan.model import SinGAN
 from singan.patches.atlas import Atlas
 from singan.patches.field import carry_field, refine_field, search
+from singan.patches.light import agreed
 from singan.patches.search import CHUNK, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
 from singan.pyramid import resize
@@ -23,7 +25,8 @@ from singan.tasks.filters import blur, some, unit
 
 ROUNDS = 3  # of voting at the first scale, the first by the painting alone,
 LATER = 2  # at others that are searched, and one at those beyond
-WEIGHT = 3.0  # of a difference from the painting, where one from the result so far counts 1
+WEIGHT = 3.0  # of a difference from the painting, where one from the result so far counts 1,
+BEYOND = 8.0  # and at scales that are not searched
 PRIOR = 0.6  # place prior: the painting has said what stands where, and only sizes go by the height
 REUSE = 0.1  # less would show all of the photograph, also what was not painted
 TOGETHER, SPREAD = 0.05, 3  # what patches of different sources side by side cost; how often that is passed on
@@ -60,7 +63,7 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
             found = search(x, patches, PRIOR) if found is None else carry_field(found, sizes[k], patches)
             found = refine_field(found, x, patches, PRIOR)
             x = vote(found, patches)
-    return x
+    return x if found is None else agreed(x, found, patches.image)
 
 
 def _guided(
@@ -68,7 +71,7 @@ def _guided(
 ) -> tuple[torch.Tensor, Field]:
     """The image and its field after some votes, guided by `wanted`, of its size, as the photographs are `painted`.
     Sources are searched for where that is to be anew, or where there is no field; then `x` does not count yet."""
-    dtype, weight = patches.keys.dtype, math.sqrt(WEIGHT)
+    dtype, weight = patches.keys.dtype, math.sqrt(WEIGHT if new else BEYOND)
     painted, wanted = [weight * image for image in painted], weight * wanted
     filters = basis(painted[0])
     guide = _patches(painted, filters, dtype)

@@ -15,6 +15,7 @@ from PIL import Image
 from singan.errors import ImageError
 from singan.model import SinGAN
 from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, published, without_voting
+from singan.tasks.filling import last_small
 from singan.tasks.filters import blur, highest, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
@@ -29,8 +30,8 @@ COLORS = 0.95  # how far colours move to the picture's nearest ones
 FAR = 0.06  # what a colour costs that is nowhere near the object, as squared distance
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
 TEXTURE = 3.0  # pixels at 250 px: what is smaller, and fainter than one of
-CONTRASTS = (0.02, 0.05, 0.08, 0.12, 0.2)  # of the range [-1, 1], counts as texture: the first that leaves no more than
-USUAL, DRAWN = 1.15, 0.05  # times what the picture has of it; where none does, things are drawn that fine, and this
+CONTRASTS = (0.02, 0.05, 0.08, 0.12, 0.2)  # of the range [-1, 1], counts as texture: the first by which is left at most
+USUAL, DRAWN = 1.18, 0.05  # times the picture's grain; where none does, things are drawn that fine, and this
 DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, without its colours,
 STRONGEST = 1.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
@@ -53,8 +54,9 @@ def harmonize(
     `composite`: the training image with something pasted in; another size is resized, with an `ImageWarning`.
     `mask`: white where it was pasted; without one, it is where the composite visibly differs from the training
     image. What is beyond the mask and its soft edge is the training image to the last bit. `scale`: the injection
-    scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `voting=False` leaves patch voting
-    out, as published, and is what a model with `config.published` does unless told.
+    scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto": the last one that is small, as all
+    are alike, or of a model without a field the one that fits best. `voting=False` leaves patch voting out, as
+    published, and is what a model with `config.published` does unless told.
     Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range.
     """
     pasted = fit(model, composite, "The composite")
@@ -63,44 +65,48 @@ def harmonize(
     if without_voting(model, voting):
         injection = replace(published(model, pasted, white, RADIUS), limit=LIMIT)
     else:
-        injection = _injection(pasted, white, real)
+        injection = _injection(model, pasted, white, real)
     return run_injection(
         model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"}
     )
 
 
-def _injection(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
+def _injection(model: SinGAN, pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
     pasted = without_fringe(pasted, mask)
     near = blur(mask, AROUND)
     far = 1 - near / near.max().clamp_min(NOTHING)
     moved = towards_colors(tinted(pasted, mask, real), real, COLORS, FAR * far)
     recolored = beyond_edge(torch.where(mask > 0, moved, pasted), mask)
-    around, edge = feather(mask, NEAR), smooth_outline(mask)
+    edge = smooth_outline(mask)
 
     def grain(x: torch.Tensor, size: float = DETAIL) -> torch.Tensor:
-        return (x - blur(x, size)).mean(1, keepdim=True)
+        grey = x.mean(1, keepdim=True)
+        return grey - blur(grey, size)
 
-    most = USUAL * grain(real, 1.0).abs().mean() * mask.sum()
-    for contrast in (*CONTRASTS, DRAWN):
-        shape = without_texture(recolored, TEXTURE, contrast)
-        if (grain(blend(real, shape, edge), 1.0).abs() * mask).sum() <= most:
-            break
     usual = grain(real).abs().median()  # not the mean, which the windows of a city make large
+    pixel = 1 / unit(real)
+    most = USUAL * grain(real, pixel).abs().mean() * mask.sum()
 
     def finish(x: torch.Tensor) -> torch.Tensor:
         found = grain(x).clamp(-STRONGEST * usual, STRONGEST * usual)
         there = (found.abs() * mask).sum() / mask.sum()
-        return blend(real, shape + (usual / there.clamp_min(1e-6)).clamp(max=1) * found, edge)
+        found = (usual / there.clamp_min(1e-6)).clamp(max=1) * found
+        for contrast in (*CONTRASTS, DRAWN):
+            result = blend(real, without_texture(recolored, TEXTURE, contrast) + found, edge)
+            if (grain(result, pixel).abs() * mask).sum() <= most:
+                break
+        return result
 
     return Injection(
         recolored,
         ROUNDS,
         given=pasted,
         limit=LIMIT,
-        region=around,
+        region=feather(mask, NEAR),
         structure=STRUCTURE,
         texture_only=True,
         finish=finish,
+        usual=last_small(model, real) if model.config.field else None,
     )
 
 

@@ -232,9 +232,10 @@ def _unexplained(before: torch.Tensor, after: torch.Tensor, region: torch.Tensor
 
 def choose(images: Sequence[Image.Image], injection: Injection) -> Image.Image:
     """By their `info`: of the images, coarsest first, that lost at most `injection.limit`, or of all if there is none,
-    the one with the least misfit + keep * lost. What none could keep weighs as much as misfit."""
+    the one with the least misfit + keep * lost. What none could keep weighs as much as misfit. Where it is the coarsest
+    that is looked for, the first; of none, the one that lost least."""
     kept = [image for image in images if image.info["lost"] <= injection.limit]
-    if kept and injection.coarsest:
-        return kept[0]
+    if injection.coarsest:
+        return kept[0] if kept else min(images, key=lambda image: image.info["lost"])
     weight = injection.keep if kept else 1.0
     return min(kept or images, key=lambda image: image.info["misfit"] + weight * image.info["lost"])

@@ -42,12 +42,12 @@ def paint_to_image(
     """Turn `painting` into a picture with its layout and the training image's contents: one RGB image per scale.
 
     `size`: (height, width); by default the painting's proportions at the training image's area, or, with
-    `config.published`, the training image's size. All pixels are the training image's, but not where `voting=False`
-    leaves patch voting out, as published and as a model with `config.published` does unless told. `scale`: the
-    injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2 to 64
-    (published: 5), reduces the painting to the training image's palette and, where it does not guide, trains each scale
-    asked for that has a generator on palette images first, which takes some seconds; "auto" then picks the scale before
-    that.
+    `config.published`, the training image's size. All pixels are the training image's, but for their light, and not
+    where `voting=False` leaves patch voting out, as published and as a model with `config.published` does unless told.
+    `scale`: the injection scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto". `colors`, 2
+    to 64 (published: 5), reduces the painting to the training image's palette and, where it does not guide, trains each
+    scale asked for that has a generator on palette images first, which takes some seconds; "auto" then picks the scale
+    before that.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
