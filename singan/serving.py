@@ -14,5 +14,8 @@ def prepare() -> None:
     os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # gradio's monitoring, which is off, would go through its last 10,000 calls with pandas twice a call
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     if os.environ.get("SPACES_ZERO_GPU"):
         import spaces  # type: ignore[import-not-found]  # noqa: F401 - before torch, which it changes

@@ -8,6 +8,8 @@ from loopback_hub import ENDPOINT, Hub
 
 # Read when gradio and huggingface_hub are imported. No test talks to the real Hub, or finds anybody's token.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)  # as in singan/serving.py
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"

@@ -36,9 +36,10 @@ from singan.ui.chain import wire_chain
 from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
+from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
-from singan.ui.uploads import Bounded, Packed, folder_of_uploads, keep, keep_swept
+from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
 
