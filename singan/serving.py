@@ -6,10 +6,14 @@ import os
 import tempfile
 from pathlib import Path
 
+from singan.limits import Limits
+
 
 def prepare() -> None:
     """Set the environment of the app: a folder for uploads that is its own, since that of all gradio apps of a machine
-    could not be swept, and nothing told to anybody."""
+    could not be swept, and nothing told to anybody. Raises `ConfigError` if a setting is wrong, before the imports that
+    take seconds."""
+    Limits.from_environment(os.environ)
     user = getattr(os, "getuid", int)()
     os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

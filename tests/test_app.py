@@ -21,11 +21,11 @@ from PIL import Image
 
 import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
+from singan.limits import Limits
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui import build_app, chain, edit, frame, harmonize, kept, learning, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
-from singan.ui.limits import Limits
 from singan.ui.photo import draft, open_photo
 from singan.ui.runs import KEEP_RUNS, Runs
 from singan.ui.shelf import Shelf, plain_name
@@ -764,9 +764,10 @@ def test_wrong_limit_is_a_plain_error_at_the_start(monkeypatch, tmp_path, name, 
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_app_that_cannot_start_says_so_and_nothing_else():
+def test_app_that_cannot_start_says_so_before_it_has_imported_what_takes_seconds():
     environment = {**os.environ, "SINGAN_MAX_SECONDS": "soon"}
-    command = [sys.executable, "app.py"]
+    barred = "import runpy, sys; sys.modules |= dict.fromkeys(['gradio', 'torch']); runpy.run_path('app.py')"
+    command = [sys.executable, "-c", barred]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "The app cannot start: SINGAN_MAX_SECONDS is 'soon'; give a number above 0.\n"

@@ -56,9 +56,7 @@ def test_page_says_all_that_gradio_says_but_what_no_script_reads(app_url, page):
             one.pop(name, None)
     assert ours == gradios
     scripts = [path.read_text(encoding="utf-8") for path in SCRIPTS.glob("*.js")]
-    assert not [
-        name for name in left_out[1:] for script in scripts if name in script
-    ]  # `api_info` is of others too
+    assert not [name for name in left_out[1:] for script in scripts if name in script]  # `api_info` is of others too
 
 
 def test_first_look_shows_models_and_samples_without_another_request(page):

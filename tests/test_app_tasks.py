@@ -12,6 +12,7 @@ from PIL import Image, ImageChops, ImageDraw
 
 import singan
 from singan import ConfigError, TaskEvent
+from singan.limits import Limits
 from singan.ui import (
     animate,
     build_app,
@@ -30,7 +31,6 @@ from singan.ui import (
 )
 from singan.ui import composite as composite_of
 from singan.ui.examples import example_pictures
-from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
 from singan.ui.work import Short, Turns, turns, watch
 

@@ -65,6 +65,8 @@ footer .divider { display: none; }
   grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
 #pyramids .thumbnail-item { aspect-ratio: 4 / 3 !important; }
 #pyramids img { height: 100% !important; }
+#pyramids .caption-label { font-size: .65rem; padding: 0 .3rem; right: .2rem; bottom: .2rem;
+  max-width: calc(100% - .4rem); white-space: normal; overflow-wrap: anywhere; line-height: 1.25; }
 #pyramids .selected { outline: 3px solid var(--primary-600); outline-offset: -3px; }
 #now img { width: 100%; height: 100%; object-fit: contain; }
 #now img, #scales img { image-rendering: pixelated; }
