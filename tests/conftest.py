@@ -121,11 +121,18 @@ def examples(photo, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app_url(pretrained, examples):
-    """The address of the running app."""
-    from singan.ui import LAUNCH, build_app
+def built_app(pretrained, examples):
+    """The app, which takes two seconds to build, for tests that change nothing of it; it may be running."""
+    from singan.ui import build_app
 
-    demo = build_app(pretrained, examples)
-    _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    return build_app(pretrained, examples)
+
+
+@pytest.fixture(scope="session")
+def app_url(built_app):
+    """The address of the running app."""
+    from singan.ui import LAUNCH
+
+    _, url, _ = built_app.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield url
-    demo.close(verbose=False)
+    built_app.close(verbose=False)

@@ -787,8 +787,8 @@ def test_where_training_is_forbidden_there_is_no_call_for_it_and_the_page_says_w
 # --- the whole
 
 
-def test_api_has_a_documented_call_for_each_tab(pretrained):
-    calls = build_app(pretrained).get_api_info()["named_endpoints"]
+def test_api_has_a_documented_call_for_each_tab(built_app):
+    calls = built_app.get_api_info()["named_endpoints"]
     assert sorted(calls) == CALLS
     for name, call in calls.items():
         assert call["description"], name
@@ -801,8 +801,8 @@ def test_app_without_shipped_pyramids_can_be_built(tmp_path):
     assert sorted(calls) == CALLS
 
 
-def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):
-    app = build_app(pretrained)
+def test_heavy_handlers_share_one_queue_of_bounded_length(built_app):
+    app = built_app
     lanes = {
         (fn.fn, fn.concurrency_id) for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)
     }

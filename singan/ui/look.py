@@ -137,7 +137,7 @@ FIRST_LOOK_CSS = """
   padding: 26px 32px; line-height: 1.5; }
 body:has(#samples img) #first-look { display: none; }
 #first-look h1 { font-size: 2rem; line-height: 42px; margin: 0 12px; letter-spacing: -.02em; }
-#first-look p { margin: 0 12px; max-width: 46rem; }
+#first-look p { margin: 0 12px; max-width: 46rem; font-size: .9rem; line-height: 1.66; }
 #first-look a { color: inherit; }
 #first-look .cards { display: grid; gap: .5rem; padding: .5rem; margin-top: 3px;
   grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); }
