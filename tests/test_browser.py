@@ -131,9 +131,26 @@ def overflow(page):
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
+def test_first_look_is_seen_where_the_page_will_be_without_any_script(browser, app_url, open_page):
+    whole = "() => [...document.querySelectorAll('#samples img')].every(image => image.complete && image.naturalWidth)"
+    for size in ({"width": 1280, "height": 1000}, {"width": 390, "height": 844}):
+        page = open_page(viewport=size)
+        page.wait_for_function(whole)
+        with browser.new_context(viewport=size, java_script_enabled=False) as context:
+            plain = context.new_page()
+            plain.goto(app_url)
+            seen = plain.locator("#first-look .samples img")
+            expect(seen).to_have_count(6)
+            for k in (0, 5):
+                there, here = page.locator("#samples img").nth(k).bounding_box(), seen.nth(k).bounding_box()
+                assert {key: (there[key], here[key]) for key in there if abs(there[key] - here[key]) > 50} == {}
+
+
 def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     page = open_page()
     assert captions(page, "pyramids") == ["blue", "green-field"]
+    assert page.locator("#first-look img").count() in (2, 8)  # models, and samples if they were drawn by then
+    expect(page.locator("#first-look")).to_be_hidden()  # it was there until now
     assert upload_is_first_card(page)
     before = captions(page, "samples")
     assert before == [f"seed {k}" for k in range(6)]  # the same for everybody
