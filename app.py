@@ -5,11 +5,11 @@ from pathlib import Path
 from singan.errors import SinGANError
 from singan.serving import prepare
 
-prepare()
-
-from singan.ui import LAUNCH, build_app  # noqa: E402
-
 try:
+    prepare()
+
+    from singan.ui import LAUNCH, build_app
+
     demo = build_app(Path(__file__).parent / "pretrained")
 except SinGANError as error:
     raise SystemExit(f"The app cannot start: {error}") from None

@@ -21,12 +21,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from singan.errors import ImageError, ImageWarning, one_line
 from singan.files import SAVED, atomic_path
+from singan.limits import MAX_INPUT_PIXELS
 from singan.version import __version__
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
 QUALITY = 95  # of those with losses
 STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
-MAX_INPUT_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
 
 # Only formats that Pillow decodes by itself: EPS, for one, would start Ghostscript on an uploaded file.
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")

@@ -6,13 +6,20 @@ import os
 import tempfile
 from pathlib import Path
 
+from singan.limits import Limits
+
 
 def prepare() -> None:
     """Set the environment of the app: a folder for uploads that is its own, since that of all gradio apps of a machine
-    could not be swept, and nothing told to anybody."""
+    could not be swept, and nothing told to anybody. Raises `ConfigError` if a setting is wrong, before the imports that
+    take seconds."""
+    Limits.from_environment(os.environ)
     user = getattr(os, "getuid", int)()
     os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # gradio's monitoring, which is off, would go through its last 10,000 calls with pandas twice a call
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     if os.environ.get("SPACES_ZERO_GPU"):
         import spaces  # type: ignore[import-not-found]  # noqa: F401 - before torch, which it changes

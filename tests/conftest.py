@@ -4,16 +4,24 @@ import os
 import tempfile
 from dataclasses import replace
 
+import certifi
 from loopback_hub import ENDPOINT, Hub
 
 # Read when gradio and huggingface_hub are imported. No test talks to the real Hub, or finds anybody's token.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**9)  # as in singan/serving.py
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_ENDPOINT"] = ENDPOINT
 os.environ["HF_HOME"] = tempfile.mkdtemp()
 os.environ.pop("HF_TOKEN", None)
+# No test speaks TLS, and for each call httpx reads all certificates that there are, which takes 40 ms: let it be one.
+os.environ["SSL_CERT_FILE"] = os.path.join(os.environ["HF_HOME"], "certificate.pem")
+with open(os.environ["SSL_CERT_FILE"], "w") as _file:
+    _end = "-----END CERTIFICATE-----\n"
+    _file.write(certifi.contents().split(_end)[0] + _end)
 os.environ["SINGAN_DEVICE"] = "cpu"  # on machines with a GPU too, of which tests/test_cuda.py asks for it
 os.environ["OMP_NUM_THREADS"] = "1"  # of each worker, and of the processes that it starts: two would wait for another's
 
@@ -119,11 +127,18 @@ def examples(photo, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def app_url(pretrained, examples):
-    """The address of the running app."""
-    from singan.ui import LAUNCH, build_app
+def built_app(pretrained, examples):
+    """The app, which takes two seconds to build, for tests that change nothing of it; it may be running."""
+    from singan.ui import build_app
 
-    demo = build_app(pretrained, examples)
-    _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    return build_app(pretrained, examples)
+
+
+@pytest.fixture(scope="session")
+def app_url(built_app):
+    """The address of the running app."""
+    from singan.ui import LAUNCH
+
+    _, url, _ = built_app.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield url
-    demo.close(verbose=False)
+    built_app.close(verbose=False)

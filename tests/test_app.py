@@ -21,11 +21,11 @@ from PIL import Image
 
 import singan
 from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, TrainingError
+from singan.limits import Limits
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui import build_app, chain, edit, frame, harmonize, kept, learning, look, paint, sample, shelf, train
 from singan.ui import photo as photo_module
-from singan.ui.limits import Limits
 from singan.ui.photo import draft, open_photo
 from singan.ui.runs import KEEP_RUNS, Runs
 from singan.ui.shelf import Shelf, plain_name
@@ -764,9 +764,10 @@ def test_wrong_limit_is_a_plain_error_at_the_start(monkeypatch, tmp_path, name, 
     assert len(str(error.value).splitlines()) == 1
 
 
-def test_app_that_cannot_start_says_so_and_nothing_else():
+def test_app_that_cannot_start_says_so_before_it_has_imported_what_takes_seconds():
     environment = {**os.environ, "SINGAN_MAX_SECONDS": "soon"}
-    command = [sys.executable, "app.py"]
+    barred = "import runpy, sys; sys.modules |= dict.fromkeys(['gradio', 'torch']); runpy.run_path('app.py')"
+    command = [sys.executable, "-c", barred]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "The app cannot start: SINGAN_MAX_SECONDS is 'soon'; give a number above 0.\n"
@@ -786,8 +787,8 @@ def test_where_training_is_forbidden_there_is_no_call_for_it_and_the_page_says_w
 # --- the whole
 
 
-def test_api_has_a_documented_call_for_each_tab(pretrained):
-    calls = build_app(pretrained).get_api_info()["named_endpoints"]
+def test_api_has_a_documented_call_for_each_tab(built_app):
+    calls = built_app.get_api_info()["named_endpoints"]
     assert sorted(calls) == CALLS
     for name, call in calls.items():
         assert call["description"], name
@@ -800,8 +801,8 @@ def test_app_without_shipped_pyramids_can_be_built(tmp_path):
     assert sorted(calls) == CALLS
 
 
-def test_heavy_handlers_share_one_queue_of_bounded_length(pretrained):
-    app = build_app(pretrained)
+def test_heavy_handlers_share_one_queue_of_bounded_length(built_app):
+    app = built_app
     lanes = {
         (fn.fn, fn.concurrency_id) for fn in app.fns.values() if fn.fn in (train.train, train.resume, sample.sample)
     }

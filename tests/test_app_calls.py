@@ -10,16 +10,16 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from singan.ui import build_app, calls
+from singan.ui import calls
 from singan.ui.work import MAX_SEED
 
 CANVAS = {"background": None, "layers": [], "composite": None, "id": None}
 
 
 @pytest.fixture(scope="module")
-def numbers(pretrained):
+def numbers(built_app):
     """The number of each call."""
-    return {fn.api_name: number for number, fn in build_app(pretrained).fns.items()}
+    return {fn.api_name: number for number, fn in built_app.fns.items()}
 
 
 def answer(app_url, number, data, event=None, page=False):

@@ -239,8 +239,8 @@ def test_client_loads_and_samples_what_it_loaded_and_nobody_else_sees_it(app_url
             other.predict(pyramid=pyramid, number=1, api_name="/sample")
 
 
-def test_away_from_a_space_nobody_is_asked_for_a_token(pretrained):
-    app = build_app(pretrained)
+def test_away_from_a_space_nobody_is_asked_for_a_token(built_app):
+    app = built_app
     assert "/push" not in app.get_api_info()["named_endpoints"]
     assert not any(isinstance(block, gr.LoginButton) for block in app.blocks.values())
     texts = [str(getattr(block, "value", "")) for block in app.blocks.values()]

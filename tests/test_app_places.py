@@ -11,10 +11,18 @@ from gradio.data_classes import PredictBodyInternal
 from singan.ui import build_app, places
 
 
-@pytest.fixture
-def app(pretrained):
-    """An app that is not started: what is in its queue stays there."""
+@pytest.fixture(scope="module")
+def closed_app(pretrained):
     return build_app(pretrained)
+
+
+@pytest.fixture
+def app(closed_app):
+    """An app that is not started: what is in its queue stays there. It is empty."""
+    for lane in closed_app._queue.event_queue_per_concurrency_id.values():
+        lane.queue.clear()
+        lane.current_concurrency = 0
+    return closed_app
 
 
 def request(host="127.0.0.1", **headers):
@@ -96,8 +104,8 @@ def test_address_of_a_visitor(host, noted, found):
     assert places.address(request(host, x_forwarded_for=noted)) == found
 
 
-def test_refusal_is_an_answer_at_once(app_url, pretrained, monkeypatch):
-    call = {"data": [], "fn_index": index(build_app(pretrained), "sample"), "session_hash": "full"}
+def test_refusal_is_an_answer_at_once(app_url, built_app, monkeypatch):
+    call = {"data": [], "fn_index": index(built_app, "sample"), "session_hash": "full"}
     monkeypatch.setattr(places, "LANE_SHARE", 0)
     for path, body in (("queue/join", call), ("call/sample", {"data": []})):
         answer = httpx.post(f"{app_url}gradio_api/{path}", json=body)

@@ -8,8 +8,8 @@ from gradio.data_classes import FileData
 from PIL import Image
 
 from singan import ConfigError, ImageError
+from singan.limits import Limits
 from singan.ui import composite, editor, stage
-from singan.ui.limits import Limits
 from singan.ui.shelf import Shelf
 from singan.ui.uploads import folder_of_uploads
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageChops, ImageDraw
 
 import singan
 from singan import ConfigError, TaskEvent
+from singan.limits import Limits
 from singan.ui import (
     animate,
-    build_app,
     canvas,
     denoise,
     edit,
@@ -30,7 +30,6 @@ from singan.ui import (
 )
 from singan.ui import composite as composite_of
 from singan.ui.examples import example_pictures
-from singan.ui.limits import Limits
 from singan.ui.shelf import Own, Shelf
 from singan.ui.work import Short, Turns, turns, watch
 
@@ -596,11 +595,11 @@ def test_each_tab_can_be_called(app_url, picture_file, composite, tmp_path, monk
     assert Image.open(heat).text["n"] == "2"
 
 
-def test_what_takes_seconds_waits_for_nothing_that_takes_long(pretrained):
+def test_what_takes_seconds_waits_for_nothing_that_takes_long(built_app):
     tasks = {harmonize.harmonize, edit.edit, paint.paint_to_image, denoise.denoise, fill.fill, fill.extend, fill.pin}
     lanes = dict.fromkeys(tasks | {animate.animate}, "short")
     lanes |= {enlarge.super_resolve: "long", variation.variation_map: "long"}
-    assert {fn.fn: fn.concurrency_id for fn in build_app(pretrained).fns.values() if fn.fn in lanes} == lanes
+    assert {fn.fn: fn.concurrency_id for fn in built_app.fns.values() if fn.fn in lanes} == lanes
 
 
 def test_long_job_gives_way_to_short_ones_but_not_for_ever():

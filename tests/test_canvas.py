@@ -12,9 +12,9 @@ from gradio.components.image_editor import AcceptBlobs, EditorData
 from gradio.data_classes import FileData, ImageData
 from PIL import Image, ImageDraw
 
+from singan.limits import Limits
 from singan.ui import canvas, edit, editor
 from singan.ui.editor import build_editor, build_mask
-from singan.ui.limits import Limits
 
 SIZE = (40, 30)
 

@@ -17,7 +17,7 @@ import torch
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError, ImageError, one_line
-from singan.image import MAX_INPUT_PIXELS
+from singan.limits import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
 from singan.pyramid import voting_scales
 from singan.scale import generator_tensors, make_generator, noise_size

@@ -14,6 +14,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from singan.files import bundled
+from singan.limits import Limits
 from singan.ui import (
     animate,
     denoise,
@@ -33,12 +34,12 @@ from singan.ui import (
 )
 from singan.ui.calls import answer_in_time, answer_plainly, tell_strange
 from singan.ui.chain import wire_chain
-from singan.ui.limits import Limits
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
+from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
-from singan.ui.uploads import Bounded, Packed, folder_of_uploads, keep, keep_swept
+from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
 

@@ -13,10 +13,10 @@ from PIL import Image
 from singan import metrics
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, save_image
+from singan.limits import check_megapixels
 from singan.model import SinGAN
 from singan.ui.chain import nth
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, shown
-from singan.ui.limits import check_megapixels
 from singan.ui.look import run_status
 from singan.ui.shelf import SHORT, Shelf, Top
 

@@ -16,9 +16,9 @@ from PIL import Image, ImageOps
 
 from singan.errors import ImageError, one_line
 from singan.image import check_file, in_mode
+from singan.limits import Limits
 from singan.ui.frame import shown
 from singan.ui.injected import scales, size_notes
-from singan.ui.limits import Limits
 from singan.ui.photo import UPLOADED, open_photo
 from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, mark, show_notes, toasts
 from singan.ui.uploads import folder_of_uploads

@@ -14,6 +14,7 @@ import singan
 from singan.config import VARIATION
 from singan.errors import ConfigError, ImageError
 from singan.image import save_image
+from singan.limits import MAX_CALL_PIXELS
 from singan.model import SinGAN
 from singan.tasks.filling import draft_of
 from singan.tasks.injection import OnEvent, TaskEvent
@@ -22,7 +23,6 @@ from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
-from singan.ui.limits import MAX_CALL_PIXELS
 from singan.ui.look import build_gallery, run_status
 from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
 from singan.ui.work import pick_seed

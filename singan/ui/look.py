@@ -65,6 +65,8 @@ footer .divider { display: none; }
   grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)) !important; }
 #pyramids .thumbnail-item { aspect-ratio: 4 / 3 !important; }
 #pyramids img { height: 100% !important; }
+#pyramids .caption-label { font-size: .65rem; padding: 0 .3rem; right: .2rem; bottom: .2rem;
+  max-width: calc(100% - .4rem); white-space: normal; overflow-wrap: anywhere; line-height: 1.25; }
 #pyramids .selected { outline: 3px solid var(--primary-600); outline-offset: -3px; }
 #now img { width: 100%; height: 100%; object-fit: contain; }
 #now img, #scales img { image-rendering: pixelated; }
@@ -126,6 +128,28 @@ footer .divider { display: none; }
   .first-on-phones { order: -1; }
   #top, #scales .grid-container { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)) !important; }
   #samples .grid-container { grid-template-columns: repeat(2, 1fr) !important; }
+}
+"""
+
+# Where the page will have them, in plain HTML: see `page.py`.
+FIRST_LOOK_CSS = """
+#first-look { position: absolute; inset: 0 0 auto; box-sizing: border-box; max-width: 1180px; margin: 0 auto;
+  padding: 26px 32px; line-height: 1.5; }
+body:has(#samples img) #first-look { display: none; }
+#first-look h1 { font-size: 2rem; line-height: 42px; margin: 0 12px; letter-spacing: -.02em; }
+#first-look p { margin: 0 12px; max-width: 46rem; font-size: .9rem; line-height: 1.66; }
+#first-look a { color: inherit; }
+#first-look .cards { display: grid; gap: .5rem; padding: .5rem; margin-top: 3px;
+  grid-template-columns: repeat(auto-fill, minmax(118px, 1fr)); }
+#first-look .cards > * { width: 100%; aspect-ratio: 4 / 3; object-fit: cover; border-radius: 8px;
+  box-sizing: border-box; }
+#first-look i { border: 2px dashed #0f766e; color: #0f766e; display: grid; place-items: center; font: 1.8rem Arial; }
+#first-look .samples { display: grid; gap: .5rem; grid-template-columns: repeat(3, 1fr); margin: 222px 0 0 291px;
+  padding: .5rem; }
+#first-look .samples img { width: 100%; border-radius: 8px; }
+@media (max-width: 600px) {
+  #first-look .cards { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
+  #first-look .samples { grid-template-columns: repeat(2, 1fr); margin: 268px 0 0; }
 }
 """
 

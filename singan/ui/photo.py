@@ -11,10 +11,10 @@ from PIL import Image
 
 from singan.errors import ImageError
 from singan.image import FORMATS, read_image
+from singan.limits import Limits
 from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.frame import PRIVATE, SILENT
-from singan.ui.limits import Limits
 from singan.ui.look import note
 from singan.ui.shelf import SHORT, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts, works_on
 

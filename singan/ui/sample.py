@@ -11,11 +11,11 @@ import gradio as gr
 from singan.config import VARIATION
 from singan.errors import ConfigError
 from singan.image import save_image
+from singan.limits import check_megapixels
 from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.first import First
 from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
-from singan.ui.limits import check_megapixels
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts

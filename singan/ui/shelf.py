@@ -18,10 +18,10 @@ import gradio as gr
 from PIL import Image
 
 from singan.errors import CheckpointError, SinGANError
+from singan.limits import Limits
 from singan.model import SinGAN
 from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
-from singan.ui.limits import Limits
 from singan.ui.look import note
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples

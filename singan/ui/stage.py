@@ -11,9 +11,9 @@ from gradio.processing_utils import save_pil_to_cache
 from PIL import Image
 
 from singan.errors import ConfigError, ImageError, one_line
+from singan.limits import Limits
 from singan.ui import canvas
 from singan.ui.editor import derived, open_object
-from singan.ui.limits import Limits
 from singan.ui.uploads import folder_of_uploads
 
 MAX_OBJECTS = 8

@@ -15,12 +15,12 @@ from PIL import Image
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ImageError, SinGANError
+from singan.limits import Limits
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui.examples import build_examples, pictures_in
 from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
 from singan.ui.learning import run_events
-from singan.ui.limits import Limits
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs

@@ -18,7 +18,6 @@ from typing import Any
 
 from anyio import to_thread
 from gradio.utils import get_upload_folder
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_FILES = 4  # of one request: config.json, model.safetensors, and what else is in a model's folder
@@ -80,16 +79,6 @@ class Bounded:
             headers: list[Any] = [(b"content-type", b"text/plain"), (b"connection", b"close")]
             await send({"type": "http.response.start", "status": 413, "headers": headers})
             await send({"type": "http.response.body", "body": text})
-
-
-class Packed:
-    """An app around another one, whose page is sent packed: it is a megabyte of text. gradio packs its scripts only."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app, self.packing = app, GZipMiddleware(app, compresslevel=3)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self.packing if scope.get("path") == "/" else self.app)(scope, receive, send)
 
 
 def keep(files: Iterable[str | Path]) -> None:

@@ -1,4 +1,4 @@
-"""What one visitor may ask of the machine, set by environment variables."""
+"""How large a picture may be, and what one visitor of the app may ask of the machine, set by environment variables."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from singan.errors import ConfigError
-from singan.image import MAX_INPUT_PIXELS
 
+MAX_INPUT_PIXELS = 100_000_000  # a 100-megapixel photo takes 300 MB as RGB
 MAX_CALL_PIXELS = 40_000_000  # of all samples or results of one call
 SPACE_SECONDS = 900  # of a run on a Space, unless it says otherwise
 
