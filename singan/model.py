@@ -348,7 +348,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
         if until is None and found and found.pictures:
-            x = evened(x, found)
+            x = evened(x, found, self.patches_at(len(self.levels) - 1))
         if until is None and any(kept.wrap):
             x, settle = joined(x, kept.wrap), kept.settle(size)
             x = settle(x) if settle else x
