@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from singan.patches.light import light_of, solved
+from singan.patches.light import calm, light_of, mean, solved
 from singan.patches.search import PATCH, Patches
 from singan.patches.vote import STRIDE, Field, positions, sources
 from singan.pyramid import displace, resize, spread
@@ -30,7 +30,6 @@ WIDE, LITTLE = (
     6.0,
     0.1,
 )  # pixels of SMALL over which smooth pictures go over into one another; a weight that is not seen
-CALM, AROUND = 0.25, 8  # deviation of what is smooth, of the range [-1, 1]; pixels around that must be, too
 DEEP = 5  # pixels from a seam, where a picture's own sources are nearest to what it was
 BESIDE = 4  # pixels on either side of a seam whose colours are compared
 
@@ -66,10 +65,10 @@ def mixed(
     """What scale 0 votes on, (N, 3, H, W): `first`, of that shape, and the `others`, (1, 3, any, any), each in its
     regions, `where` as `regions` gives it, with its content displaced by `moved` (`pyramid.displace`)."""
     n, size = len(first), (first.shape[2], first.shape[3])
-    total = _mean((where == 0).float(), SOFT) * first
+    total = mean((where == 0).float(), SOFT) * first
     for k, other in enumerate(others, 1):
         noise = moved * torch.randn(n, 2, *size, generator=rng).to(first.device)
-        total += _mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
+        total += mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
     return total
 
 
@@ -77,7 +76,7 @@ def costs(where: torch.Tensor, count: int) -> torch.Tensor:
     """What each voter pays for a patch of each of so many pictures where `where`, (N, 1, H, W), says which one stands:
     HOLD times what there is of the others in the middle of its patch, less that of the cheapest: (N, voters, count)."""
     rows, columns = (positions(side, where.device) + PATCH // 2 for side in where.shape[2:])
-    own = torch.cat([_mean((where == k).float(), NEAR) for k in range(count)], 1)[:, :, rows][..., columns]
+    own = torch.cat([mean((where == k).float(), NEAR) for k in range(count)], 1)[:, :, rows][..., columns]
     return HOLD * (own.amax(1, keepdim=True) - own).flatten(2).mT
 
 
@@ -117,23 +116,16 @@ def evened(x: torch.Tensor, field: Field, patches: Patches) -> torch.Tensor:
     on = {k: _beyond(_nearest(one) if one.any() else beside[k], k, field, patches) for k, one in within.items()}
     away = torch.stack([_away(near) for near in beside.values()], 1)
     weights = torch.softmax(-away / (WIDE * max(at) / SMALL), 1)
-    smooth = torch.cat([_calm(resize(image, at)) for image in on.values()], 1)
-    calm = torch.maximum(smooth, 1 - weights / LITTLE).amin(1, keepdim=True)
-    weights, calm = (F.interpolate(one, size, mode="bilinear") for one in (weights, calm))
+    smooth = torch.cat([calm(resize(image, at)) for image in on.values()], 1)
+    soft = torch.maximum(smooth, 1 - weights / LITTLE).amin(1, keepdim=True)
+    weights, soft = (F.interpolate(one, size, mode="bilinear") for one in (weights, soft))
     total = torch.zeros_like(x)
     for weight, (k, near) in zip(weights[0], beside.items(), strict=True):
-        own = _mean(lighter[0].flatten(1)[:, near.flatten()].view_as(lighter), PATCH)
+        own = mean(lighter[0].flatten(1)[:, near.flatten()].view_as(lighter), PATCH)
         own = F.interpolate(own, size, mode="bilinear")
-        narrow = _mean((where == k).float(), PATCH)  # as soft as a vote
-        total += (1 - calm) * narrow * own + calm * weight * (on[k] - x + own)
+        narrow = mean((where == k).float(), PATCH)  # as soft as a vote
+        total += (1 - soft) * narrow * own + soft * weight * (on[k] - x + own)
     return (x + total).clamp(-1, 1)
-
-
-def _calm(x: torch.Tensor) -> torch.Tensor:
-    """How smooth an image, (1, 3, H, W), is within reach of a soft seam: (1, 1, H, W), 0 to 1."""
-    uneven = (_mean(x * x, PATCH) - _mean(x, PATCH).square()).clamp(min=0).sum(1, keepdim=True)
-    uneven = F.max_pool2d(uneven, 2 * AROUND + 1, 1, AROUND)
-    return _mean(torch.exp(-uneven / CALM**2), 2 * AROUND + 1)
 
 
 def _nearest(mask: torch.Tensor) -> torch.Tensor:
@@ -178,7 +170,7 @@ def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:
     own = torch.zeros_like(x)  # the mean colour around each pixel, of its own picture
     for k in range(count):
         mask = (where == k).float()
-        own += mask * _mean(mask * x, 2 * BESIDE + 1) / _mean(mask, 2 * BESIDE + 1).clamp_min(1e-3)
+        own += mask * mean(mask * x, 2 * BESIDE + 1) / mean(mask, 2 * BESIDE + 1).clamp_min(1e-3)
     right = torch.zeros_like(x)  # of Poisson's equation
     for low, high in (
         ((..., slice(None, -1), slice(None)), (..., slice(1, None), slice(None))),
@@ -189,9 +181,3 @@ def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:
         right[high] -= jump
     lighter = solved(right, torch.ones_like(x[:, :1]), FADE)
     return lighter - lighter.mean((2, 3), keepdim=True)  # what is added on one side is taken from the other
-
-
-def _mean(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Of the pixels around each pixel of (N, C, H, W), in a square of `side`, an odd number."""
-    down = F.avg_pool2d(x, (side, 1), 1, (side // 2, 0), count_include_pad=False)
-    return F.avg_pool2d(down, (1, side), 1, (0, side // 2), count_include_pad=False)
