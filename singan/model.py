@@ -31,7 +31,7 @@ from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
-from singan.patches.composition import Composition, most_alike
+from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search
 from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
@@ -299,10 +299,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     ) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
 
-        Of `config.candidates` it is the one composed most like the training image (`most_alike`).
+        Of `config.candidates` it is the one composed most like the training image (`most_alike`); of a draft, whose
+        layouts differ less, of fewer where much variation is asked for (`tried`).
         """
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
-        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(self.config.candidates)])
+        count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
+        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
         where = None
         if self.others and self.config.field:

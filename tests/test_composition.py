@@ -13,6 +13,7 @@ from singan.patches.composition import (
     Composition,
     column_distance,
     composition_distance,
+    tried,
 )
 from singan.patches.search import PATCH
 from singan.pyramid import resize
@@ -69,3 +70,8 @@ def test_columns_are_those_of_a_plain_search():
     ]
     found = column_distance(torch.cat([image, image]), Composition(REAL))
     assert found.tolist() == [pytest.approx(np.mean(wanted), rel=1e-3)] * 2
+
+
+def test_fewer_layouts_are_compared_the_more_is_to_vary():
+    assert [tried(12, v) for v in (0.0, 0.5, 0.75, 1.0)] == [12, 12, round(12 * 0.625), 3]
+    assert tried(1, 1.0) == 1

@@ -116,6 +116,16 @@ def test_what_stands_on_what_counts_unless_all_is_to_vary(draft):
     assert columns[1] < 0.9 * columns[0]
 
 
+def test_a_draft_of_much_variation_is_chosen_among_few(draft):
+    """The best of many layouts are alike, and nothing but displacement makes a draft's differ."""
+
+    def layouts(candidates):
+        m = replace(draft, config=replace(draft.config, candidates=candidates))
+        return torch.cat([m.sample_tensor(s, m.image_size, 0, 1.0, until=1) for s in range(8)])
+
+    assert torch.equal(layouts(4), layouts(1)) and not torch.equal(layouts(8), layouts(1))
+
+
 def test_a_copy_of_the_photograph_is_not_chosen(draft):
     still = replace(draft, config=replace(draft.config, candidates=1))
     real = draft.real_at(0)

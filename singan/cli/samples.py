@@ -6,13 +6,37 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from singan.cli.common import AsJson, Force, Model, Revision, Seed, Size, StartScale, Variation, parse_size, print_json
 from singan.errors import ConfigError
 from singan.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from singan.model import SinGAN
+
+
+Tile = Annotated[Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")]
+Mirror = Annotated[
+    Literal["x", "y", "both", "kaleidoscope"] | None,
+    typer.Option(help="Left and right mirrored, above and below, both; a kaleidoscope is square."),
+]
+Pin = Annotated[Path | None, typer.Option(metavar="MASK", help="White where the photo stays as it is in every sample.")]
+PinAt = Annotated[
+    str | None, typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%.")
+]
+Companion = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="MAP", help="PNG, TIFF or .npy of the photo's size, moved along; may be repeated."),
+]
+Source = Annotated[bool, typer.Option("--source", help="Write where each pixel is from, row and column, as .npy.")]
+GeneratorsOnly = Annotated[
+    bool, typer.Option("--generators-only", help="Leave out the photo's patches; samples are small.")
+]
 
 
 def sample(
@@ -23,29 +47,13 @@ def sample(
     size: Size = None,
     start_scale: StartScale = 0,
     variation: Variation = None,
-    tile: Annotated[
-        Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")
-    ] = None,
-    mirror: Annotated[
-        Literal["x", "y", "both", "kaleidoscope"] | None,
-        typer.Option(help="Left and right mirrored, above and below, both; a kaleidoscope is square."),
-    ] = None,
-    pin: Annotated[
-        Path | None, typer.Option(metavar="MASK", help="White where the photo stays as it is in every sample.")
-    ] = None,
-    pin_at: Annotated[
-        str | None, typer.Option(metavar="DOWN,ACROSS", help="Where the middle of what is pinned goes, as in 50%,30%.")
-    ] = None,
-    companion: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="MAP", help="PNG, TIFF or .npy of the photo's size, moved along; may be repeated."),
-    ] = None,
-    source: Annotated[
-        bool, typer.Option("--source", help="Write where each pixel is from, row and column, as .npy.")
-    ] = False,
-    generators_only: Annotated[
-        bool, typer.Option("--generators-only", help="Leave out the photo's patches; samples are small.")
-    ] = False,
+    tile: Tile = None,
+    mirror: Mirror = None,
+    pin: Pin = None,
+    pin_at: PinAt = None,
+    companion: Companion = None,
+    source: Source = False,
+    generators_only: GeneratorsOnly = False,
     seed: Seed = 0,
     force: Force = False,
     as_json: AsJson = False,
@@ -57,37 +65,53 @@ def sample(
     _refuse_overwrite(paths, endings, force)
 
     from singan.cli.results import load_model
-    from singan.image import save_image
     from singan.model import SinGAN
-    from singan.tasks.companion import load_map, rearrange, save_map
+    from singan.tasks.companion import load_map
 
     model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
-    maps: list[Any] = [load_map(path, model) for path in companion or ()]
-    draw: Any = model.sample
+    maps = [load_map(path, model) for path in companion or ()]
     options: dict[str, Any] = {"generators_only": generators_only, "tile": tile, "mirror": mirror}
     pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
     asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
     options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": variation}
     start, written = time.perf_counter(), []
     for k, path in enumerate(paths):
-        (drawn,) = draw(1, seed=seed + k, source=bool(endings), **options)
-        image, moved = drawn if endings else (drawn, drawn)
-        out.mkdir(parents=True, exist_ok=True)
-        settings: dict[str, Any] = {"seed": seed + k, "variation": variation, "start_scale": start_scale}
-        save_image(image, path, {**settings, "size": f"{image.height}x{image.width}", **asked})
-        values = [rearrange(one, moved) for one in maps] + [moved] * source
-        beside = [path.with_name(path.stem + ending) for ending in endings]
-        for value, one in zip(values, beside, strict=True):
-            save_map(value, one)
-        written.append([str(one) for one in (path, *beside)])
+        files, drawn = _draw(model, path, seed + k, options, asked, maps, endings)
+        written.append(files)
         if not as_json:
-            typer.echo("\n".join(written[-1]))
+            typer.echo("\n".join(files))
     if as_json:
-        result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
-        result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
+        result = {"model": where, "samples": [files[0] for files in written], "seed": seed, "size": drawn}
+        result |= {"start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
         print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+
+
+def _draw(
+    model: SinGAN,
+    path: Path,
+    seed: int,
+    options: dict[str, Any],
+    asked: dict[str, Any],
+    maps: Sequence[np.ndarray],
+    endings: Sequence[str],
+) -> tuple[list[str], list[int]]:
+    """One sample into `path`, and beside it one file for each of `endings`: the `maps` moved along, and last, where
+    there is one ending more, where its pixels are from. What was written, and [height, width]."""
+    from singan.image import save_image
+    from singan.tasks.companion import rearrange, save_map
+
+    sampled: Any = model.sample
+    (drawn,) = sampled(1, seed=seed, source=bool(endings), **options)
+    image, moved = drawn if endings else (drawn, drawn)  # and where its pixels are from
+    path.parent.mkdir(parents=True, exist_ok=True)
+    settings = {"seed": seed, "variation": options["variation"], "start_scale": options["start_scale"]}
+    save_image(image, path, {**settings, "size": f"{image.height}x{image.width}", **asked})
+    beside = [path.with_name(path.stem + ending) for ending in endings]
+    for k, one in enumerate(beside):
+        save_map(rearrange(maps[k], moved) if k < len(maps) else moved, one)
+    return [str(one) for one in (path, *beside)], [image.height, image.width]
 
 
 def _parse_place(text: str | None) -> tuple[float, float] | None:

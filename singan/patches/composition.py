@@ -15,6 +15,7 @@ DIRECTIONS = 16
 STRIP = 5  # pixels: the width of the columns that are compared
 LOWER = 2  # pixels: as far up or down they may stand
 COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
+TRIED = 0.25  # share of the layouts that are drawn at variation 1
 COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
 
 
@@ -38,6 +39,12 @@ def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, var
     distance = composition_distance(images, real) + columns * column_distance(images, real)
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     return int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())
+
+
+def tried(candidates: int, variation: float) -> int:
+    """How many layouts are drawn, of which one is chosen: fewer the more `variation` over one half is asked for, since
+    the best ones of many are alike."""
+    return max(1, round(candidates * (1 - (1 - TRIED) * max(0.0, 2 * variation - 1))))
 
 
 def composition_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:

@@ -120,10 +120,10 @@ def iter_frames(
 
 def animation_config(preset: str = "fast", **overrides: Any) -> TrainConfig:
     """The preset changed to learn a picture for animation: noise beyond the border, a coarser start, no voting."""
-    changes: dict[str, Any] = {"min_size": 20, "noise_padding": True}
     if preset == "draft":
         raise ConfigError("A draft has no generators, and animation is what they are for: choose another preset.")
-    if preset != "paper":
+    changes: dict[str, Any] = {"min_size": 20, "noise_padding": True}
+    if not TrainConfig.preset(preset).published:
         changes |= {"generators": None, "voting_rounds": 0, "field": False, "place_prior": 0.0, "displacement": 0.0}
         changes |= {"steps": (600, 500, 400, 300)}
     return TrainConfig.preset(preset, **{**changes, **overrides})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -68,25 +69,19 @@ def super_resolve(
 
 def super_resolution_config(factor: float, size: tuple[int, int], preset: str = "fast") -> TrainConfig:
     """The preset changed to learn a picture of `size` (width, height) for super-resolution: one generator at its full
-    size, from the picture shrunk by one pass; with the preset "paper" the whole pyramid, as published."""
+    size, from the picture shrunk by one pass; of the published method the whole pyramid."""
     check_factor(factor)
     if max(size) > MAX_SIDE:
         raise ConfigError(f"The picture is {size[0]}x{size[1]} px; {MAX_SIDE} px a side can be learned: shrink it.")
     ratio = factor ** (1 / passes(factor))
-    changes: dict[str, Any] = {"alpha": 100, "scale_factor": min(0.95, 1 / ratio), "max_size": max(25, *size)}
-    if preset == "paper":
-        return TrainConfig.preset(preset, min_size=18, **changes)
-    changes |= {
-        "num_scales": 1,
-        "from_image": True,
-        "generators": None,
-        "pool_size": 1,
-        "penalty": 0.1,
-        "crop_size": CROP,
-    }
-    changes |= {"steps": STEPS, "voting_rounds": 0, "field": False, "place_prior": 0.0}
-    changes["displacement"] = 0.0
-    return TrainConfig.preset(preset, **changes)
+    config = TrainConfig.preset(
+        preset, alpha=100, scale_factor=min(0.95, 1 / ratio), max_size=max(25, *size), displacement=0.0
+    )
+    if config.published:
+        return replace(config, min_size=18)
+    alone: dict[str, Any] = {"num_scales": 1, "from_image": True, "generators": None, "pool_size": 1, "penalty": 0.1}
+    patchless: dict[str, Any] = {"voting_rounds": 0, "field": False, "place_prior": 0.0}
+    return replace(config, crop_size=CROP, steps=(STEPS,), **alone, **patchless)
 
 
 def passes(factor: float) -> int:

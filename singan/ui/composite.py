@@ -58,6 +58,12 @@ class Composite:
         """What changes when there are objects, or none any more, in the order of `on_stage`."""
         return [self.stage, self.flat, self.paint]
 
+    def wire(self, top: Top) -> None:
+        """Objects come onto the stage, and are painted onto the canvas."""
+        seen, changed = [*self.drawn, self.stage], [*self.drawn, *self.staged]
+        self.thing.upload(add_object, [top.shelf, *seen, self.thing], changed, **SILENT)
+        self.paint.click(paint_over, seen, changed, **SILENT)
+
 
 def on_stage(scene: Scene | None) -> tuple[dict, dict, dict]:
     """The stage in place of the canvas, or without a scene the canvas."""
@@ -107,15 +113,10 @@ def build_composite(
         taken = own_picture(shelf, pyramid, path)
         return *taken, run_status(hint, None, []), shown(None), shown(None), *on_stage(None)
 
-    def with_objects(
-        shelf: Shelf, pyramid: str, value: Value, mask: Image.Image | None, scene: Scene | None, *rest: Any
-    ) -> Iterator[injected.View]:
-        yield from task(shelf, pyramid, *flatten(value, mask, scene), *rest)
-
     chosen = [top.shelf, top.name]
     outputs = {"outputs": results.view(controls), **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
-    run_anew(go, name)(with_objects, [*chosen, *tab.drawn, tab.stage, *controls], **outputs, **PRIVATE)
+    run_anew(go, name)(with_objects(task), [*chosen, *tab.drawn, tab.stage, *controls], **outputs, **PRIVATE)
     gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
     Examples(
         tab=name,
@@ -130,9 +131,18 @@ def build_composite(
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]
     tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)
-    seen = [*tab.drawn, tab.stage]
-    tab.thing.upload(add_object, [top.shelf, *seen, tab.thing], [*tab.drawn, *tab.staged], **SILENT)
-    tab.paint.click(paint_over, seen, [*tab.drawn, *tab.staged], **SILENT)
+    tab.wire(top)
+
+
+def with_objects(task: Callable[..., Iterator[injected.View]]) -> Callable[..., Iterator[injected.View]]:
+    """The task of what is on the canvas, with what stands on the stage as part of it."""
+
+    def run(
+        shelf: Shelf, pyramid: str, value: Value, mask: Image.Image | None, scene: Scene | None, *rest: Any
+    ) -> Iterator[injected.View]:
+        yield from task(shelf, pyramid, *flatten(value, mask, scene), *rest)
+
+    return run
 
 
 def add_object(

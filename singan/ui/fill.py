@@ -59,13 +59,7 @@ def build(top: Top, examples: Path) -> Chain:
                 ]
                 grow = gr.Button("Grow the picture")
             with gr.Accordion("Keep what is painted over, draw the rest anew", open=False):
-                variation = gr.Slider(
-                    0, 1, VARIATION, step=0.05, label="How new is the rest?", info="1 invents freely."
-                )
-                moved = gr.Checkbox(False, label="Put it elsewhere")
-                down, across = (
-                    gr.Slider(0, 100, 50, step=1, label=f"Its middle {way} (%)") for way in ("down", "across")
-                )
+                kept = build_kept()
                 keep = gr.Button("Draw the rest anew")
             with gr.Accordion("Advanced", open=False):
                 seed, new_seed = build_seed()
@@ -87,7 +81,6 @@ def build(top: Top, examples: Path) -> Chain:
     last = [number, seed, new_seed]
     wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
     run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
-    kept = [variation, moved, down, across]
     run_anew(keep, "fill")(pin, [top.shelf, editor, *kept, *last], **wiring, api_name="pin")
     run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
     Examples(
@@ -103,6 +96,17 @@ def build(top: Top, examples: Path) -> Chain:
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
     return chain
+
+
+def build_kept() -> list[Any]:
+    """What `pin` is asked: how new the rest is, and whether and where what is kept is put elsewhere."""
+    new = gr.Slider(0, 1, VARIATION, step=0.05, label="How new is the rest?", info="1 invents freely.")
+    moved = gr.Checkbox(False, label="Put it elsewhere")
+    return [
+        new,
+        moved,
+        *(gr.Slider(0, 100, 50, step=1, label=f"Its middle {way} (%)") for way in ("down", "across")),
+    ]
 
 
 def fresh_picture(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
