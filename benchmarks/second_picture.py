@@ -22,7 +22,7 @@ import singan
 from singan.image import image_to_tensor, load_image, tensor_to_image
 from singan.pyramid import resize
 from singan.tasks.filling import draft_of
-from singan.tasks.filters import matched_colors
+from singan.tasks.guided import transported
 
 ROOT = Path(__file__).parent.parent
 FLOWERS = "examples/train/periwinkle.webp"
@@ -75,6 +75,10 @@ def figures(result, real, layout, score):
     return float(kept), structural_similarity(*edges, data_range=span), score.swd(x, other)
 
 
+def sheet_sized(image):
+    return image.resize((360, round(360 * image.height / image.width)), Image.Resampling.LANCZOS)
+
+
 def measured(task, source, layout, score):
     """A row of the table, and the pictures."""
     shown, given = picture(source), picture(layout)
@@ -83,11 +87,12 @@ def measured(task, source, layout, score):
     (result,) = singan.analogy(model, given) if task == "analogy" else singan.stylize(given, model)
     took = time.perf_counter() - start
     given = given.resize(result.size, Image.Resampling.LANCZOS)
-    recoloured = tensor_to_image(matched_colors(image_to_tensor(given), image_to_tensor(shown)))
-    ours, plain = (figures(image, shown, given, score) for image in (result, recoloured))
+    small = sheet_sized(given)
+    (recoloured,) = transported([image_to_tensor(small)], image_to_tensor(shown), lightness=1.0, height=0.0)
+    ours, plain = (figures(image, shown, given, score) for image in (result, tensor_to_image(recoloured)))
     cells = " | ".join(f"{a:.3f} ({b:.3f})" for a, b in zip(ours, plain, strict=True))
     row = f"| {task} | {Path(source).stem} | {Path(layout).stem} | {result.info['scale']} | {took:.1f} | {cells} |"
-    return row, [image.resize((360, round(360 * image.height / image.width))) for image in (shown, given, result)]
+    return row, [sheet_sized(image) for image in (shown, given, result)]
 
 
 def main():
@@ -99,7 +104,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     score = score_program()
     print(machine())
-    print("\nIn brackets: the layout or content in the colours of the other, by a linear map.\n")
+    print("\nIn brackets: the layout or content in the colours of the other, by the transport of colours.\n")
     print("| task | of | layout or content | scale | s | lightness kept | edges kept | swd |")
     print("|---|---|---|---|---|---|---|---|")
     for task in OURS:

@@ -33,7 +33,7 @@ from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search
-from singan.patches.light import joined
+from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
@@ -242,7 +242,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             raise ConfigError("What is pinned has no mirror image: leave out pin or mirror.")
         if pin_to is not None and pin is None:
             raise ConfigError("pin_to moves what is pinned: give pin too, a mask of what stays.")
-        return Constraints(wrap, mirror, None if pin is None else pinned(pin, self.real_at(-1), size, pin_to))
+        fades = wrap[0] and mirror in (None, "x") and self.config.field and has_sky(self.real_at(self.num_scales - 1))
+        wrap = (wrap[0] and not fades, wrap[1])
+        return Constraints(wrap, fades, mirror, None if pin is None else pinned(pin, self.real_at(-1), size, pin_to))
 
     def bare(self) -> SinGAN:
         """This model's generators alone, without patches. Raises `ConfigError` if it has none."""
@@ -350,9 +352,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
         if until is None and found and found.pictures:
-            x = evened(x, found)
-        if until is None and any(kept.wrap):
-            x, settle = joined(x, kept.wrap), kept.settle(size)
+            x = evened(x, found, self.patches_at(len(self.levels) - 1))
+        if until is None and (kept.fades or any(kept.wrap)):
+            x = over_into_sky(x) if kept.fades else x
+            x, settle = joined(x, (kept.wrap[0] or kept.fades, kept.wrap[1])), kept.settle(size)
             x = settle(x) if settle else x
         return x, found
 

@@ -62,9 +62,11 @@ class Pin:
 
 @dataclass(frozen=True)
 class Constraints:
-    """What samples are held to at every scale."""
+    """What samples are held to at every scale. `fades`: they go on below, but at the end alone, where what is below
+    goes over into a sky; what stands in them keeps its height."""
 
     wrap: Wrap = FLAT
+    fades: bool = False
     mirror: str | None = None
     pin: Pin | None = None
 

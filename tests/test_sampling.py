@@ -12,7 +12,7 @@ from test_patches import exact, smooth
 import singan
 from singan.errors import ConfigError, ImageError
 from singan.patches.field import enlarge, identity, refine_field, search
-from singan.patches.light import joined
+from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.search import PATCH
 from singan.patches.vote import around, positions, sources, vote
 from singan.pyramid import closed, displace, published_resize, resize
@@ -187,6 +187,38 @@ def test_a_tile_leaves_the_model_as_it_was(draft):
     before = draft.sample(1)[0].tobytes()
     draft.sample(1, tile="both")
     assert draft.sample(1)[0].tobytes() == before
+
+
+def landscape() -> Image.Image:
+    """160x120 px: a clear sky, a dark band at its height, and rough ground."""
+    pixels = np.full((120, 160, 3), (120, 160, 220), float)
+    pixels[60:72] = (20, 20, 20)
+    pixels[72:] = np.random.default_rng(0).normal((60, 120, 40), 30, (48, 160, 3))
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize("tile", ["y", "both"])
+def test_what_stands_in_a_landscape_keeps_its_height_in_a_tile_and_ground_goes_over_into_sky(tile):
+    model = singan.draft(landscape(), singan.TrainConfig.preset("draft", candidates=3))
+    for image in model.sample(2, tile=tile):
+        pixels = np.asarray(image, float).mean(1)  # a colour for each row
+        assert np.abs(pixels[24:54] - (120, 160, 220)).max() < 30  # sky, without pieces of anything else
+        assert 56 <= pixels.mean(1).argmin() <= 76  # the band
+        assert np.abs(np.diff(pixels[-24:], axis=0)).max() < 20 and np.abs(pixels[0] - pixels[-1]).max() < 12
+
+
+def test_a_sky_is_what_is_smooth_above(tiny_picture):
+    def seen(image: Image.Image) -> bool:
+        return has_sky(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None] / 127.5 - 1)
+
+    assert seen(landscape()) and not seen(landscape().transpose(Image.Transpose.FLIP_TOP_BOTTOM))
+
+
+def test_ends_go_over_into_one_another_and_the_middle_stays():
+    x = torch.linspace(-1, 1, 50).view(1, 1, 50, 1).expand(1, 3, 50, 4)
+    tile = over_into_sky(x)
+    assert torch.equal(tile[:, :, 0], tile[:, :, -1]) and torch.equal(tile[:, :, 10:40], x[:, :, 10:40])
+    assert tile.diff(dim=2).abs().max() < 0.4
 
 
 # --- mirror images --------------------------------------------------------------------------------

@@ -170,6 +170,31 @@ def test_pictures_are_shrunk_alike():
     assert alike((300, 100), (200, 150), (10, 8)) == (15, PATCH)
 
 
+def test_each_picture_stands_in_one_piece():
+    where = regions(12, (25, 44), (0.5, 0.3, 0.2), torch.Generator().manual_seed(0)).float()
+    for k in range(3):
+        mask = (where == k).float()
+        piece = mask * (torch.rand(mask.shape, generator=torch.Generator().manual_seed(k)) + 1)
+        piece = (piece == piece.amax((2, 3), keepdim=True)).float()  # one of its pixels, and what can be reached
+        for _ in range(80):
+            piece = mask * torch.nn.functional.max_pool2d(piece, 3, 1, 1)
+        assert (piece.sum((1, 2, 3)) / mask.sum((1, 2, 3))).median() == 1
+    assert len({tuple(one[0, 12, [0, -1]].tolist()) for one in where}) > 1  # not always the same at the left
+
+
+def test_smooth_pictures_go_over_into_one_another_and_textured_ones_do_not():
+    """A step that is too large to be light: between flat pictures it is spread, between textured ones it stays."""
+
+    def steepest(texture: float) -> float:
+        pictures = [value + texture * noise((60, 300), k).sign() for k, value in enumerate((-0.8, 0.8))]
+        patches = Atlas(pictures, basis(noise((60, 60), 0)))
+        own = own_field((60, 300), patches)
+        field = replace(own, y=own.y + 60 * (torch.arange(own.shape[1]) > own.shape[1] // 2))
+        return float(evened(vote(field, patches), field, patches).mean((0, 1, 2)).diff().abs().amax())
+
+    assert steepest(0.0) < 0.1 < 0.25 < steepest(0.6)
+
+
 def test_light_is_evened_out_at_seams_alone():
     """Two flat pictures a step apart: the seam goes, and far from it both stay as they are."""
     flat = [torch.full((1, 3, 60, 300), value) for value in (-0.2, 0.2)]
@@ -178,7 +203,7 @@ def test_light_is_evened_out_at_seams_alone():
     half = torch.arange(own.shape[1]) > own.shape[1] // 2
     field = replace(own, y=own.y + 60 * half)
     x = vote(field, patches)
-    even = evened(x, field)
+    even = evened(x, field, patches)
     assert set(shown(field).unique().tolist()) == {0, 1}
 
     def step(image):
@@ -187,7 +212,7 @@ def test_light_is_evened_out_at_seams_alone():
     assert step(x) > 0.08 and step(even) < 0.6 * step(x)
     assert (even - x)[..., :10].abs().max() < 0.1 < (even - x).abs().max()
     alone = replace(own, y=own.y * 1)
-    torch.testing.assert_close(evened(vote(alone, patches), alone), flat[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(evened(vote(alone, patches), alone, patches), flat[0], rtol=0, atol=1e-5)
 
 
 # --- models ---------------------------------------------------------------------------------------

@@ -110,13 +110,16 @@ def tasks() -> Image.Image:
 
 
 def several() -> Image.Image:
-    """Two photographs in the left column, and four samples of a draft of both."""
-    photos = [shipped(name).training_image
-              for name in ("mountain-lake", "waves")]  # fmt: skip
-    drawn = singan.draft(photos).sample(4)
+    """Three photographs; samples of a draft of two of them, half of each; of two, .8 and .2, and of all three."""
+    lake, waves, gardens = (shipped(name).training_image for name in ("mountain-lake", "waves", "tea-gardens"))
+    mixed = [
+        *singan.draft([lake, waves]).sample(3),
+        *singan.draft([gardens, lake], shares=(0.8, 0.2)).sample(1),
+        *singan.draft([lake, waves, gardens]).sample(2, seed=1),
+    ]
     width, height = 384, 216
-    sheet = Image.new("RGB", (3 * (width + GAP) - GAP, 2 * (height + GAP) - GAP), "white")
-    for k, picture in enumerate([photos[0], *drawn[:2], photos[1], *drawn[2:]]):
+    sheet = Image.new("RGB", (3 * (width + GAP) - GAP, 3 * (height + GAP) - GAP), "white")
+    for k, picture in enumerate([lake, waves, gardens, *mixed]):
         small = picture.resize((width, height), Image.Resampling.LANCZOS)
         sheet.paste(small, (k % 3 * (width + GAP), k // 3 * (height + GAP)))
     return sheet
@@ -147,9 +150,9 @@ def second_picture() -> Image.Image:
     photo = {name: model.training_image for name, model in known.items()}
     flowers = singan.load_image(ROOT / "examples" / "train" / "periwinkle.webp")
     left = [
-        (flowers, heart(), singan.analogy(flowers, heart(), invert=True)[0]),
-        (photo["spices"], photo["waves"], singan.analogy(known["spices"], photo["waves"])[0]),
         (photo["mountain-lake"], word("SEA"), singan.analogy(known["mountain-lake"], word("SEA"))[0]),
+        (photo["spices"], photo["waves"], singan.analogy(known["spices"], photo["waves"])[0]),
+        (photo["spices"], photo["skyline"], singan.analogy(known["spices"], photo["skyline"])[0]),
     ]
     right = [
         (photo["waves"], content, singan.stylize(content, known["waves"])[0])
@@ -178,11 +181,13 @@ def in_a_row(pictures: list[Image.Image], height: int = 240) -> Image.Image:
 
 
 def tiles() -> Image.Image:
-    """Two tiles three by three, and one that goes on sideways alone, three times."""
+    """Two tiles three by three, one that goes on sideways alone, three times, and one that does below, twice."""
     both = [shipped(name).sample(1, size=(512, 512), tile="both", seed=2)[0] for name in ("waves", "spices")]
     wide = shipped("skyline").sample(1, tile="x", seed=1)[0]
     many = [Image.fromarray(np.tile(np.asarray(one), (3, 3, 1))) for one in both]
-    return in_a_row([*many, Image.fromarray(np.tile(np.asarray(wide), (1, 3, 1)))])
+    high = shipped("tea-gardens").sample(1, tile="y")[0]
+    many += [Image.fromarray(np.tile(np.asarray(one), times)) for one, times in ((wide, (1, 3, 1)), (high, (2, 1, 1)))]
+    return in_a_row(many)
 
 
 def companions() -> Image.Image:

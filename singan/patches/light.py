@@ -16,6 +16,8 @@ FADE = 40.0  # pixels at 250 px from a cut until its light has faded
 ALONG = 0.02  # of the border of a tile: over twice as much of it a step in light is averaged
 JOINED = 0.15  # of the longer side: within it the step has faded
 SEAM, PLAIN = 0.1, 0.04  # a step where patches meet that is larger is no light, and less where so much else is seen
+CALM, AROUND = 0.25, 8  # deviation of what is smooth, of the range [-1, 1]; pixels around that must be, too
+SKY, OVER = 0.15, 0.2  # of the height: what has to be smooth, to be a sky; within which others go over into it
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
 SMALL = 32  # pixels a side that are not shrunk for it
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -80,6 +82,32 @@ def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
     )
     spectrum = torch.fft.rfft2(right) / (down[:, None] + across + fade**-2)
     return torch.fft.irfft2(spectrum, s=(right.shape[2], right.shape[3]))
+
+
+def calm(x: torch.Tensor) -> torch.Tensor:
+    """How smooth an image of 250 px, (N, 3, H, W), is around each pixel: (N, 1, H, W), 0 to 1."""
+    uneven = (mean(x * x, PATCH) - mean(x, PATCH).square()).clamp(min=0).sum(1, keepdim=True)
+    uneven = F.max_pool2d(uneven, 2 * AROUND + 1, 1, AROUND)
+    return mean(torch.exp(-uneven / CALM**2), 2 * AROUND + 1)
+
+
+def has_sky(x: torch.Tensor) -> bool:
+    """Whether what is at the upper end of an image of 250 px, (1, 3, H, W), is smooth, nearly all of it."""
+    return float(calm(x)[:, :, : round(SKY * x.shape[2])].mean()) > 0.75
+
+
+def over_into_sky(x: torch.Tensor) -> torch.Tensor:
+    """`x`, (N, 3, H, W), whose lower end goes over into its upper one and that into it, each mirrored at the border."""
+    place = torch.arange(x.shape[2], device=x.device)
+    share = (torch.minimum(place, place.flip(0)) / (OVER * x.shape[2])).clamp(max=1)
+    weight = (1 - share.square() * (3 - 2 * share)) / 2
+    return x + weight[:, None] * (x.flip(2) - x)
+
+
+def mean(x: torch.Tensor, side: int) -> torch.Tensor:
+    """Of the pixels around each pixel of (N, C, H, W), in a square of `side`, an odd number."""
+    down = F.avg_pool2d(x, (side, 1), 1, (side // 2, 0), count_include_pad=False)
+    return F.avg_pool2d(down, (1, side), 1, (0, side // 2), count_include_pad=False)
 
 
 def light_of(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:

@@ -1,8 +1,9 @@
 """Several pictures in one: where each of them is to stand in a sample, and how they meet there.
 
-A smooth random image is cut into as many levels as there are pictures, so that each covers just its share. At the
-coarsest scale every region starts as its picture does when it is alone, displaced by itself; the patches of all then
-vote at the seams, and within a region those of its picture alone. In the end the light is evened out across these.
+The sample is cut into as many pieces as there are pictures, side by side in a random direction and order, each with
+just its share; seams waver. At the coarsest scale every region starts as its picture does when it is alone, displaced
+by itself; the patches of all then vote at the seams, and within a region those of its picture alone. In the end the
+light is evened out across these, and where it is smooth on both sides, as in skies, one goes over into the other.
 """
 
 from __future__ import annotations
@@ -13,17 +14,23 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
-from singan.patches.light import light_of, solved
-from singan.patches.search import PATCH
-from singan.patches.vote import STRIDE, Field, positions
+from singan.patches.light import calm, light_of, mean, solved
+from singan.patches.search import PATCH, Patches
+from singan.patches.vote import STRIDE, Field, positions, sources
 from singan.pyramid import displace, resize, spread
 
-REGION = 0.65  # of the short side: how far apart the middles of regions are, about
+REGION, WAVERING = 0.65, 0.25  # of the short side: the length of the waves of a seam; of half the width: their height
+LEVEL = 2  # a step down or up counts as so many sideways: seams stand rather than lie
 SOFT = 7  # pixels at scale 0, an odd number, within which a picture goes over into the next before the first vote
 HOLD = 1.0  # what is added to the distance from a patch of another picture; distances are about 0.01 to 0.3
 NEAR = 3  # pixels, an odd number: the middle of a patch, which says of which region it is; wider, small ones shrink
 SMALL = 250  # pixels: the longest side at which light is evened out
 LIGHT, FADE = 1.2, 80.0  # as in `light`: a larger step from a picture to the next stays; pixels until it has faded
+WIDE, LITTLE = (
+    6.0,
+    0.1,
+)  # pixels of SMALL over which smooth pictures go over into one another; a weight that is not seen
+DEEP = 5  # pixels from a seam, where a picture's own sources are nearest to what it was
 BESIDE = 4  # pixels on either side of a seam whose colours are compared
 
 
@@ -35,13 +42,21 @@ def alike(size: tuple[int, int], first: tuple[int, int], level: tuple[int, int])
 
 
 def regions(n: int, size: tuple[int, int], shares: Sequence[float], rng: torch.Generator) -> torch.Tensor:
-    """Which picture stands where in `n` images of `size`: (n, 1, *size), each number in its share of the pixels."""
+    """Which picture stands where in `n` images of `size`: (n, 1, *size), each number in its share of the pixels.
+
+    What is cut is a slope in a random direction, a little uneven: one piece of each picture, since many pieces are
+    slivers, whose seams are everywhere.
+    """
     cell = max(1, round(REGION * min(size)))
     coarse = torch.randn(n, 1, *(-(-side // cell) + 1 for side in size), generator=rng)
-    smooth = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
+    uneven = F.interpolate(coarse, size=size, mode="bicubic", align_corners=True)
+    turn = 2 * math.pi * torch.rand(n, 1, 1, 1, generator=rng)
+    down, across = (torch.linspace(-1, 1, side) for side in size)
+    smooth = WAVERING * uneven + turn.sin() / LEVEL * down[:, None] + turn.cos() * across
     rank = smooth.flatten(1).argsort(dim=1, stable=True).argsort(1)  # of each pixel among all
-    edges = torch.tensor(shares).cumsum(0)[:-1] * math.prod(size)
-    return torch.bucketize(rank.float(), edges, right=True).view(n, 1, *size)
+    order = torch.randperm(len(shares), generator=rng)
+    edges = torch.tensor(shares)[order].cumsum(0)[:-1] * math.prod(size)
+    return order[torch.bucketize(rank.float(), edges, right=True)].view(n, 1, *size)
 
 
 def mixed(
@@ -50,10 +65,10 @@ def mixed(
     """What scale 0 votes on, (N, 3, H, W): `first`, of that shape, and the `others`, (1, 3, any, any), each in its
     regions, `where` as `regions` gives it, with its content displaced by `moved` (`pyramid.displace`)."""
     n, size = len(first), (first.shape[2], first.shape[3])
-    total = _mean((where == 0).float(), SOFT) * first
+    total = mean((where == 0).float(), SOFT) * first
     for k, other in enumerate(others, 1):
         noise = moved * torch.randn(n, 2, *size, generator=rng).to(first.device)
-        total += _mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
+        total += mean((where == k).float(), SOFT) * displace(spread(other, size).expand(n, -1, -1, -1), noise)
     return total
 
 
@@ -61,7 +76,7 @@ def costs(where: torch.Tensor, count: int) -> torch.Tensor:
     """What each voter pays for a patch of each of so many pictures where `where`, (N, 1, H, W), says which one stands:
     HOLD times what there is of the others in the middle of its patch, less that of the cheapest: (N, voters, count)."""
     rows, columns = (positions(side, where.device) + PATCH // 2 for side in where.shape[2:])
-    own = torch.cat([_mean((where == k).float(), NEAR) for k in range(count)], 1)[:, :, rows][..., columns]
+    own = torch.cat([mean((where == k).float(), NEAR) for k in range(count)], 1)[:, :, rows][..., columns]
     return HOLD * (own.amax(1, keepdim=True) - own).flatten(2).mT
 
 
@@ -84,23 +99,69 @@ def shown(field: Field) -> torch.Tensor:
     return (field.y // field.source[0])[:, rows][..., columns]
 
 
-def evened(x: torch.Tensor, field: Field) -> torch.Tensor:
+def evened(x: torch.Tensor, field: Field, patches: Patches) -> torch.Tensor:
     """`x`, (1, 3, H, W), voted from `field`, with the light evened out where its pictures meet.
 
     The mean colours on either side of a seam are brought together, and the difference fades into both pictures. That is
-    smooth within each, and computed on a small image.
+    smooth within each, and computed on a small image. Where both are smooth, as skies are, one goes over into the other
+    by and by: each goes on beyond its seam with what is beside it in the photograph.
     """
     where, size = shown(field)[:, None], (x.shape[2], x.shape[3])  # (1, 1, H, W)
     small = min(1.0, SMALL / max(size))
     at = max(1, round(small * size[0])), max(1, round(small * size[1]))
-    masks = [(where == k).float() for k in range(len(field.pictures))]
-    coarse = F.interpolate(where.float(), at).long()  # the nearest
-    lighter = _lighter(resize(x, at), coarse, len(masks))
-    for k, mask in enumerate(masks):
-        one = (coarse == k).float()
-        own = _mean(lighter * one, PATCH) / _mean(one, PATCH).clamp_min(1e-3)  # goes on a little beyond its seams
-        x = x + _mean(mask, PATCH) * F.interpolate(own, size, mode="bilinear")  # as soft as a vote
-    return x.clamp(-1, 1)
+    coarse, little = F.interpolate(where.float(), at).long(), resize(x, at)  # the nearest
+    lighter, count = _lighter(little, coarse, len(field.pictures)), len(field.pictures)
+    beside = {k: _nearest(coarse[0, 0] == k) for k in range(count) if (coarse == k).any()}
+    within = {k: -F.max_pool2d(-(coarse == k).float(), 2 * DEEP + 1, 1, DEEP)[0, 0] > 0 for k in beside}
+    on = {k: _beyond(_nearest(one) if one.any() else beside[k], k, field, patches) for k, one in within.items()}
+    away = torch.stack([_away(near) for near in beside.values()], 1)
+    weights = torch.softmax(-away / (WIDE * max(at) / SMALL), 1)
+    smooth = torch.cat([calm(resize(image, at)) for image in on.values()], 1)
+    soft = torch.maximum(smooth, 1 - weights / LITTLE).amin(1, keepdim=True)
+    weights, soft = (F.interpolate(one, size, mode="bilinear") for one in (weights, soft))
+    total = torch.zeros_like(x)
+    for weight, (k, near) in zip(weights[0], beside.items(), strict=True):
+        own = mean(lighter[0].flatten(1)[:, near.flatten()].view_as(lighter), PATCH)
+        own = F.interpolate(own, size, mode="bilinear")
+        narrow = mean((where == k).float(), PATCH)  # as soft as a vote
+        total += (1 - soft) * narrow * own + soft * weight * (on[k] - x + own)
+    return (x + total).clamp(-1, 1)
+
+
+def _nearest(mask: torch.Tensor) -> torch.Tensor:
+    """The number of the pixel that is nearest to each one, of those in `mask`, (H, W), bool: (H, W)."""
+    height, width = mask.shape
+    row, column = (torch.arange(side, device=mask.device) for side in (height, width))
+    away = (column[:, None] - column).abs() + (~mask[:, None]) * (2 * (height + width))  # (H, W, W)
+    least, left = away.min(2)
+    top = ((LEVEL * (row[:, None] - row))[..., None].square() + least.square()).argmin(1)  # (H, W)
+    return top * width + left.gather(0, top)
+
+
+def _away(near: torch.Tensor) -> torch.Tensor:
+    """How far it is from each pixel to that of the number in `near`, (H, W): (1, H, W)."""
+    row, column = (torch.arange(side, device=near.device) for side in near.shape)
+    down, across = near // near.shape[1] - row[:, None], near % near.shape[1] - column
+    return (down.square() + across.square()).float().sqrt()[None]
+
+
+def _beyond(beside: torch.Tensor, k: int, field: Field, patches: Patches) -> torch.Tensor:
+    """Picture `k` all over an image of the field's size: what stands in the photograph as far from the source of the
+    nearest pixel of that picture, `beside`, (h, w) of numbers, as it does here: (1, 3, H, W)."""
+    (height, width), source, (h, w) = field.size, sources(field)[0], beside.shape
+    down, across = (torch.arange(side, device=source.device) for side in field.size)
+    i, j = (down * h // height)[:, None], (across * w // width)[None]
+    there = beside[i, j]  # (H, W)
+    y, x = ((2 * (there // w) + 1) * height // (2 * h)), ((2 * (there % w) + 1) * width // (2 * w))
+    row, column = (source[y, x] + torch.stack([down[:, None] - y, across - x], 2)).unbind(2)
+    row = _folded(row - k * field.source[0], field.pictures[k][0]) + k * field.source[0]
+    return patches.image[:, :, row, _folded(column, field.pictures[k][1])]
+
+
+def _folded(at: torch.Tensor, side: int) -> torch.Tensor:
+    """Places along a side that goes on beyond its ends as its mirror image."""
+    at = at % (2 * side)
+    return torch.where(at < side, at, 2 * side - 1 - at)
 
 
 def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:
@@ -109,7 +170,7 @@ def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:
     own = torch.zeros_like(x)  # the mean colour around each pixel, of its own picture
     for k in range(count):
         mask = (where == k).float()
-        own += mask * _mean(mask * x, 2 * BESIDE + 1) / _mean(mask, 2 * BESIDE + 1).clamp_min(1e-3)
+        own += mask * mean(mask * x, 2 * BESIDE + 1) / mean(mask, 2 * BESIDE + 1).clamp_min(1e-3)
     right = torch.zeros_like(x)  # of Poisson's equation
     for low, high in (
         ((..., slice(None, -1), slice(None)), (..., slice(1, None), slice(None))),
@@ -118,10 +179,5 @@ def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:
         jump = (where[low] != where[high]) * light_of(own[high] - own[low], LIGHT)
         right[low] += jump
         right[high] -= jump
-    return solved(right, torch.ones_like(x[:, :1]), FADE)
-
-
-def _mean(x: torch.Tensor, side: int) -> torch.Tensor:
-    """Of the pixels around each pixel of (N, C, H, W), in a square of `side`, an odd number."""
-    down = F.avg_pool2d(x, (side, 1), 1, (side // 2, 0), count_include_pad=False)
-    return F.avg_pool2d(down, (1, side), 1, (0, side // 2), count_include_pad=False)
+    lighter = solved(right, torch.ones_like(x[:, :1]), FADE)
+    return lighter - lighter.mean((2, 3), keepdim=True)  # what is added on one side is taken from the other

@@ -14,7 +14,6 @@ STRANGE, SHIFTS = 0.003, 4  # squared distance at which a colour is none of a pi
 LIGHTNESS = 1.5  # what a difference of lightness counts among colours
 LATTICE = 21  # colours along each axis of the cube for which `towards_colors` is computed
 LEVELS = 256  # of lightness that are told apart where values are matched
-FLAT = 0.03  # of the range [-1, 1]: colours that differ by less are not spread to more than a picture's
 BLURRED = 3.0  # pixels; what is blurred more than that is shrunk first, so that time does not grow with the radius
 
 
@@ -142,20 +141,3 @@ def matched_values(x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     table = ordered[(share * (len(ordered) - 1)).round().long().to(real.device)]
     below = at.floor().long().clamp(max=LEVELS - 2)
     return torch.lerp(table[below], table[below + 1], at - below).view_as(x)
-
-
-def matched_colors(x: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
-    """`x`, (1, 3, H, W) in [-1, 1], with the mean and the covariance of the colours of `real`, by the linear map that
-    moves them least (Monge and Kantorovich's; Pitie and Kokaram, 2007): what differs goes on to differ."""
-    before, after = (colors.flatten(2)[0].cpu().double() for colors in (x, real))
-    mean, wanted = (colors.mean(1) for colors in (before, after))
-    spread, inverse = (_power(torch.cov(before), power, FLAT**2) for power in (0.5, -0.5))
-    linear = inverse @ _power(spread @ torch.cov(after) @ spread, 0.5, 0.0) @ inverse
-    moved = linear @ (before - mean[:, None]) + wanted[:, None]
-    return moved.float().to(x.device).view_as(x).clamp(-1, 1)
-
-
-def _power(covariance: torch.Tensor, power: float, least: float) -> torch.Tensor:
-    """That power of a covariance; no variance counts as less than `least`."""
-    values, vectors = torch.linalg.eigh(covariance)
-    return vectors * values.clamp_min(least) ** power @ vectors.T

@@ -58,7 +58,8 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
                 resize(one, (image.shape[2], image.shape[3]))
                 for one, image in zip(painted, patches.images, strict=True)
             ]
-            x, found = _guided(x, found, patches, guided, resize(painting, sizes[k]), k < searched)
+            new, wanted = k < searched, resize(painting, sizes[k])
+            x, found = vote_guided(x, found, patches, guided, wanted, new, WEIGHT if new else BEYOND, REUSE)
         else:
             found = search(x, patches, PRIOR) if found is None else carry_field(found, sizes[k], patches)
             found = refine_field(found, x, patches, PRIOR)
@@ -66,13 +67,21 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
     return x if found is None else agreed(x, found, patches.image)
 
 
-def _guided(
-    x: torch.Tensor, found: Field | None, patches: Patches, painted: list[torch.Tensor], wanted: torch.Tensor, new: bool
+def vote_guided(
+    x: torch.Tensor,
+    found: Field | None,
+    patches: Patches,
+    painted: list[torch.Tensor],
+    wanted: torch.Tensor,
+    new: bool,
+    weight: float,
+    reuse: float,
 ) -> tuple[torch.Tensor, Field]:
     """The image and its field after some votes, guided by `wanted`, of its size, as the photographs are `painted`.
-    Sources are searched for where that is to be anew, or where there is no field; then `x` does not count yet."""
-    dtype, weight = patches.keys.dtype, math.sqrt(WEIGHT if new else BEYOND)
-    painted, wanted = [weight * image for image in painted], weight * wanted
+    Sources are searched for where that is to be anew, or where there is no field; then `x` does not count yet. A
+    difference from what is `wanted` counts `weight`, where one from `x` counts 1. `reuse`: see `search`."""
+    dtype, loud = patches.keys.dtype, math.sqrt(weight)
+    painted, wanted = [loud * image for image in painted], loud * wanted
     filters = basis(painted[0])
     guide = _patches(painted, filters, dtype)
     both = _patches(
@@ -83,7 +92,7 @@ def _guided(
     for _ in range(ROUNDS if found is None else LATER if new else 1):
         known, image = (guide, wanted) if found is None else (both, torch.cat([x, wanted], 1))
         if found is None or new:
-            found = search(image, known, PRIOR, reuse=REUSE)
+            found = search(image, known, PRIOR, reuse=reuse)
         else:
             found = carry_field(found, (x.shape[2], x.shape[3]), patches)
         for _ in range(SPREAD):
@@ -97,33 +106,43 @@ def _patches(images: list[torch.Tensor], filters: torch.Tensor, dtype: torch.dty
     return Patches(images[0], filters, dtype) if len(images) == 1 else Atlas(images, filters, dtype)
 
 
-def transported(photos: Sequence[torch.Tensor], painting: torch.Tensor) -> list[torch.Tensor]:
+def transported(
+    photos: Sequence[torch.Tensor],
+    painting: torch.Tensor,
+    lightness: float = LIGHTNESS,
+    height: float = HEIGHT,
+    sharp: float = SHARP,
+) -> list[torch.Tensor]:
     """The photographs, (1, 3, any, any), each in the colours of `painting`, (1, 3, H, W).
 
     Each pixel is the mean of where its mass goes in the cheapest transport of all colours with their heights: entropic,
     between some pixels of either (Cuturi, NeurIPS 2013). What is as frequent in both goes together, so that colours
-    need not be alike.
+    need not be alike. A difference of `lightness` and of the whole `height` counts so much; a larger `sharp` is
+    a smoother map.
     """
-    sources, targets = torch.cat([_placed(photo) for photo in photos]), _placed(painting)
+    sources, targets = (
+        torch.cat([_placed(photo, lightness, height) for photo in photos]),
+        _placed(painting, lightness, height),
+    )
     here, there = (some(points, POINTS) for points in (sources, targets))
     cost = torch.cdist(sources[here], targets[there]).square().double()
-    kernel = (-(cost - cost.amin(1, keepdim=True)) / SHARP).exp()
+    kernel = (-(cost - cost.amin(1, keepdim=True)) / sharp).exp()
     share = torch.ones_like(kernel[0])
     for _ in range(ITERATIONS):
         share = 1 / (kernel.T @ (1 / (kernel @ share)))
-    potential = SHARP * (share / share.mean()).log().float()
+    potential = sharp * (share / share.mean()).log().float()
     colors = painting[0].flatten(1).T[there]
     moved = [
-        torch.softmax((potential - torch.cdist(part, targets[there]).square()) / SHARP, 1) @ colors
+        torch.softmax((potential - torch.cdist(part, targets[there]).square()) / sharp, 1) @ colors
         for part in sources.split(CHUNK // len(colors))
     ]
     parts = torch.cat(moved).split([photo.shape[2] * photo.shape[3] for photo in photos])
     return [part.T.reshape(photo.shape) for part, photo in zip(parts, photos, strict=True)]
 
 
-def _placed(image: torch.Tensor) -> torch.Tensor:
+def _placed(image: torch.Tensor, lightness: float, height: float) -> torch.Tensor:
     """The pixels of (1, 3, H, W) as points, (H * W, 4), between which distances count: colours and heights."""
     colors = image[0].flatten(1).T
-    colors = (colors + (LIGHTNESS - 1) * colors.mean(1, keepdim=True)) / math.sqrt(3)
-    height = torch.arange(image.shape[2], device=image.device) / image.shape[2]
-    return torch.cat([colors, HEIGHT * height.repeat_interleave(image.shape[3])[:, None]], 1)
+    colors = (colors + (lightness - 1) * colors.mean(1, keepdim=True)) / math.sqrt(3)
+    row = torch.arange(image.shape[2], device=image.device) / image.shape[2]
+    return torch.cat([colors, height * row.repeat_interleave(image.shape[3])[:, None]], 1)

@@ -1,17 +1,15 @@
-"""Steering: a sample of one picture that has, in what is coarse, what another picture has there.
+"""Steering: a sample of one picture whose patches are chosen by another picture as well.
 
-A sample of the model is drawn up to some scale. From then on, after every vote, what is coarser than about a pixel of
-that scale is made what the other picture wants there, and what is finer stays the voted patches'. The search so sees
-both: it takes patches of the wanted lightness or colour whose texture goes with that of their neighbours (texture
-transfer, Efros and Freeman, SIGGRAPH 2001). The last scales are voted freely: what comes out is the photograph's own.
-
-It starts from a sample, not from the other picture: where that is flat the nearest patches are the flattest ones, and
-a sky of spices would be smooth.
+The picture has a second look, in which it is comparable with what is wanted: its lightness, or its colours, without
+texture. A patch of the result looks for one that in this look is like what is wanted there, and that is itself like
+what the result shows so far (image analogies, Hertzmann et al., SIGGRAPH 2001). Where what is wanted is flat so is the
+second look of the matter, and not the matter itself: a sky of spices is of spices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,36 +17,42 @@ import torch
 from PIL import Image
 
 from singan.checks import check_seed, check_size
-from singan.errors import ConfigError
+from singan.errors import ConfigError, TaskWarning
 from singan.image import load_image, tensor_to_image
 from singan.model import SinGAN
-from singan.patches.vote import Field
+from singan.patches.field import carry_field, refine_field
+from singan.patches.search import PATCH
+from singan.patches.vote import vote
 from singan.pyramid import resize
 from singan.tasks.blending import Picture, at_its_area, titled
 from singan.tasks.filling import draft_of
-from singan.tasks.filters import UNIT, blur
+from singan.tasks.filters import blur
+from singan.tasks.guided import PRIOR, vote_guided
 from singan.tasks.injection import OnEvent, Scale, TaskEvent, resolve
 
-ROUNDS = (3, 2, 2, 1)  # of voting from the scale before the injection on, each steered
+SEARCHED = 15_000  # pixels of the picture: at larger scales sources are carried on, and not searched for
+LIVELY = 0.04  # of the range [-1, 1]: what is wanted differs so much from seed to seed
+LIMIT = 0.1  # of the variance of the wanted lightness: if more is lost, things are not seen
+JUDGED = 2.5  # pixels of 250: what is finer is the matter's own
 
 
 @dataclass(frozen=True)
 class Steering:
-    """What steers, and how its results are judged.
+    """What steers, and how far.
 
-    `wanted` gives what is to be there, blurred by so many pixels of 250: (1, 3, H, W), or (1, 1, H, W) for lightness
-    alone, as large as the finest scale of a result of `size`. What is coarser than `reach` pixels of the scale where
-    it enters is steered. "auto" takes the scale `usual`, or the first finer one at which at most `limit` of the wanted
-    lightness, blurred by `judged` pixels of 250, is lost. `place_prior`: see `TrainConfig`.
+    `wanted`, (1, 3, H, W), is what results of `size` are to look like; `looks`, (1, 3, any, any), are the second looks
+    of the model's pictures. A difference between these counts `weight`, where one from the result so far counts 1;
+    `reuse`: see `search`. "auto" takes the scale `usual`, or the first finer one at which at most LIMIT of the wanted
+    lightness is lost; where there is none `advice` says what would help.
     """
 
-    wanted: Callable[[float], torch.Tensor]
+    wanted: torch.Tensor
+    looks: list[torch.Tensor]
     size: tuple[int, int]
-    reach: float
+    weight: float
+    reuse: float
     usual: int
-    limit: float
-    judged: float
-    place_prior: float
+    advice: str
 
 
 def known(source: SinGAN | Picture, name: str) -> SinGAN:
@@ -78,73 +82,56 @@ def run_steering(
 ) -> list[Image.Image]:
     """The results at the scales asked for, coarsest first, or at the one that "auto" takes.
 
-    Every image's `info` holds `settings`, the size, the scale, the seed, and what is lost. Raises `ConfigError` on a
-    scale or seed out of range.
+    Every image's `info` holds `settings`, the size, the scale, the seed, and what is lost; a `TaskWarning` tells if
+    that is too much of all that "auto" tries. Raises `ConfigError` on a scale or seed out of range.
     """
     check_seed(seed)
     scales = resolve(model, scale)
-    model = model.with_place_prior(steering.place_prior)
     if scale == "auto":
-        scales = [_coarsest(model, steering, scales[steering.usual - 1 :] or scales[-1:], seed)]
+        scales = scales[steering.usual - 1 :] or scales[-1:]
     images = []
     for done, k in enumerate(scales, 1):
-        x, found = _steered(model, steering, k, seed)
-        x = model.generate(x, model.num_scales, steering.size, _none, found=found)
+        x = _steered(model, steering, k, seed)
         image = tensor_to_image(x.clamp(-1, 1))
         image.info.update(settings, size=f"{image.height}x{image.width}", scale=k, seed=seed)
-        image.info["lost"] = round(_lost(x, steering), 4)
+        image.info["lost"] = round(_lost(x, steering.wanted), 4)
         images.append(image)
         if on_event:
             on_event(TaskEvent(done, len(scales), "scale", image))
-    return images
+        if scale == "auto" and image.info["lost"] <= LIMIT:
+            return [image]
+    if scale != "auto":
+        return images
+    warnings.warn(steering.advice, TaskWarning, stacklevel=3)
+    return [min(images, key=lambda image: image.info["lost"])]
 
 
-def _none(scale: int, size: tuple[int, int]) -> torch.Tensor:
-    """The noise beyond the finest scale, where there is none."""
-    raise ValueError(f"scale {scale} of {size} takes no noise")
+def _steered(model: SinGAN, steering: Steering, scale: int, seed: int) -> torch.Tensor:
+    """A sample, (1, 3, *size), that is steered from scale 1 to `scale`, or if that is the finest, to the end."""
+    until = scale + 1 if scale < model.num_scales - 1 else len(model.levels)
+    x, found = model.draw(seed, steering.size, 0, model.config.usual_variation, until=1)
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x.device)
+    lively = steering.wanted + LIVELY * resize(noise, (steering.wanted.shape[2], steering.wanted.shape[3]))
+    for k in range(1, len(model.levels)):
+        here, patches = model.size_at(k, steering.size), model.patches_at(k)
+        x = resize(x, here)
+        if min(*here, *patches.size) < PATCH:
+            continue
+        if k < until or found is None:
+            shown = zip(steering.looks, patches.images, strict=True)
+            looks = [resize(look, (image.shape[2], image.shape[3])) for look, image in shown]
+            new, wanted = math.prod(patches.size) <= SEARCHED, resize(lively, here)
+            x, found = vote_guided(x, found, patches, looks, wanted, new, steering.weight, steering.reuse)
+        else:
+            found = refine_field(carry_field(found, here, patches), x, patches, PRIOR)
+            x = vote(found, patches)
+    return x
 
 
-def _coarsest(model: SinGAN, steering: Steering, scales: list[int], seed: int) -> int:
-    """The first scale at which no more than the limit is lost, or that at which the least is."""
-    lost: dict[int, float] = {}
-    for k in scales:
-        lost[k] = _lost(_steered(model, steering, k, seed)[0], steering)
-        if lost[k] <= steering.limit:
-            return k
-    return min(scales, key=lambda k: lost[k])
-
-
-def _steered(model: SinGAN, steering: Steering, scale: int, seed: int) -> tuple[torch.Tensor, Field | None]:
-    """A sample that is steered from the scale before `scale` on, as it leaves the finest scale; and its field."""
-    blurred = steering.reach * UNIT / max(model.scale_sizes[scale - 1])
-    wanted = steering.wanted(blurred)
-    x = model.sample_tensor(seed, steering.size, 0, model.config.usual_variation, until=scale)
-    x, found = _settle(wanted, (x.shape[2], x.shape[3]), blurred)(x), None
-    for k in range(scale - 1, model.num_scales):
-        here, at = model.size_at(k, steering.size), k + 1 - scale
-        steers = at < len(ROUNDS)
-        x, found = model.apply_scale(
-            k,
-            model.resized(x, here),
-            None,
-            found,
-            rounds=ROUNDS[at] if steers else None,
-            settle=_settle(wanted, here, blurred) if steers else None,
-        )
-    return x, found
-
-
-def _settle(wanted: torch.Tensor, size: tuple[int, int], blurred: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """What gives an image of `size` what is `wanted`, in place of what it has itself when it is as `blurred`."""
-    there = resize(wanted, size)
-    return lambda x: x + there - blur(x if there.shape[1] == 3 else lightness(x), blurred)
-
-
-def _lost(x: torch.Tensor, steering: Steering) -> float:
+def _lost(x: torch.Tensor, wanted: torch.Tensor) -> float:
     """The share of the variance of the wanted lightness that no linear map of that of `x`, (1, 3, H, W), explains."""
-    wanted = lightness(steering.wanted(steering.judged))
-    found = blur(lightness(resize(x, (wanted.shape[2], wanted.shape[3]))), steering.judged)
-    wanted, found = ((one - one.mean()).flatten() for one in (wanted, found))
+    shown = [blur(lightness(one), JUDGED) for one in (wanted, resize(x, (wanted.shape[2], wanted.shape[3])))]
+    wanted, found = ((one - one.mean()).flatten() for one in shown)
     whole, least = wanted.square().mean(), 1e-6  # of a picture of one colour, of which nothing can be lost
     explained = (wanted * found).mean().clamp_min(0).square() / found.square().mean().clamp_min(least)
     return float((whole - explained).clamp_min(0) / whole.clamp_min(least))
