@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import socket
 import time
 
 import httpx
@@ -93,6 +94,16 @@ def test_scripts_are_packed_and_kept_by_browsers(app_url, page):
     assert httpx.get(f"{app_url}assets/nothing.js").status_code in (403, 404)
 
 
-def test_other_page_of_gradio_is_noticed():
-    with pytest.raises(RuntimeError, match="not made as it was"):
-        make_page("<html></html>", True)
+def test_other_page_of_gradio_is_noticed_and_sent_as_it_is():
+    with pytest.warns(RuntimeWarning, match="not made as that of 6.31"):
+        assert make_page("<html></html>", True) == ("<html></html>", True)
+
+
+def test_file_that_is_asked_for_by_many_names_is_kept_once(app_url, page):
+    file = re.search(r"assets/(index-[\w-]+\.js)", page)[1]
+    with socket.create_connection((httpx.URL(app_url).host, httpx.URL(app_url).port)) as asked:
+        asked.sendall(
+            f"GET /assets/./{file} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode()
+        )
+        headers = asked.makefile("rb").read().split(b"\r\n\r\n")[0].lower()
+    assert b" 200 " in headers.splitlines()[0] and b"immutable" not in headers

@@ -26,10 +26,8 @@ HOLD = 1.0  # what is added to the distance from a patch of another picture; dis
 NEAR = 3  # pixels, an odd number: the middle of a patch, which says of which region it is; wider, small ones shrink
 SMALL = 250  # pixels: the longest side at which light is evened out
 LIGHT, FADE = 1.2, 80.0  # as in `light`: a larger step from a picture to the next stays; pixels until it has faded
-WIDE, LITTLE = (
-    6.0,
-    0.1,
-)  # pixels of SMALL over which smooth pictures go over into one another; a weight that is not seen
+WIDE = 6.0  # pixels of SMALL over which smooth pictures go over into one another
+LITTLE = 0.1  # a weight that is not seen
 DEEP = 5  # pixels from a seam, where a picture's own sources are nearest to what it was
 BESIDE = 4  # pixels on either side of a seam whose colours are compared
 

@@ -8,12 +8,14 @@ import base64
 import gzip
 import json
 import re
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from functools import cache, lru_cache
 from html import escape
 from io import BytesIO
 from pathlib import Path
+from posixpath import normpath
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -33,6 +35,8 @@ FOREVER = "public, max-age=31536000, immutable"  # what has a hash in its name
 LASTING = {"/assets/": FOREVER, "/theme.css": FOREVER, "/static/": "public, max-age=86400"}
 OTHER = {"page", "deep_link", "all_endpoints"}  # queries by which gradio makes another page
 UNUSED = ("api_info", "api_info_as_input", "api_info_as_output", "example_inputs")  # of a component, by its page
+
+UNKNOWN = "The page of this gradio is not made as that of 6.31, and is sent as it is: it takes longer to appear."
 
 DATA = re.compile(
     r"(<script>window\.gradio_config = )(.*?)(;</script><script>window\.gradio_api_info = .*?</script>)", re.DOTALL
@@ -62,6 +66,7 @@ class Packed:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         lasting = next((LASTING[start] for start in LASTING if path.startswith(start)), None)
+        lasting = lasting if path == normpath(path) else None  # a file that is asked for by many names is kept once
         if scope["type"] != "http" or scope["method"] != "GET" or not _takes_packed(scope):
             await self.app(scope, receive, send)
         elif path == "/":
@@ -131,7 +136,8 @@ def make_page(page: str, look: bool) -> tuple[str, bool]:
     """gradio's page with all that is said above, with a first `look` or not; and is it the same for all visitors?"""
     scripts = DATA.search(page)
     if scripts is None:
-        raise RuntimeError("The page of this gradio is not made as it was: its configuration is not found.")
+        warnings.warn(UNKNOWN, RuntimeWarning, stacklevel=2)
+        return page, True
     config = json.loads(scripts[2])
     if config.get("auth_required"):
         return page, False
