@@ -53,6 +53,13 @@ def test_second_picture_is_drawn_in_the_style_of_the_pyramid(shipped, other):
     assert "picked automatically" in shown.status
 
 
+@pytest.mark.parametrize(("kind", "said"), [("layout", "Larger shapes"), ("style", "Ask for a larger size")])
+def test_what_is_too_fine_to_be_seen_is_told(shipped, other, kind, said, monkeypatch):
+    monkeypatch.setattr(second_picture, "LIMIT", -1)
+    assert said in results(make(shipped, "blue", str(other), kind))[0].status
+    assert said not in results(make(shipped, "blue", str(other), kind, scale="2"))[0].status  # it was asked for
+
+
 def test_mistakes_are_toasts(shipped, whole_model, other, tmp_path):
     wrong, grey = tmp_path / "<b>.png", tmp_path / "grey.png"
     wrong.write_text("no")

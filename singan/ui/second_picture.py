@@ -12,7 +12,9 @@ from PIL import Image
 import singan
 from singan.errors import ImageError
 from singan.model import SinGAN
+from singan.tasks.analogy import UNREAD, UNSEEN
 from singan.tasks.injection import OnEvent, Scale
+from singan.tasks.steering import LIMIT
 from singan.ui import injected
 from singan.ui.chain import Chain
 from singan.ui.denoise import fit
@@ -94,7 +96,7 @@ def second_picture(
         picture: the file of the other picture
         kind: "layout": its light and dark in the matter of the pyramid's; "style": it, in the pyramid's style
         invert: exchange its light and dark, of a layout
-        scale: where it enters the pyramid, from "1" (its large shapes) to its last scale (its details), or "auto"
+        scale: up to which it steers, from "1" (its large shapes) to the pyramid's last one (its details), or "auto"
         seed: arranges the pieces of the pyramid's picture
         new_seed: take a random seed instead
     """
@@ -107,8 +109,12 @@ def second_picture(
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
             if kind == "style":
-                return singan.stylize(image, model, scale=scale, seed=seed, on_event=on_event)
-            return singan.analogy(model, image, scale=scale, seed=seed, invert=invert, on_event=on_event)
+                results = singan.stylize(image, model, scale=scale, seed=seed, on_event=on_event)
+            else:
+                results = singan.analogy(model, image, scale=scale, seed=seed, invert=invert, on_event=on_event)
+            if scale == "auto" and results[0].info["lost"] > LIMIT:
+                notes.append(UNSEEN if kind == "style" else UNREAD)
+            return results
 
         return Task(image, job, notes)
 
