@@ -115,6 +115,6 @@ def find_palette(real: torch.Tensor, colors: int) -> torch.Tensor:
 
 
 def hex_palette(model: SinGAN, colors: int) -> list[str]:
-    """The most telling colours of the training image as #rrggbb."""
-    palette = find_palette(model.real_at(model.num_scales - 1), colors)
+    """The most telling colours of the training image as #rrggbb; of a small one, which has them all."""
+    palette = find_palette(model.real_at(model.num_scales // 2), colors)
     return ["#" + bytes(rgb).hex() for rgb in ((palette + 1) * 127.5).round().int().tolist()]
