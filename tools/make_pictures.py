@@ -152,7 +152,7 @@ def second_picture() -> Image.Image:
     left = [
         (photo["mountain-lake"], word("SEA"), singan.analogy(known["mountain-lake"], word("SEA"))[0]),
         (photo["spices"], photo["waves"], singan.analogy(known["spices"], photo["waves"])[0]),
-        (photo["spices"], photo["skyline"], singan.analogy(known["spices"], photo["skyline"])[0]),
+        (flowers, photo["waves"], singan.analogy(flowers, photo["waves"])[0]),
     ]
     right = [
         (photo["waves"], content, singan.stylize(content, known["waves"])[0])
