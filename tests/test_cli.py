@@ -478,8 +478,10 @@ def test_models_that_come_along_or_were_downloaded_are_listed(run, hub_server, t
     assert {model["name"] for model in known} == set(lines)
 
 
-def test_app_is_started_on_the_models_that_come_along(run, monkeypatch):
+def test_app_is_started_on_the_models_that_come_along(run, monkeypatch, tmp_path):
     import singan.ui
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # which the command would set for good
 
     started = {}
     monkeypatch.setattr(singan.ui, "build_app", lambda folder: started.update(folder=folder) or Launched())
