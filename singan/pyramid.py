@@ -87,7 +87,12 @@ def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
 def mirrored(before: int, side: int, whole: int) -> torch.Tensor:
     """Which of the pixels 0 to `side` - 1 stand at 0 to `whole` - 1, if the first is at `before` and what is beyond
     them is their mirror image: (whole,)."""
-    at = (torch.arange(whole) - before) % (2 * side)
+    return reflected(torch.arange(whole) - before, side)
+
+
+def reflected(at: torch.Tensor, side: int) -> torch.Tensor:
+    """Places along a side of so many pixels that goes on beyond both its ends as its mirror image."""
+    at = at % (2 * side)
     return torch.where(at < side, at, 2 * side - 1 - at)
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from singan.patches.light import calm, light_of, mean, solved
 from singan.patches.search import PATCH, Patches
 from singan.patches.vote import STRIDE, Field, positions, sources
-from singan.pyramid import displace, resize, spread
+from singan.pyramid import displace, reflected, resize, spread
 
 REGION, WAVERING = 0.65, 0.25  # of the short side: the length of the waves of a seam; of half the width: their height
 LEVEL = 2  # a step down or up counts as so many sideways: seams stand rather than lie
@@ -152,14 +152,8 @@ def _beyond(beside: torch.Tensor, k: int, field: Field, patches: Patches) -> tor
     there = beside[i, j]  # (H, W)
     y, x = ((2 * (there // w) + 1) * height // (2 * h)), ((2 * (there % w) + 1) * width // (2 * w))
     row, column = (source[y, x] + torch.stack([down[:, None] - y, across - x], 2)).unbind(2)
-    row = _folded(row - k * field.source[0], field.pictures[k][0]) + k * field.source[0]
-    return patches.image[:, :, row, _folded(column, field.pictures[k][1])]
-
-
-def _folded(at: torch.Tensor, side: int) -> torch.Tensor:
-    """Places along a side that goes on beyond its ends as its mirror image."""
-    at = at % (2 * side)
-    return torch.where(at < side, at, 2 * side - 1 - at)
+    row = reflected(row - k * field.source[0], field.pictures[k][0]) + k * field.source[0]
+    return patches.image[:, :, row, reflected(column, field.pictures[k][1])]
 
 
 def _lighter(x: torch.Tensor, where: torch.Tensor, count: int) -> torch.Tensor:

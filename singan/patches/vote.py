@@ -100,6 +100,7 @@ def vote(field: Field, patches: Patches) -> torch.Tensor:
     (height, width), (count, down, across), (_, w) = _span(field), field.y.shape, field.source
     pixels = patches.image[0].flatten(1).expand(count, -1, -1)  # (N, 3, h * w)
     index, window, offset = field.y * w + field.x, _window(pixels.device), torch.arange(PATCH, device=pixels.device)
+    edges = [positions(side, pixels.device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True)]
     offsets, weights = (offset[:, None] * w + offset).view(-1, 1), torch.outer(window, window).view(-1, 1)
     image = pixels.new_zeros(count, 3, height, width)
     for row, rows, y in _pieces(down, height):
@@ -110,11 +111,8 @@ def vote(field: Field, patches: Patches) -> torch.Tensor:
             high, wide = (STRIDE * (many - 1) + PATCH for many in (rows, columns))
             image[:, :, y : y + high, x : x + wide] += F.fold(votes, (high, wide), PATCH, stride=STRIDE)
     total = [
-        pixels.new_zeros(spanned(side, wraps)).index_add_(
-            0, (edges[:, None] + offset).flatten(), window.repeat(len(edges))
-        )
-        for side, wraps in zip(field.size, field.wrap, strict=True)
-        for edges in [positions(side, pixels.device, wraps)]
+        pixels.new_zeros(side).index_add_(0, (edge[:, None] + offset).flatten(), window.repeat(len(edge)))
+        for side, edge in zip((height, width), edges, strict=True)
     ]  # of the weights, along height and width
     for axis, side in enumerate(field.size):
         image, total[axis] = folded(image, axis + 2, side), folded(total[axis], 0, side)

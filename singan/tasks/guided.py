@@ -54,12 +54,8 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
         if min(*sizes[k], *patches.size) < PATCH:
             continue
         if k < max(scale, searched):
-            guided = [
-                resize(one, (image.shape[2], image.shape[3]))
-                for one, image in zip(painted, patches.images, strict=True)
-            ]
-            new, wanted = k < searched, resize(painting, sizes[k])
-            x, found = vote_guided(x, found, patches, guided, wanted, new, WEIGHT if new else BEYOND, REUSE)
+            new = k < searched
+            x, found = vote_guided(x, found, patches, painted, painting, new, WEIGHT if new else BEYOND, REUSE)
         else:
             found = search(x, patches, PRIOR) if found is None else carry_field(found, sizes[k], patches)
             found = refine_field(found, x, patches, PRIOR)
@@ -77,11 +73,13 @@ def vote_guided(
     weight: float,
     reuse: float,
 ) -> tuple[torch.Tensor, Field]:
-    """The image and its field after some votes, guided by `wanted`, of its size, as the photographs are `painted`.
+    """The image and its field after some votes, guided by `wanted` as the photographs are `painted`, both of any size.
     Sources are searched for where that is to be anew, or where there is no field; then `x` does not count yet. A
     difference from what is `wanted` counts `weight`, where one from `x` counts 1. `reuse`: see `search`."""
     dtype, loud = patches.keys.dtype, math.sqrt(weight)
-    painted, wanted = [loud * image for image in painted], loud * wanted
+    sizes = [(image.shape[2], image.shape[3]) for image in patches.images]
+    painted = [loud * resize(image, size) for image, size in zip(painted, sizes, strict=True)]
+    wanted = loud * resize(wanted, (x.shape[2], x.shape[3]))
     filters = basis(painted[0])
     guide = _patches(painted, filters, dtype)
     both = _patches(

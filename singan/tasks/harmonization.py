@@ -7,6 +7,7 @@ grain, brush strokes or hatching come over it.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -87,12 +88,16 @@ def _injection(model: SinGAN, pasted: torch.Tensor, mask: torch.Tensor, real: to
     pixel = 1 / unit(real)
     most = USUAL * grain(real, pixel).abs().mean() * mask.sum()
 
+    @cache
+    def shape(contrast: float) -> torch.Tensor:
+        return without_texture(recolored, TEXTURE, contrast)
+
     def finish(x: torch.Tensor) -> torch.Tensor:
         found = grain(x).clamp(-STRONGEST * usual, STRONGEST * usual)
         there = (found.abs() * mask).sum() / mask.sum()
         found = (usual / there.clamp_min(1e-6)).clamp(max=1) * found
         for contrast in (*CONTRASTS, DRAWN):
-            result = blend(real, without_texture(recolored, TEXTURE, contrast) + found, edge)
+            result = blend(real, shape(contrast) + found, edge)
             if (grain(result, pixel).abs() * mask).sum() <= most:
                 break
         return result

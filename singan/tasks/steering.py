@@ -118,10 +118,8 @@ def _steered(model: SinGAN, steering: Steering, scale: int, seed: int) -> torch.
         if min(*here, *patches.size) < PATCH:
             continue
         if k < until or found is None:
-            shown = zip(steering.looks, patches.images, strict=True)
-            looks = [resize(look, (image.shape[2], image.shape[3])) for look, image in shown]
-            new, wanted = math.prod(patches.size) <= SEARCHED, resize(lively, here)
-            x, found = vote_guided(x, found, patches, looks, wanted, new, steering.weight, steering.reuse)
+            new = math.prod(patches.size) <= SEARCHED
+            x, found = vote_guided(x, found, patches, steering.looks, lively, new, steering.weight, steering.reuse)
         else:
             found = refine_field(carry_field(found, here, patches), x, patches, PRIOR)
             x = vote(found, patches)
