@@ -316,6 +316,22 @@ def test_changes_add_up(photo):
     assert second["layers"] == []
 
 
+@pytest.mark.parametrize("how", ["copy", "move", "erase", "changed"])
+def test_what_is_painted_over_is_changed_and_made_seamless_in_one_go(shipped, photo, how):
+    painted = Image.new("RGBA", photo.size)
+    painted.paste("black", (4, 4, 20, 20))
+    value, settings = {"background": photo, "layers": [painted]}, ("auto", 3, False)
+    run = composite_of.as_drawn(edit.edit, edit.prepared)
+    shown, _ = last(run(shipped, "blue", value, None, None, *settings, how, 50, 0))
+
+    changed, mask = edit.change(value, None, how, 50, 0)
+    wanted, _ = last(edit.edit(shipped, "blue", changed, mask, *settings))
+    assert [image.tobytes() for image in shown["pair"]] == [image.tobytes() for image in wanted["pair"]]
+    assert (changed["background"].tobytes() == photo.tobytes()) == (how == "changed")
+    again, _ = last(run(shipped, "blue", changed, mask, None, *settings, how, 50, 0))  # nothing more is painted over
+    assert again["pair"][1].tobytes() == wanted["pair"][1].tobytes()
+
+
 def test_change_without_a_painted_part_is_a_toast(photo):
     with pytest.raises(gr.Error, match="Nothing is painted over yet"):
         edit.change(editor.on_canvas(photo), None, "move", 10, 0)

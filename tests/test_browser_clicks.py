@@ -3,6 +3,7 @@
 A file given is one, a line drawn one, a button one. Choosing the tab is not counted.
 """
 
+import io
 import re
 
 import pytest
@@ -41,6 +42,14 @@ class Visitor:
             self.press(name)
         chooser.value.set_files(file)
 
+    def pair(self):
+        """The pictures in the slider: before, and after."""
+        images = self.page.locator(".pair:visible img")
+        expect(images.nth(1)).to_have_attribute("src", re.compile("."))
+        urls = images.evaluate_all("images => images.map(image => image.src)")
+        files = (io.BytesIO(self.page.request.get(url).body()) for url in dict.fromkeys(urls))
+        return [Image.open(file).convert("RGB") for file in files]
+
     def sees(self, text):
         expect(self.page.locator(".run:visible").first).to_contain_text(text, timeout=60_000)
         self.is_soon_done()
@@ -62,7 +71,7 @@ def visitor(request, open_page, own):  # noqa: F811
     return Visitor(open_page(**request.param), own)
 
 
-def test_own_photo_is_sampled_edited_and_filled(visitor):
+def test_own_photo_is_sampled_edited_and_filled(visitor, own):
     natural = "images => images.filter(image => image.complete && image.naturalWidth === 156).length"
     for _ in range(100):
         if visitor.page.locator("#samples img").evaluate_all(natural) == 6:
@@ -74,6 +83,9 @@ def test_own_photo_is_sampled_edited_and_filled(visitor):
     visitor.draw("edit-canvas")
     visitor.press("Make it seamless")
     visitor.sees(DONE)
+    before, after = visitor.pair()
+    assert after.getpixel((0, 0)) == before.getpixel((0, 0)) == Image.open(own).getpixel((0, 0))
+    assert before.tobytes() != Image.open(own).tobytes()  # the part is copied, before it is made seamless
     visitor.open("Fill")
     visitor.draw("fill-canvas")
     visitor.press("Fill what is painted over")

@@ -192,7 +192,7 @@ def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo)
     image = downloaded(page)
     assert image.getpixel((0, 0)) == photo.getpixel((0, 0))  # exactly: it is far from the stroke
 
-    press(page, "Apply to the painted part")
+    press(page, "Show it, and change more")
     page.locator("button:visible", has_text="Advanced").click()
     expect(page.locator("#edit-mask img")).to_be_visible()
     press(page, "Start over")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ from singan.ui.stage import Scene, add, build_stage, put
 @dataclass
 class Composite:
     """The widgets of such a tab; `drawn` are the canvas and the mask, once the tab is built. What is in `flat`, the
-    canvas, gives way to the stage while there are objects."""
+    canvas, gives way to the stage while there are objects. The canvas and the mask of the task are what `prepare` gives
+    for them and the values of `asked`."""
 
     flat: gr.Column
     editor: gr.ImageEditor
@@ -44,6 +45,8 @@ class Composite:
     upload: Any = None
     clear: Any = None
     chain: Any = None
+    prepare: Callable[..., tuple[Value, Image.Image | None]] | None = None
+    asked: list[Any] = field(default_factory=list)
 
     def build_buttons(self, upload: str) -> None:
         """What brings objects, or another picture, and what clears them."""
@@ -116,7 +119,8 @@ def build_composite(
     chosen = [top.shelf, top.name]
     outputs = {"outputs": results.view(controls), **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
-    run_anew(go, name)(with_objects(task), [*chosen, *tab.drawn, tab.stage, *controls], **outputs, **PRIVATE)
+    given = [*chosen, *tab.drawn, tab.stage, *controls, *tab.asked]
+    run_anew(go, name)(as_drawn(task, tab.prepare), given, **outputs, **PRIVATE)
     gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
     Examples(
         tab=name,
@@ -134,13 +138,18 @@ def build_composite(
     tab.wire(top)
 
 
-def with_objects(task: Callable[..., Iterator[injected.View]]) -> Callable[..., Iterator[injected.View]]:
-    """The task of what is on the canvas, with what stands on the stage as part of it."""
+def as_drawn(
+    task: Callable[..., Iterator[injected.View]], prepare: Callable[..., tuple[Value, Image.Image | None]] | None
+) -> Callable[..., Iterator[injected.View]]:
+    """The task of what is on the canvas, with what stands on the stage as part of it, once that is prepared."""
 
     def run(
         shelf: Shelf, pyramid: str, value: Value, mask: Image.Image | None, scene: Scene | None, *rest: Any
     ) -> Iterator[injected.View]:
-        yield from task(shelf, pyramid, *flatten(value, mask, scene), *rest)
+        settings, asked = rest[: len(injected.Controls._fields)], rest[len(injected.Controls._fields) :]
+        value, mask = flatten(value, mask, scene)
+        value, mask = prepare(value, mask, *asked) if prepare else (value, mask)
+        yield from task(shelf, pyramid, value, mask, *settings)
 
     return run
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import gradio as gr
 from PIL import Image
@@ -17,14 +18,17 @@ from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
-from singan.ui.frame import PRIVATE
+from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.injected import Task, View
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
 
 HINT = (
-    "Paint over a part of the picture, then copy, move or erase it; or add an object and drag it to its place; "
-    "or click an example."
+    "Paint over a part of the picture, say below what shall become of it, and press Make it seamless; or add an object "
+    "and drag it to its place; or click an example."
 )
+
+
+How = Literal["copy", "move", "erase", "changed"]
 
 
 def build(top: Top, examples: Path) -> Chain:
@@ -32,13 +36,18 @@ def build(top: Top, examples: Path) -> Chain:
     with build_composite(top, examples, edit, label="Picture", hint=HINT, button="Make it seamless") as tab:
         with tab.flat:
             how = gr.Radio(
-                [("Copy", "copy"), ("Move", "move"), ("Erase", "erase")], value="copy", label="What is painted over"
+                [("Copy it", "copy"), ("Move it", "move"), ("Erase it", "erase"), ("It is changed already", "changed")],
+                value="copy",
+                label="What is painted over",
             )
             right = gr.Slider(-100, 100, 20, step=1, label="To the right (% of the width)")
             down = gr.Slider(-100, 100, 0, step=1, label="Down (% of the height)")
-            apply = gr.Button("Apply to the painted part")
+            apply = gr.Button("Show it, and change more", size="sm")
         tab.build_buttons("Upload an edit")
-    apply.click(change, [*tab.drawn, how, right, down], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
+        tab.prepare, tab.asked = prepared, [how, right, down]
+    apply.click(change, [*tab.drawn, *tab.asked], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
+    tab.upload.upload(lambda: "changed", None, how, queue=False, **SILENT)
+    gr.on([tab.clear.click, top.name.change], lambda: "copy", None, how, queue=False, **SILENT)
     return tab.chain
 
 
@@ -78,10 +87,17 @@ def edit(
     yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "edit", strip=False)
 
 
-def change(
-    value: Value, mask: Image.Image | None, how: canvas.Move, right: float, down: float
+def prepared(
+    value: Value, mask: Image.Image | None, how: How, right: float, down: float
 ) -> tuple[Value, Image.Image | None]:
-    """The canvas with what is painted over copied, moved or erased, and the mask of all changes so far.
+    """What `change` gives, once there is something painted over."""
+    return (value, mask) if canvas.painted(value) is None else change(value, mask, how, right, down)
+
+
+def change(
+    value: Value, mask: Image.Image | None, how: How, right: float, down: float
+) -> tuple[Value, Image.Image | None]:
+    """The canvas with what is painted over copied, moved or erased, or as it is, and the mask of all changes so far.
 
     What that leaves behind is filled from the rest of the canvas.
     """
@@ -90,6 +106,8 @@ def change(
         if region is None:
             raise ImageError("Nothing is painted over yet: paint over what shall be copied, moved or erased.")
         picture = canvas.backdrop(value)
+    if how == "changed":
+        return on_canvas(picture), canvas.painted(value, mask)
     pixels = round(right / 100 * picture.width), round(down / 100 * picture.height)
     with toasts():
         emptied = None if how == "copy" else without(picture, region)
