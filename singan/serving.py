@@ -15,6 +15,10 @@ def prepare() -> None:
     take seconds."""
     Limits.from_environment(os.environ)
     user = getattr(os, "getuid", int)()
+    # Calls come in several threads, each with OpenMP helpers of its own. GNU's, once all are more than the cores, sleep
+    # after 1 us without work, which between two operations there always is, and a core is lost; or so set, after 10 us.
+    os.environ.setdefault("OMP_WAIT_POLICY", "active")
+    os.environ.setdefault("GOMP_SPINCOUNT", "300000")  # while they are not: 3 ms, as without that
     os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -100,6 +100,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
                     train.build(back, top, tabs, run_id, examples / "train")
                 else:
                     gr.Markdown(train.NO_TRAINING)
+        top.wire(tabs.children)
         for chain in chains:
             wire_chain(chain, top, tabs, small)
     keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click

@@ -95,7 +95,7 @@ def build(top: Top) -> Chain:
         "show_progress": "hidden",
         **SHORT,
     }
-    gr.on([top.name.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
+    gr.on([top.here.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     run = go.click(**wiring, api_name="animate")
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:

@@ -131,7 +131,7 @@ def build_composite(
         settings=[controls.seed, controls.new_seed, controls.scale],
         view=results.view(controls),
     ).wire(gallery, top, **SHORT, show_progress="hidden")
-    top.name.change(start_over, [*chosen, owner], fresh, **SILENT)
+    top.here.change(start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]
     tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)

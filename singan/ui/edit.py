@@ -18,7 +18,7 @@ from singan.ui import canvas, injected
 from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
-from singan.ui.frame import PRIVATE, SILENT
+from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
 
@@ -46,8 +46,8 @@ def build(top: Top, examples: Path) -> Chain:
         tab.build_buttons("Upload an edit")
         tab.prepare, tab.asked = prepared, [how, right, down]
     apply.click(change, [*tab.drawn, *tab.asked], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
-    tab.upload.upload(lambda: "changed", None, how, queue=False, **SILENT)
-    gr.on([tab.clear.click, top.name.change], lambda: "copy", None, how, queue=False, **SILENT)
+    tab.upload.upload(None, None, how, js="() => 'changed'", **PRIVATE)
+    gr.on([tab.clear.click, top.here.change], None, None, how, js="() => 'copy'", **PRIVATE)
     return tab.chain
 
 

@@ -92,7 +92,7 @@ def build(top: Top, examples: Path) -> Chain:
         settings=[seed, new_seed, number],
         view=shown,
     ).wire(gallery, top, **SHORT, show_progress="hidden")
-    top.name.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
+    top.here.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)
     return chain

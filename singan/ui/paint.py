@@ -78,7 +78,7 @@ def build(top: Top, examples: Path) -> Chain:
         settings=[controls.seed, controls.new_seed, controls.scale, colors],
         view=results.view(controls),
     ).wire(gallery, top, **SHORT, show_progress="hidden")
-    top.name.change(blank, [*chosen, owner], fresh, **SILENT)
+    top.here.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)
     upload.upload(own, [top.shelf, upload], editor, **SILENT)

@@ -65,6 +65,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     changed = gr.on([top.name.change, top.renewed.change], fit, **fitting)
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
     drawn += [changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")]
+    top.follow(drawn[1])
     wire_link(back, top, link, samples)
     tiles.wire_laid(drawn, samples, laid)
     copied.build(top, chain.inputs, drawn)

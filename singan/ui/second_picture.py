@@ -72,7 +72,7 @@ def build(top: Top, examples: Path) -> Chain:
         settings=[controls.seed, controls.new_seed, controls.scale, kind, invert],
         view=results.view(controls),
     ).wire(gallery, top, **SHORT, show_progress="hidden")
-    top.name.change(fit, chosen, [controls.scale], **SILENT)
+    top.here.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 

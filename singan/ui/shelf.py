@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import threading
 import weakref
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 from PIL import Image
 
 from singan.errors import CheckpointError, SinGANError
@@ -33,6 +35,7 @@ PATCH_BYTES = 150_000_000  # and of these as many as these bytes hold: 100 MB ea
 OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
 PICTURE_SIDE = 256  # of the pictures to click
+FOLLOWING = ("harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")  # tabs' ids
 
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()
@@ -196,7 +199,7 @@ def load_own(folder: Path, called: str) -> SinGAN:
 class Top:
     """What is above the tabs: the visitor's shelf, the name of the chosen pyramid, the pictures to click, and the
     upload of a photo with what is said of its draft. `renewed` changes when the name stays, but not what it stands
-    for."""
+    for. `seen` has the name of the pyramid that each tab shows, by its id, `opened` the id of the tab that is seen."""
 
     shelf: gr.State
     name: gr.Textbox
@@ -204,6 +207,30 @@ class Top:
     upload: gr.File
     said: gr.HTML
     renewed: gr.State
+    opened: gr.Textbox
+    seen: dict[str, gr.Textbox]
+
+    @property
+    def here(self) -> gr.Textbox:
+        """The name of the pyramid that the tab shows which is being built, to which what is in that tab listens: as
+        `name`, but while another tab is seen it changes after the first samples are drawn, which it would keep
+        waiting."""
+        assert isinstance(Context.block, gr.Tab)
+        return self.seen[str(Context.block.id)]
+
+    def wire(self, tabs: Iterable[gr.Tab]) -> None:
+        """Let each tab follow, in the browser."""
+        seen, private = list(self.seen.values()), dict[str, Any](api_visibility="private")
+        new = f"{json.dumps(list(self.seen))}.map((tab, k) => tab === opened ? name : seen[k])"
+        for tab in tabs:
+            script = f"(name, ...seen) => {{ const opened = {json.dumps(tab.id)}; return [opened, ...{new}]; }}"
+            tab.select(None, [self.name, *seen], [self.opened, *seen], js=script, **private)
+        self.name.change(None, [self.name, self.opened, *seen], seen, js=f"(name, opened, ...seen) => {new}", **private)
+
+    def follow(self, run: Any) -> None:
+        """Let all tabs follow after a run."""
+        script = f"name => Array({len(self.seen)}).fill(name)"
+        run.then(None, self.name, list(self.seen.values()), js=script, api_visibility="private")
 
     @property
     def first(self) -> SinGAN | None:
@@ -238,8 +265,9 @@ def build_top(shelf: Shelf) -> Top:
     first = names[0] if names else ""
     said = gr.HTML(works_on(first), visible=bool(first), elem_id="said")
     name = gr.Textbox(first, label="Pyramid", visible=False)
+    seen = {tab: gr.Textbox(first, visible=False) for tab in FOLLOWING}
     pictures.select(choose, None, name, queue=False, api_visibility="private")
-    return Top(state, name, pictures, upload, said, gr.State(""))
+    return Top(state, name, pictures, upload, said, gr.State(""), gr.Textbox("sample", visible=False), seen)
 
 
 def works_on(name: str) -> str:

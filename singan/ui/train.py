@@ -96,7 +96,7 @@ def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples:
     take(top, photo, **PRIVATE).success(
         lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
-    top.name.change(look, [top.shelf, top.name, status], [status, now], **SILENT)
+    top.here.change(look, [top.shelf, top.name, status], [status, now], **SILENT)
     wiring: dict[str, Any] = {"outputs": list(view), **LONG, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
