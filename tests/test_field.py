@@ -104,7 +104,7 @@ def candidates_by_hand(field, i, j) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("tile", [1, 2, 10**6])
 @pytest.mark.parametrize(("size", "prior"), [((18, 23), 0.0), ((19, 22), 1.0), ((18, 22), 4.0), ((7, 25), 0.5)])
 def test_refined_field_takes_the_best_of_its_candidates_whatever_the_tile(monkeypatch, size, prior, tile):
-    monkeypatch.setattr(carrying, "TILES", (tile,))
+    monkeypatch.setattr(carrying, "BLOCK", (tile, tile))
     image, real, field = smooth(0, *size), smooth(1, 17, 26), random_field(2, size, (17, 26))
     refined = refine_field(field, image, exact(real), prior)
     pictures = [t[0].numpy().astype(float) for t in (image, real)]
@@ -124,8 +124,7 @@ def test_strips_do_not_change_the_field_at_any_size(monkeypatch):
     image, patches, field = smooth(0, 60, 71), exact(smooth(1, 50, 64)), random_field(2, (60, 71), (50, 64))
     whole = refine_field(field, image, patches, 1.0)
     for tile in (1, 5, 14):
-        monkeypatch.setattr(carrying, "TILES", (tile,))
-        monkeypatch.setattr(carrying, "BLOCK", tile + 2)
+        monkeypatch.setattr(carrying, "BLOCK", (tile, tile + 2))
         again = refine_field(field, image, patches, 1.0)
         assert torch.equal(again.y, whole.y) and torch.equal(again.x, whole.x)
 

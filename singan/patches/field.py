@@ -14,13 +14,13 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import PATCH, REUSE, SIDEWAYS, TILES, Patches, nearest, place, project
+from singan.patches.search import PATCH, REUSE, SIDEWAYS, Patches, nearest, place, project
 from singan.patches.vote import FLAT, STRIDE, Field, Wrap, around, positions, voters
 
 REACH = 2  # how far away, in voters, the neighbours are whose offsets a patch may take
 STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
 NEIGHBOURS = [(0, 0), *((k * i, k * j) for k in range(1, REACH + 1) for i, j in STEPS)]  # the first is the patch's own
-BLOCK = 128  # voters across that are compared at once
+BLOCK = 32, 128  # voters down and across that are compared at once
 
 
 def voting(image: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
@@ -135,8 +135,8 @@ def refine_field(
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, row, min(row + TILES[-1], bottom), together)
-            for row in range(top, bottom, TILES[-1])
+            _refine_rows(field, image, patches, place_prior, row, min(row + BLOCK[0], bottom), together)
+            for row in range(top, bottom, BLOCK[0])
         ]
         return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
 
@@ -189,7 +189,7 @@ def _refine_rows(
         best = distance.min(0, keepdim=True)[1]
         return y.gather(0, best)[0], x.gather(0, best)[0]
 
-    blocks = [block(left, min(left + BLOCK, len(columns))) for left in range(0, len(columns), BLOCK)]
+    blocks = [block(left, min(left + BLOCK[1], len(columns))) for left in range(0, len(columns), BLOCK[1])]
     return torch.cat([y for y, _ in blocks], 2), torch.cat([x for _, x in blocks], 2)
 
 
