@@ -146,6 +146,20 @@ def test_first_look_is_seen_where_the_page_will_be_without_any_script(browser, a
                 assert {key: (there[key], here[key]) for key in there if abs(there[key] - here[key]) > 50} == {}
 
 
+def test_nothing_lies_over_the_first_look(browser, app_url, open_page):
+    open_page().close()  # the app has drawn the samples
+    page = browser.new_page()
+    page.add_init_script("""
+      window.covers = [];
+      setInterval(() => document.querySelectorAll('.loading').forEach(
+        one => window.covers.push(getComputedStyle(one).visibility)), 10);
+    """)
+    page.goto(app_url)
+    expect(page.locator("#samples img").first).to_be_visible()
+    assert set(page.evaluate("window.covers")) == {"hidden"}  # gradio says that it is loading
+    page.close()
+
+
 def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     page = open_page()
     assert captions(page, "pyramids") == ["blue", "green-field"]

@@ -12,7 +12,7 @@ from singan import edit, harmonize
 from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.image import image_to_tensor, tensor_to_image
 from singan.tasks.blending import feather, fit, load_mask
-from singan.tasks.editing import find_erased, joined, levelled, sharpened
+from singan.tasks.editing import find_erased, gapless, levelled, sharpened
 from singan.tasks.filters import blur, grow
 from singan.tasks.harmonization import find_mask, smooth_outline, tinted
 
@@ -280,7 +280,7 @@ def test_what_is_blurred_gets_the_photographs_grain_and_stays_what_it_is():
 def test_gaps_between_parts_of_a_mask_are_closed_but_not_those_to_the_border():
     mask = torch.zeros(1, 1, 250, 250)
     mask[..., 3:100, 50:100], mask[..., 106:150, 50:100] = 1, 1
-    out = joined(mask)
+    out = gapless(mask)
     assert out[..., 100:106, 70:80].all() and not out[..., :3, :].any() and not out[..., 160:, :].any()
     assert torch.equal(out.maximum(mask), out)
 

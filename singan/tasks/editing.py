@@ -67,7 +67,7 @@ def edit(
         put_in = torch.where(white > 0, levelled(changed, white, real), real)
         put_in = sharpened(model, put_in, changed, white * (1 - erased), usual)
         half = next((r for r in range(BAND, 1, -1) if grow(white, -r).sum() >= KEPT * white.sum()), 1)
-        band = torch.maximum(joined(grow(white, half)) - grow(white, -half), grow(erased, 1))
+        band = torch.maximum(gapless(grow(white, half)) - grow(white, -half), grow(erased, 1))
         most = OFFSETS if erased.any() else COPIES
         sources, usable = torch.cat([real, put_in]), torch.cat([1 - erased, white * (1 - erased)])
 
@@ -79,7 +79,7 @@ def edit(
     return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
 
 
-def joined(mask: torch.Tensor) -> torch.Tensor:
+def gapless(mask: torch.Tensor) -> torch.Tensor:
     """A mask, (1, 1, H, W) of 0 and 1, with the gaps between its parts closed."""
     wide = grow(mask, GAP)
     wide[..., [0, -1], :], wide[..., [0, -1]] = 0, 0  # not those between it and the border

@@ -136,6 +136,7 @@ FIRST_LOOK_CSS = """
 #first-look { position: absolute; inset: 0 0 auto; box-sizing: border-box; max-width: 1180px; margin: 0 auto;
   padding: 26px 32px; line-height: 1.5; }
 body:has(#samples img) #first-look { display: none; }
+gradio-app .wrap:has(> .loading) { visibility: hidden; }
 #first-look h1 { font-size: 2rem; line-height: 42px; margin: 0 12px; letter-spacing: -.02em; }
 #first-look p { margin: 0 12px; max-width: 46rem; font-size: .9rem; line-height: 1.66; }
 #first-look a { color: inherit; }
