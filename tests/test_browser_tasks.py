@@ -309,3 +309,29 @@ def test_dark_phone_screen_can_be_read_and_does_not_scroll_sideways(open_page):
             page.locator(".examples:visible .thumbnail-item").first.click()
             expect(visible_status(page)).to_contain_text(DONE)
             assert overflow(page) == 0, tab
+
+
+def test_tabs_that_are_not_seen_follow_another_picture_after_its_first_samples(open_page):
+    page, asked = open_page(), []
+    names = dict(page.evaluate("window.gradio_config.dependencies.map(one => [one.id, one.api_name])"))
+    page.on("request", lambda request: asked.append(request) if "/queue/join" in request.url else None)
+
+    def called():
+        return {re.sub(r"_\d+$", "", names[request.post_data_json["fn_index"]]) for request in asked}
+
+    canvases = {"start_over", "fresh_picture", "blank"}
+    page.locator("#pyramids .thumbnail-item").nth(1).click()
+    expect(page.locator("#samples img").first).to_have_attribute("src", re.compile("green-field"))
+    assert {"fit", "sample"} <= called() and not canvases & called()
+    page.wait_for_timeout(3000)  # until all samples are there
+    assert canvases <= called()
+
+    go_to(page, "Fill")
+    expect(page.locator("#fill-canvas canvas").first).to_be_visible()
+    asked.clear()
+    page.locator("#pyramids .thumbnail-item").nth(0).click()
+    for _ in range(100):
+        if called() & canvases:
+            break
+        page.wait_for_timeout(50)
+    assert called() & canvases == {"fresh_picture"}  # that one is seen
