@@ -22,13 +22,11 @@ from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
 from singan.ui.shelf import SHORT, Shelf, Top, toasts
 
+How = canvas.Move | Literal["changed"]
 HINT = (
     "Paint over a part of the picture, say below what shall become of it, and press Make it seamless; or add an object "
     "and drag it to its place; or click an example."
 )
-
-
-How = Literal["copy", "move", "erase", "changed"]
 
 
 def build(top: Top, examples: Path) -> Chain:

@@ -220,12 +220,12 @@ class Top:
 
     def wire(self, tabs: Iterable[gr.Tab]) -> None:
         """Let each tab follow, in the browser."""
-        seen, private = list(self.seen.values()), dict[str, Any](api_visibility="private")
-        new = f"{json.dumps(list(self.seen))}.map((tab, k) => tab === opened ? name : seen[k])"
         for tab in tabs:
-            script = f"(name, ...seen) => {{ const opened = {json.dumps(tab.id)}; return [opened, ...{new}]; }}"
-            tab.select(None, [self.name, *seen], [self.opened, *seen], js=script, **private)
-        self.name.change(None, [self.name, self.opened, *seen], seen, js=f"(name, opened, ...seen) => {new}", **private)
+            tab.select(None, None, self.opened, js=f"() => {json.dumps(tab.id)}", api_visibility="private")
+        seen = list(self.seen.values())
+        new = f"{json.dumps(list(self.seen))}.map((tab, k) => tab === opened ? name : seen[k])"
+        given, script = [self.name, self.opened, *seen], f"(name, opened, ...seen) => {new}"
+        gr.on([self.name.change, self.opened.change], None, given, seen, js=script, api_visibility="private")
 
     def follow(self, run: Any) -> None:
         """Let all tabs follow after a run."""
