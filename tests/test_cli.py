@@ -337,6 +337,21 @@ def test_samples_are_those_of_one_call_of_the_model(run, trained, tmp_path):
             assert saved.tobytes() == image.tobytes()
 
 
+def test_sample_writes_a_file_that_is_named_as_an_image(run, fails, trained, tmp_path):
+    one, several = tmp_path / "one.jpg", tmp_path / "several.webp"
+    assert run("sample", trained, "--out", one, "--n", 1, "--seed", 3)[1].splitlines() == [str(one)]
+    assert run("sample", trained, "--out", several, "--n", 2, "--seed", 3)[0] == 0
+    assert files(tmp_path) == ["one.jpg", "several-3.webp", "several-4.webp"]
+    formats = []
+    for path in sorted(tmp_path.iterdir()):
+        with Image.open(path) as image:
+            formats.append((image.format, image.size))
+    assert formats == [("JPEG", (40, 30)), ("WEBP", (40, 30)), ("WEBP", (40, 30))]
+    assert f"{one} exists" in fails("sample", trained, "--out", one, "--n", 1)
+    assert "must end in .png or" in fails("sample", trained, "--out", tmp_path / "a.tiff")
+    assert files(tmp_path) == ["one.jpg", "several-3.webp", "several-4.webp"]
+
+
 def test_sample_json_is_one_object(run, trained, tmp_path):
     code, out, err = run("sample", trained, "--out", tmp_path, "--n", 2, "--json")
     result = json.loads(out)

@@ -12,6 +12,7 @@ import typer
 
 from singan.cli.common import AsJson, Force, Model, Revision, Seed, Size, StartScale, Variation, parse_size, print_json
 from singan.errors import ConfigError
+from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ GeneratorsOnly = Annotated[
 
 def sample(
     where: Model,
-    out: Annotated[Path, typer.Option(help="Directory to write the PNG files to.")] = Path("samples"),
+    out: Annotated[
+        Path, typer.Option(help="Directory for PNG files, or a PNG, JPEG or WebP to write; several are numbered.")
+    ] = Path("samples"),
     revision: Revision = None,
     n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
     size: Size = None,
@@ -61,7 +64,7 @@ def sample(
     """Sample from MODEL: sample K is drawn with seed --seed + K and named after it."""
     height_width, pin_to = parse_size(size), _parse_place(pin_at)
     endings = [f"-{path.name}" for path in companion or ()] + ["-source.npy"] * source
-    paths = [out / f"sample-{seed + k}.png" for k in range(n)]
+    paths = _paths(out, range(seed, seed + n))
     _refuse_overwrite(paths, endings, force)
 
     from singan.cli.results import load_model
@@ -86,6 +89,15 @@ def sample(
         result |= {"start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
         print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+
+
+def _paths(out: Path, seeds: Sequence[int]) -> list[Path]:
+    """A file for each seed: in the directory `out`, or `out` itself where that is an image's name and there is one."""
+    if out.suffix.lower() not in PHOTOS or out.is_dir():
+        return [out / f"sample-{seed}.png" for seed in seeds]
+    if out.suffix.lower() not in IMAGES:
+        raise ConfigError(f"{out} must end in {' or '.join(IMAGES)}: choose such a name for --out, or a directory.")
+    return [out] if len(seeds) == 1 else [out.with_stem(f"{out.stem}-{seed}") for seed in seeds]
 
 
 def _draw(
