@@ -1,6 +1,6 @@
 """The studies that others made of the published method, made again: a table and a picture each.
 
-    python benchmarks/studies.py [NAME ...] --out DIR [--photo skyline] [--max-size 80] [--steps 400] [--seed 0]
+    python benchmarks/studies.py [NAME ...] --out DIR [--photo mountain-lake] [--max-size 125] [--steps 400] [--seed 0]
     python benchmarks/studies.py --list
 
 The preset `paper` is trained at a size, and for a number of steps, that fit (in bfloat16, where there is that), `fast`
@@ -347,7 +347,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(STUDIES))
     parser.add_argument("--out", type=Path, default=Path("studies"))
     parser.add_argument("--photo", default="mountain-lake", help="a photo's file, or a model's name: its photograph")
-    parser.add_argument("--max-size", type=int, default=80)
+    parser.add_argument("--max-size", type=int, default=125)
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--list", action="store_true")
