@@ -430,6 +430,7 @@ def test_sample_goes_on_to_another_tab_with_one_click(open_page):
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
     assert captions(page, "pyramids")[0] == f"blue-{seed}"
     go_to(page, "Sample")
+    expect(page.locator("#samples img").first).to_have_attribute("src", re.compile(f"/blue-{seed}-"))
     page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
     expect(page.locator("#small")).to_contain_text(f"blue-{seed}-")
 

@@ -24,9 +24,11 @@ def test_second_picture_gives_its_layout_and_takes_the_style(open_page, photo, s
     expect(visible_status(page)).to_contain_text(DONE)
     assert downloaded(page).text["task"] == "analogy"
     expect(page.locator(".strip:visible")).to_have_count(0)  # of one scale there is nothing to choose
+    result = page.locator(".pair:visible img").nth(1)
+    before = result.get_attribute("src")
     page.get_by_label("It, in the style of the chosen picture").check()
     press(page, "Draw it")
-    expect(visible_status(page)).to_contain_text("Starting")
+    expect(result).not_to_have_attribute("src", before)  # the first one is done too
     expect(visible_status(page)).to_contain_text(DONE)
     image = downloaded(page)
     assert (image.text["task"], image.text["model"], image.size) == ("style", "blue", (52, 40))
