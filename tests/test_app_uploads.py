@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from singan.ui import uploads
+import singan.ui
+from singan.ui import build_app, uploads
 
 
 def aged(path, hours, size=10):
@@ -111,3 +112,23 @@ def test_pictures_that_every_page_shows_are_there_as_long_as_the_app_runs(app_ur
         uploads.make_room(file.parent, quota=0)
     assert {httpx.get(f"{app_url}gradio_api/file={file}").status_code for file in files} == {200}
     assert all(time.time() - file.stat().st_mtime < 60 for file in files)  # another app would sweep them by that
+
+
+def test_app_does_not_rely_on_old_files_of_one_before(pretrained, examples, tmp_path, monkeypatch):
+    """gradio writes no file that is there already: the sweeper took one away while the page was being built with it."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(singan.ui, "keep_swept", lambda folder: None)
+    monkeypatch.setattr(singan.ui.first.First, "start", lambda first, demo: None)
+    monkeypatch.setattr(uploads, "_kept", set())
+
+    def files():
+        return {Path(file) for block in build_app(pretrained, examples).blocks.values() for file in block.keep_in_cache}
+
+    before, stranger = files(), aged(tmp_path / "a" / "photo.png", 2)
+    assert len(before) >= 5 and all(tmp_path in file.parents for file in before)
+    for file in before:
+        os.utime(file, (1, 1))
+    uploads._kept.clear()  # as that of another process
+    again = files()
+    assert before & again and not stranger.exists()
+    assert all(time.time() - file.stat().st_mtime < 60 for file in again)

@@ -83,7 +83,16 @@ class Bounded:
 
 def keep(files: Iterable[str | Path]) -> None:
     """Sweep these files of the folder never, and let no other app do it, as long as this process runs."""
-    _kept.update(map(Path, files))
+    paths = set(map(Path, files))
+    _kept.update(paths)
+    _touch(paths)
+
+
+def _touch(paths: Iterable[Path]) -> None:
+    """Say to other apps that sweep the same folder that the files are used."""
+    for path in paths:
+        with suppress(OSError):
+            os.utime(path)
 
 
 def forget(files: Iterable[str | Path]) -> None:
@@ -103,9 +112,7 @@ def make_room(folder: Path, quota: int | None = None) -> None:
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
-    for path in list(_kept):
-        with suppress(OSError):
-            os.utime(path)  # for other apps that sweep the same folder
+    _touch(list(_kept))
     for path, status in list(_files(folder)):
         if time.time() - status.st_mtime > seconds:
             path.unlink(missing_ok=True)
