@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from singan.image import save_image
+from singan.storage import hub
 from singan.ui.first import First
-from singan.ui.shelf import Shelf
+from singan.ui.shelf import FIRST, Shelf
 
 NO_LINK = SimpleNamespace(query_params={})
 LINK = SimpleNamespace(query_params={"model": "blue", "seed": "7", "variation": "0.3", "number": "2"})
@@ -99,3 +100,11 @@ def test_page_of_the_app_has_the_samples_that_the_seed_names(app_url):
     assert seeds[0] == 0
     file = httpx.get(app_url + found["samples"][5]["image"]["url"].removeprefix(app_url)).content
     assert b"seed\x005" in file  # it says how it was made
+
+
+def test_new_page_shows_the_shipped_one_whose_samples_differ_most_to_see(tmp_path):
+    for name in ("waves", FIRST, "lake"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").touch()
+    assert Shelf(tmp_path).names() == [FIRST, "lake", "waves"]
+    assert FIRST in hub.shipped()

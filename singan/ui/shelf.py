@@ -34,6 +34,7 @@ KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patc
 PATCH_BYTES = 150_000_000  # and of these as many as these bytes hold: 100 MB each, about
 OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
+FIRST = "skyline"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
 FOLLOWING = ("harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")  # tabs' ids
 
@@ -95,8 +96,9 @@ class Shelf:
         return [*(name for name in reversed(list(self.own)) if self.own[name].model), *self.shipped()]
 
     def shipped(self) -> list[str]:
-        """The names of those that came with the app."""
-        return sorted(path.parent.name for path in self.directory.glob("*/config.json"))
+        """The names of those that came with the app; that which a new page shows comes first."""
+        names = (path.parent.name for path in self.directory.glob("*/config.json"))
+        return sorted(names, key=lambda name: (name != FIRST, name))
 
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
