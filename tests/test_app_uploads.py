@@ -132,3 +132,15 @@ def test_app_does_not_rely_on_old_files_of_one_before(pretrained, examples, tmp_
     again = files()
     assert before & again and not stranger.exists()
     assert all(time.time() - file.stat().st_mtime < 60 for file in again)
+
+
+def test_what_is_shown_is_kept_from_then_on(app_url, tmp_path):
+    (shown,) = (Path(file) for file in post(app_url, [("a.png", bytes(100))]).json())
+    hidden = aged(tmp_path / "b.png", 0.9)
+    for name in (shown, hidden):
+        os.utime(name, (1, 1))
+    assert httpx.get(f"{app_url}gradio_api/file={shown}").status_code == 200
+    httpx.get(f"{app_url}gradio_api/file={shown.parent}/../../../../../{hidden}")
+    assert httpx.get(f"{app_url}gradio_api/file={shown}%00").status_code in (403, 404)
+    assert time.time() - shown.stat().st_mtime < 60
+    assert hidden.stat().st_mtime == 1

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from posixpath import normpath
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -42,6 +43,7 @@ class Bounded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] == "GET":
+            self._use(scope.get("path", ""))
             await self.app(scope, receive, send)
             return
         path = scope.get("path", "").rstrip("/")
@@ -80,6 +82,14 @@ class Bounded:
             await send({"type": "http.response.start", "status": 413, "headers": headers})
             await send({"type": "http.response.body", "body": text})
 
+    def _use(self, path: str) -> None:
+        """What is shown is kept from then on as long as what is new: a result that was made before is not written
+        again."""
+        _, asked, name = path.partition("/file=")
+        file = Path(normpath(name))
+        if asked and self.folder in file.parents:
+            _touch([file])
+
 
 def keep(files: Iterable[str | Path]) -> None:
     """Sweep these files of the folder never, and let no other app do it, as long as this process runs."""
@@ -91,7 +101,7 @@ def keep(files: Iterable[str | Path]) -> None:
 def _touch(paths: Iterable[Path]) -> None:
     """Say to other apps that sweep the same folder that the files are used."""
     for path in paths:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # a visitor's name of a file may have a zero in it
             os.utime(path)
 
 
