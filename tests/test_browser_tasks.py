@@ -337,4 +337,8 @@ def test_tabs_that_are_not_seen_follow_another_picture_after_its_first_samples(o
     asked.clear()
     page.locator("#pyramids .thumbnail-item").nth(0).click()
     wait_for({"fresh_picture"})  # that one is seen
-    assert not {"start_over", "blank"} & {*called()}
+    page.wait_for_timeout(1000)
+    assert not {"start_over", "blank", "sample"} & {*called()}
+    go_to(page, "Sample")
+    wait_for({"sample"})
+    expect(page.locator("#samples img").first).to_have_attribute("src", re.compile("/blue-"))

@@ -24,7 +24,7 @@ from singan.ui.work import pick_seed, short
 
 
 def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
-    """Make the tab. It draws whenever another pyramid is chosen; a new page has its first samples. `back`: the event
+    """Make the tab. It draws whenever it shows another pyramid; a new page has its first samples. `back`: the event
     that brings back what the page had."""
     first = top.first
     height_px, width_px = first.image_size if first else (None, None)
@@ -62,7 +62,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     drawn = [run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")]
-    changed = gr.on([top.name.change, top.renewed.change], fit, **fitting)
+    changed = gr.on([top.here.change, top.renewed.change], fit, **fitting)
     # A pyramid chosen while another one's samples are drawn comes next. None of this waits for others' training.
     drawn += [changed.then(sample, **wiring, **SHORT, trigger_mode="always_last", api_visibility="private")]
     top.follow(drawn[1])

@@ -36,7 +36,17 @@ OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
 FIRST = "skyline"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
-FOLLOWING = ("harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")  # tabs' ids
+FOLLOWING = (
+    "sample",
+    "harmonize",
+    "edit",
+    "fill",
+    "paint",
+    "second-picture",
+    "animate",
+    "denoise",
+    "train",
+)  # tabs' ids
 
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()
@@ -215,8 +225,8 @@ class Top:
     @property
     def here(self) -> gr.Textbox:
         """The name of the pyramid that the tab shows which is being built, to which what is in that tab listens: as
-        `name`, but while another tab is seen it changes after the first samples are drawn, which it would keep
-        waiting."""
+        `name`, but while another tab is seen it changes when that tab is opened, or after the first samples are drawn,
+        which it would keep waiting."""
         assert isinstance(Context.block, gr.Tab)
         return self.seen[str(Context.block.id)]
 
