@@ -39,7 +39,7 @@ from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
 from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
-from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept, sweep
+from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
 
@@ -63,7 +63,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
     """
     share_heap()
     keep_trimmed()
-    sweep(folder_of_uploads())  # now: of a file that is there already the page makes no new one
+    keep_swept(folder_of_uploads())  # first: of a file that is there already the page makes no new one
     shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
     with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
         gr.HTML(INTRO)
@@ -104,7 +104,6 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         for chain in chains:
             wire_chain(chain, top, tabs, small)
     keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click
-    keep_swept(folder_of_uploads())
     # Closed: a call that passes the queue would be computed beside all others.
     answer_plainly(answer_in_time(tell_strange(demo)))
     first.start(demo)

@@ -36,17 +36,8 @@ OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
 FIRST = "skyline"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
-FOLLOWING = (
-    "sample",
-    "harmonize",
-    "edit",
-    "fill",
-    "paint",
-    "second-picture",
-    "animate",
-    "denoise",
-    "train",
-)  # tabs' ids
+# The ids of the tabs that follow when another pyramid is chosen: what they show is of it.
+FOLLOWING = ("sample", "harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")
 
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()

@@ -99,7 +99,7 @@ def keep(files: Iterable[str | Path]) -> None:
 
 
 def _touch(paths: Iterable[Path]) -> None:
-    """Say to other apps that sweep the same folder that the files are used."""
+    """Say to all apps that sweep the folder that the files are used."""
     for path in paths:
         with suppress(OSError, ValueError):  # a visitor's name of a file may have a zero in it
             os.utime(path)
@@ -135,19 +135,23 @@ def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
 
 
 def keep_swept(folder: Path) -> None:
-    """Sweep uploads and scratch folders now, and from now on, as long as this process runs."""
-    if folder in _sweeping:
-        return
-    _sweeping.add(folder)
+    """Sweep uploads and scratch folders: now, before anybody relies on what is old, and from then on, as long as this
+    process runs."""
+
+    def tidy() -> None:
+        sweep(folder)
+        make_room(folder)
+        sweep_scratch()
 
     def work() -> None:
         while True:
-            sweep(folder)
-            make_room(folder)
-            sweep_scratch()
             time.sleep(KEEP_SECONDS / 2)
+            tidy()
 
-    threading.Thread(target=work, name="sweeping uploads", daemon=True).start()
+    tidy()
+    if folder not in _sweeping:
+        _sweeping.add(folder)
+        threading.Thread(target=work, name="sweeping uploads", daemon=True).start()
 
 
 def folder_of_uploads() -> Path:

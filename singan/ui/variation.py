@@ -48,7 +48,7 @@ def build(top: Top) -> None:
             )
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
     chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
-    gr.on([top.name.change, top.renewed.change], fit, **chosen, **SILENT)
+    gr.on([top.here.change, top.renewed.change], fit, **chosen, **SILENT)
     go.click(variation_map, inputs, [status, heat, seed], **LONG, show_progress="hidden", api_name="variation_map")
 
 
