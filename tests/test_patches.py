@@ -117,6 +117,13 @@ def nearest_by_hand(queries: np.ndarray, keys: np.ndarray, reuse=REUSE) -> np.nd
     return (distances / (distances.min(0) + reuse)).argmin(1)
 
 
+@pytest.mark.parametrize("length", [1, 5, searching.RUN, searching.RUN + 1, 3 * searching.RUN, 1001])
+def test_least_of_each_row_is_the_first_one_of_several(length):
+    matrix = torch.randint(0, 40, (50, length), generator=torch.Generator().manual_seed(length)).float()
+    first = [row.index(min(row)) for row in matrix.tolist()]
+    assert searching.least(matrix).tolist() == first
+
+
 @pytest.mark.parametrize("chunk", [1, 1000, 10**7])
 def test_nearest_patches_are_those_of_a_plain_search_whatever_the_memory(monkeypatch, chunk):
     monkeypatch.setattr(searching, "CHUNK", chunk)

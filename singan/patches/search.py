@@ -22,6 +22,7 @@ SIDEWAYS = 0.3
 REUSE = 0.003  # lower: more weight on showing all of the training image
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
 TILES = (1, 8, 16, 32, 64, 128)  # patches down or across that are projected at once
+RUN = 64  # numbers of which the least one is found at once
 CHUNK = 4_000_000  # distances held in memory at once, 16 MB: more take no less time, and leave holes in the heap
 
 
@@ -128,16 +129,33 @@ def nearest(queries: torch.Tensor, keys: Keys, reuse: float) -> torch.Tensor:
         return torch.cat([nearest(part, keys, reuse) for part in queries.split(1)])
     measure, parts = _measure(queries.flatten(0, 1), keys)
     if reuse == math.inf:
-        return torch.cat([measure(part).argmin(1) for part in parts]).view(count, each)
+        return torch.cat([least(measure(part)) for part in parts]).view(count, each)
 
     def weight(closest: torch.Tensor) -> torch.Tensor:
         return 1 / (closest + reuse)
 
     if len(parts) == 1:
         matrix = measure(parts[0]).view(count, each, -1)
-        return matrix.mul_(weight(matrix.amin(1, keepdim=True))).argmin(2)
+        return least(matrix.mul_(weight(matrix.amin(1, keepdim=True))).flatten(0, 1)).view(count, each)
     weights = weight(torch.stack([measure(part).amin(0) for part in parts]).amin(0))
-    return torch.cat([measure(part).mul_(weights).argmin(1) for part in parts])[None]
+    return torch.cat([least(measure(part).mul_(weights)) for part in parts])[None]
+
+
+def least(matrix: torch.Tensor) -> torch.Tensor:
+    """(n, m) -> (n,): where in each row the first of its least numbers is.
+
+    `argmin` takes three times as long on some processors: the minima of runs are taken many numbers at once, and only
+    in the run that has the least one is its place looked for.
+    """
+    rows, length = matrix.shape
+    run = min(RUN, length)
+    whole, end = matrix.split([length - length % run, length % run], 1)
+    minima = whole.unflatten(1, (-1, run)).amin(2)
+    if end.numel():
+        minima = torch.cat([minima, end.amin(1, keepdim=True)], 1)
+    first = (run * minima.argmin(1)).clamp_(max=length - run)
+    starts = torch.arange(0, rows * length, length, device=matrix.device) + first
+    return first + matrix.flatten().unfold(0, run, 1).index_select(0, starts).argmin(1)
 
 
 def distances_to(
@@ -174,7 +192,8 @@ def _measure(
 
     def measure(part: torch.Tensor) -> torch.Tensor:
         part, added = part[:, :directions] - keys.centre, part[:, directions:]
-        matrix = torch.addmm(keys.squares, part, keys.values.T, alpha=-2)
+        matrix = part @ keys.values.T
+        torch.add(keys.squares, matrix, alpha=-2, out=matrix)  # addmm writes the squares first, and takes longer
         matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
         return matrix.add_(added[:, keys.picture]) if added.shape[1] else matrix
 
