@@ -17,6 +17,7 @@ os.environ["HF_HUB_DISABLE_XET"] = "1"
 os.environ["HF_ENDPOINT"] = ENDPOINT
 os.environ["HF_HOME"] = tempfile.mkdtemp()
 os.environ.pop("HF_TOKEN", None)
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp()  # of each worker: an app clears up what its visitors left
 # No test speaks TLS, and for each call httpx reads all certificates that there are, which takes 40 ms: let it be one.
 os.environ["SSL_CERT_FILE"] = os.path.join(os.environ["HF_HOME"], "certificate.pem")
 with open(os.environ["SSL_CERT_FILE"], "w") as _file:

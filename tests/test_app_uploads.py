@@ -86,7 +86,7 @@ def test_room_is_made_after_a_tenth_of_the_quota(app_url, monkeypatch):
     monkeypatch.setattr(uploads, "make_room", made.append)
     monkeypatch.setattr(uploads, "QUOTA_BYTES", 50_000)
     for _ in range(3):
-        assert post(app_url, [("a.png", bytes(1_000))]).status_code == 200
+        assert post(app_url, [("a.png", bytes(3_000))]).status_code == 200
     assert 1 <= len(made) <= 2 and made[0] == uploads.folder_of_uploads()
 
 

@@ -50,12 +50,13 @@ def open_page(browser, app_url):
 
         def open_page(context=None, path="", samples=6, **options):
             if context is None:
-                context = browser.new_context(**options)
+                # A canvas is drawn by the processor here, sixty times a second: at half as many pixels either way.
+                context = browser.new_context(**{"device_scale_factor": 0.5, **options})
                 contexts.callback(context.close)
                 context.set_default_timeout(30_000)
             page = context.new_page()
-            page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-            page.on("pageerror", lambda error: wrong.append(str(error)))
+            page.on("console", lambda message: message.type == "error" and wrong.append(_said(message)))
+            page.on("pageerror", lambda error: wrong.append(error.stack or str(error)))
             page.on("request", lambda request: _is_ours(request.url, app_url) or wrong.append(request.url))
             page.goto(app_url + path)
             expect(page.locator("#samples img")).to_have_count(samples, timeout=30_000)
@@ -63,6 +64,10 @@ def open_page(browser, app_url):
 
         yield open_page
     assert wrong == []
+
+
+def _said(message):
+    return f"{message.text} ({message.location['url']})"
 
 
 def _is_ours(url, app_url):
