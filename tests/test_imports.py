@@ -224,6 +224,19 @@ def test_command_line_does_not_import_heavy_libraries(tmp_path):
     assert run(code, tmp_path) == "[]\n"
 
 
+def test_training_does_not_import_the_compiler(tmp_path):
+    """Which the methods of an optimiser would: it takes a second and 70 MB."""
+    code = """
+import sys, singan
+from PIL import Image
+config = singan.TrainConfig(steps=1, width=4, critic_width=4, pool_size=2, candidates=2)
+singan.train(Image.linear_gradient("L").convert("RGB"), config, checkpoint_dir="run")
+singan.train(Image.linear_gradient("L").convert("RGB"), config, checkpoint_dir="run", resume=True)
+print("torch._dynamo" in sys.modules)
+"""
+    assert run(code, tmp_path) == "False\n"
+
+
 def test_every_public_name_is_there(tmp_path):
     """Also by `import *`, and dir() knows them before they are loaded."""
     code = """

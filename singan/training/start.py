@@ -29,7 +29,7 @@ from singan.pyramid import (
 from singan.scale import draw_noise, make_critic, make_generator
 from singan.storage.description import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, check_together
 from singan.training.published import PublishedTrainer
-from singan.training.state import Finished, ScaleState, TrainingRun
+from singan.training.state import Adam, Finished, ScaleState, TrainingRun
 from singan.training.step import CropTrainer, ScaleTrainer, Transform
 from singan.variation import EVEN
 from singan.version import __version__
@@ -166,8 +166,7 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
     fused = run.device.type in ("cpu", "cuda") and not config.published
     rates = (generator, config.generator_lr), (critic, config.critic_lr)  # of each step: `ScaleState.set_rates`
     optimisers = [
-        torch.optim.Adam(network.parameters(), lr=at_scale(rate, k), betas=config.betas, fused=fused)
-        for network, rate in rates
+        Adam(network.parameters(), lr=at_scale(rate, k), betas=config.betas, fused=fused) for network, rate in rates
     ]
     ema = [p.detach().clone() for p in generator.parameters()]
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)
