@@ -109,11 +109,11 @@ def towards_colors(
         least = near.amin(1, keepdim=True)
         return torch.softmax(-near / (SOFTNESS + soft * least), 1) @ palette, least
 
-    # Colours in between are interpolated: a lattice of them is moved.
+    # Colours in between are interpolated: of a lattice of them, those that `x` lies between are moved.
     axis = torch.linspace(-1, 1, LATTICE, device=x.device)
     lattice = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"), -1).view(-1, 3)
-    found = []
-    for part in lattice.split(LATTICE**2):  # all at once, the distances take 160 MB
+    between, found = _corners(x), []
+    for part in lattice[between].split(LATTICE**2):  # all at once, the distances may take 160 MB
         mean, least = nearest(part, 0.0, 0.25)
         if costs is not None:
             one = nearest(part, cost, 0.25)[0]
@@ -121,9 +121,18 @@ def towards_colors(
                 one = nearest(one, cost, 0.0)[0]
             mean = torch.lerp(mean, one, (least / STRANGE).clamp(max=1))
         found.append(mean)
-    moved = torch.cat(found).T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
+    lattice[between] = torch.cat(found)
+    moved = lattice.T.reshape(1, 3, LATTICE, LATTICE, LATTICE)
     at = x.movedim(1, -1).flip(-1)[:, None]  # grid_sample wants the last axis of the lattice first
     return x + share * (F.grid_sample(moved, at, padding_mode="border", align_corners=True)[:, :, 0] - x)
+
+
+def _corners(x: torch.Tensor) -> torch.Tensor:
+    """Which colours of the lattice those of `x`, (1, 3, H, W) in [-1, 1], lie between: (LATTICE**3,), bool."""
+    low = ((x.flatten(2)[0].clamp(-1, 1) + 1) * (LATTICE - 1) / 2).long().clamp_(max=LATTICE - 2)
+    cells = torch.zeros((LATTICE - 1,) * 3, device=x.device)
+    cells[low.unbind()] = 1
+    return (F.max_pool3d(F.pad(cells[None], (1,) * 6), 2, 1) > 0).flatten()
 
 
 def some(points: torch.Tensor, most: int) -> torch.Tensor:
