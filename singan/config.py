@@ -12,7 +12,7 @@ from singan.errors import ConfigError, shortened
 
 T = TypeVar("T")
 VARIATION = 0.5  # of samples, unless another is asked for
-DETAIL = 0.52  # of super-resolution: as near to the truth as bicubic interpolation, and far sharper
+DETAIL = 0.51  # of super-resolution: as near to the truth as bicubic interpolation, and far sharper
 
 
 def at_scale(schedule: tuple[T, ...], scale: int) -> T:
