@@ -229,9 +229,14 @@ def test_training_does_not_import_the_compiler(tmp_path):
     code = """
 import sys, singan
 from PIL import Image
-config = singan.TrainConfig(steps=1, width=4, critic_width=4, pool_size=2, candidates=2)
-singan.train(Image.linear_gradient("L").convert("RGB"), config, checkpoint_dir="run")
-singan.train(Image.linear_gradient("L").convert("RGB"), config, checkpoint_dir="run", resume=True)
+from singan.training.loop import iter_train
+config = singan.TrainConfig(steps=2, width=4, critic_width=4, pool_size=2, candidates=2)
+photo = Image.linear_gradient("L").convert("RGB")
+events = iter_train(photo, config, checkpoint_dir="run")
+while next(events).kind != "step":
+    pass
+events.close()
+singan.train(photo, config, checkpoint_dir="run", resume=True)
 print("torch._dynamo" in sys.modules)
 """
     assert run(code, tmp_path) == "False\n"

@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import CHUNK
+from singan.patches.search import CHUNK, least
 from singan.patches.shiftmap import WINDOW, Level
 
 FAR = 0.12  # of the longest side: nearer repetitions are the thing itself
@@ -53,7 +53,7 @@ def repeating(level: Level, most: int) -> torch.Tensor:
     places, squares = offered[:, :2].float(), keys.square().sum(1)
     for part in torch.arange(len(keys), device=keys.device).split(max(1, CHUNK // len(keys))):
         away = torch.addmm(squares, keys[part], keys.T, alpha=-2)
-        found.append(away.masked_fill_(torch.cdist(places[part], places) < FAR * max(level.size), math.inf).argmin(1))
+        found.append(least(away.masked_fill_(torch.cdist(places[part], places) < FAR * max(level.size), math.inf)))
     return _frequent(level, offered[torch.cat(found)] - F.pad(offered[:, :2], (0, 1)), most)
 
 
