@@ -82,7 +82,8 @@ def compare(photo: Path, out: Path, options: argparse.Namespace) -> None:
     print(machine())
     changes = {"max_size": options.max_size, "steps": options.steps, "mixed_precision": options.bfloat16}
     paper = train_paper(photo, out, singan.TrainConfig.preset("paper", **changes), options.seed)
-    draw_losses(out)
+    if (out / "losses.csv").exists():  # the model was trained here
+        draw_losses(out)
     small = {"max_size": options.max_size, "photo_size": options.max_size}
     others = {name: singan.train(photo, singan.TrainConfig.preset(name, **small)) for name in ("fast", "draft")}
     real = out / "real.png"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise, zip_longest
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,9 @@ from singan.device import amx_in_use
 SLOPE = 0.2  # of the leaky ReLU on its negative side
 
 # Widths of convolution outputs whose weight gradient is right in bfloat16. On CPUs with AMX, torch 2.13's gradient of
-# a 3x3 convolution reads memory that nobody wrote where the output is 61, 62 or 91 to 94 pixels wide, whatever its
-# height: a wrong number, or NaN. Widths next to these, and those that were not tried, are left out too.
+# a 3x3 convolution reads memory that nobody wrote where the output, or the input of a transposed one, is 61, 62 or 91
+# to 94 pixels wide, whatever its height: a wrong number, or NaN. Widths next to these, and those that were not tried,
+# are left out too.
 SOUND_WIDTHS = frozenset([*range(1, 59), *range(64, 91)])
 
 
@@ -27,12 +28,14 @@ class PatchNet(nn.Module):
     crop of the output (without batch norm).
     """
 
+    convolution = nn.Conv2d  # what its layers are
+
     def __init__(
         self, in_channels: int, width: int, out_channels: int, layers: int, norm: str = "none", *, squash: bool = False
     ) -> None:
         super().__init__()
         channels = [in_channels] + [width] * (layers - 1) + [out_channels]
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3) for a, b in pairwise(channels))
+        self.convs = nn.ModuleList(self.convolution(a, b, 3) for a, b in pairwise(channels))
         # "batch", of older files: statistics of the current image always.
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(width, track_running_stats=False) if norm == "batch" else nn.Identity()
@@ -91,10 +94,41 @@ class PatchNet(nn.Module):
         return grad
 
 
+class _Convolution(torch.autograd.Function):
+    """Without padding, of x (N, C, H, W), weight and bias. Of its gradients that of x can be differentiated again."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        return F.conv2d(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (grad,), (x, weight), ones = grads, ctx.saved_tensors, [1, 1]
+        if torch.is_grad_enabled():
+            return F.conv_transpose2d(grad, weight), None, None
+        sizes, wanted = [len(weight)], list(ctx.needs_input_grad)
+        return torch.ops.aten.convolution_backward(grad, x, weight, sizes, ones, [0, 0], ones, False, [0, 0], 1, wanted)
+
+
+class Convolution(nn.Conv2d):
+    """A 3x3 convolution with a quick second derivative, for a penalty on the gradient of its input: transposed
+    convolutions, where torch's own has kernels as large as the image, two thirds of a step on GPUs."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.bias is not None
+        device, weight, bias = x.device.type, self.weight, self.bias
+        if torch.is_autocast_enabled(device):
+            x, weight, bias = (one.to(torch.get_autocast_dtype(device)) for one in (x, weight, bias))
+        return _Convolution.apply(x, weight, bias)
+
+
 class PublishedNet(PatchNet):
     """The published network: batch norm, with running statistics, after each convolution but the last; tanh at the end
     of a generator. In training mode it normalises by the statistics of its input, which is the whole image; a finished
     one, in evaluation mode, by the running ones."""
+
+    convolution = Convolution
 
     def __init__(self, in_channels: int, width: int, out_channels: int, layers: int, *, squash: bool) -> None:
         super().__init__(in_channels, width, out_channels, layers, squash=squash)
@@ -117,7 +151,7 @@ class PublishedNet(PatchNet):
 
 
 def convolve(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
-    """`conv(x)`; where the fault of SOUND_WIDTHS would be met, in columns."""
+    """`conv(x)`, a 3x3 convolution; where the fault of SOUND_WIDTHS would be met, in columns."""
     width = x.shape[3] - 2
     if width in SOUND_WIDTHS or not (torch.is_grad_enabled() and amx_in_use(x.device)):
         return conv(x)

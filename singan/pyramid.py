@@ -234,16 +234,16 @@ def published_resize(
     dtype = torch.get_default_dtype() if x.dtype == torch.uint8 else x.dtype
     out = x if x.dtype == torch.uint8 else to_bytes(x)
     if factor != 1:
-        out = out.cpu().double()  # as published; and there is no float64 on mps
+        out = (out.cpu() if x.device.type == "mps" else out).double()  # there is no float64 on mps
         for axis in (2, 3):
             before, times = x.shape[axis], factor
             after = math.ceil(before * factor)  # of which only what stays is computed
             after = after if size is None else min(after, size[axis - 2])
             if size is not None and wrap[axis - 2]:
                 after, times = size[axis - 2], size[axis - 2] / before
-            taps, weights = _published_taps(before, after, times, wrap[axis - 2])
+            taps, weights = _published_taps(before, after, times, wrap[axis - 2], out.device)
             shape = [-1 if i == axis else 1 for i in range(4)]
-            total = torch.zeros(())
+            total = torch.zeros((), device=out.device)
             for tap, weight in zip(taps, weights, strict=True):  # one after the other: equal to the last bit anywhere
                 total = total + out.index_select(axis, tap) * weight.view(shape)
             out = total
@@ -255,7 +255,9 @@ def published_resize(
 
 
 @lru_cache(maxsize=256)
-def _published_taps(before: int, after: int, factor: float, wraps: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def _published_taps(
+    before: int, after: int, factor: float, wraps: bool, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Places, (taps, after), and their weights, float64, by which one axis is resized.
 
     Beyond the right and the bottom the image is mirrored; before the left and the top it ends, and the other weights
@@ -276,7 +278,7 @@ def _published_taps(before: int, after: int, factor: float, wraps: bool) -> tupl
     weights /= weights.sum(1, keepdims=True)
     places = np.where(places < 0, 0, places).astype(int) % (2 * before)
     places = np.where(places < before, places, 2 * before - 1 - places)
-    return torch.from_numpy(places.T.copy()), torch.from_numpy(weights.T.copy())
+    return torch.from_numpy(places.T.copy()).to(device), torch.from_numpy(weights.T.copy()).to(device)
 
 
 def resize(x: torch.Tensor, size: tuple[int, int], wrap: Wrap = FLAT) -> torch.Tensor:

@@ -1,10 +1,13 @@
 """What a GPU computes: everything, the same each time, and nearly what the CPU computes. The rest of the suite runs on
 the CPU."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 from test_tasks_photographs import SMALL, TASKS, composite, mask, photograph
 
 import singan
@@ -15,6 +18,15 @@ CONFIGS = {
     "draft": singan.TrainConfig.preset("draft", max_size=100),
     "fast": singan.TrainConfig.preset("fast", **SMALL, crop_size=40, pool_size=4),
     "paper": singan.TrainConfig.preset("paper", **SMALL),
+}
+
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "as it is": {},
+    "larger": {"size": (260, 500)},
+    "generators only": {"generators_only": True},
+    "a tile": {"tile": "both"},
+    "mirrored": {"mirror": "x"},
 }
 
 
@@ -35,10 +47,49 @@ def test_every_task_runs_and_repeats(models, composite, mask, preset, task):
         assert np.abs(np.asarray(one, int) - np.asarray(two, int)).mean() < 0.5
 
 
-def test_filling_and_super_resolution_run(models, mask):
+@pytest.mark.parametrize("kind", SAMPLES)
+def test_every_kind_of_sample_is_drawn_and_repeats(models, kind):
+    first, again = (models["fast"].sample(2, **SAMPLES[kind]) for _ in range(2))
+    for one, two in zip(first, again, strict=True):
+        assert np.abs(np.asarray(one, int) - np.asarray(two, int)).mean() < 0.5
+
+
+def test_what_is_pinned_stays_and_sources_are_told(models, photograph, mask):
+    (drawn,) = models["fast"].sample(1, pin=mask, source=True)
+    white = np.asarray(mask) > 0
+    assert np.array_equal(np.asarray(drawn.image)[white], np.asarray(photograph)[white])
+    assert drawn.source.shape[:2] == white.shape
+
+
+def test_filling_extending_and_super_resolution_run(models, mask):
     assert singan.fill(models["fast"], mask)[0].size == mask.size
+    assert singan.extend(models["draft"], right=0.2)[0].size == (360, 220)
     small = models["fast"].training_image.resize((60, 44))
     assert singan.super_resolve(small, 2, device="cuda").size == (120, 88)
+
+
+def test_several_pictures_are_mixed(photograph):
+    turned = photograph.transpose(Image.Transpose.ROTATE_180)
+    for config in (CONFIGS["draft"], CONFIGS["fast"]):
+        model = singan.train([photograph, turned], config, device="cuda")
+        assert model.sample(1)[0].size == photograph.size
+
+
+def test_one_picture_is_drawn_in_the_matter_of_another(models):
+    disc = Image.new("L", (120, 90), 20)
+    ImageDraw.Draw(disc).ellipse((30, 15, 90, 75), fill=230)
+    assert singan.analogy(models["draft"], disc, scale=2)[0].mode == "RGB"
+    assert singan.stylize(disc, models["draft"], scale=2)[0].mode == "RGB"
+
+
+@pytest.mark.parametrize("preset", ["fast", "paper"])
+def test_recorded_steps_are_the_steps(photograph, monkeypatch, preset):
+    config = replace(CONFIGS[preset], steps=8, critic_updates=2 if preset == "fast" else 3)
+    recorded = singan.train(photograph, config, device="cuda")
+    monkeypatch.setattr("singan.training.graph.WARM", 10**9)
+    plain = singan.train(photograph, config, device="cuda")
+    for one, two in zip(recorded.generators, plain.generators, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])

@@ -50,6 +50,7 @@ RANK = {
     "singan.model": 6,
     "singan.convert": 7,
     "singan.training": 7,
+    "singan.training.graph": 7.1,
     "singan.training.losses": 7.1,
     "singan.training.state": 7.1,
     "singan.training.events": 7.2,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from singan import networks
 from singan.device import half_precision, one_thread
-from singan.networks import SOUND_WIDTHS, PatchNet, PublishedNet, convolve, sound_columns
+from singan.networks import SOUND_WIDTHS, Convolution, PatchNet, PublishedNet, convolve, sound_columns
 
 
 def network(out_channels=1, **kwargs) -> PatchNet:
@@ -115,3 +115,21 @@ def test_one_thread_gives_back_what_there_was_however_deep_and_whatever_is_raise
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_second_derivative_of_the_published_convolution_is_torchs(norm):
+    """The penalty's gradient, through a gradient, in float64."""
+
+    def gradients(kind):
+        torch.manual_seed(0)
+        first, second = kind(3, 4, 3).double(), kind(4, 1, 3).double()
+        between = torch.nn.BatchNorm2d(4).double() if norm else torch.nn.Identity()
+        x = torch.randn(2, 3, 9, 12, dtype=torch.float64, requires_grad=True)
+        out = second(torch.nn.functional.leaky_relu(between(first(x)), 0.2))
+        (grad,) = torch.autograd.grad(out.square().sum(), x, create_graph=True)
+        (out.mean() + (grad.norm(2, dim=1) - 1).square().mean()).backward()
+        return [x.grad, *(p.grad for module in (first, between, second) for p in module.parameters())]
+
+    for ours, theirs in zip(gradients(Convolution), gradients(torch.nn.Conv2d), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)

@@ -65,7 +65,7 @@ def trainers(size, config):
 
 @pytest.fixture
 def widths(monkeypatch):
-    """The widths of what 3x3 convolutions put out, and of what transposed ones take in and put out."""
+    """The widths of what 3x3 convolutions put out, and of what transposed ones take in."""
     found = set()
     convolve, transposed = F.conv2d, F.conv_transpose2d
 
@@ -76,9 +76,8 @@ def widths(monkeypatch):
         return out
 
     def record_transposed(x, weight, *args, **kwargs):
-        out = transposed(x, weight, *args, **kwargs)
-        found.update((x.shape[-1], out.shape[-1]))
-        return out
+        found.add(x.shape[-1])
+        return transposed(x, weight, *args, **kwargs)
 
     monkeypatch.setattr(F, "conv2d", record)
     monkeypatch.setattr(F, "conv_transpose2d", record_transposed)

@@ -12,7 +12,8 @@ from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 from singan.config import at_scale
 from singan.networks import PatchNet
 from singan.scale import draw_noise, make_generator
-from singan.training.losses import CriticLoss, critic_loss_published
+from singan.training.graph import Replayed
+from singan.training.losses import critic_loss_published
 from singan.training.state import Finished, TrainingRun, clone
 from singan.training.step import ScaleTrainer, Transform
 
@@ -30,20 +31,42 @@ class PublishedTrainer(ScaleTrainer):
         self.amp = 1.0 if self.scale == 0 else float(self.config.noise_amp * F.mse_loss(self.real, base).sqrt())
         self.base = self._padded(transform(base))
         self.state.generator.train()
+        self.updates, self.sampled = Replayed(self._updates, run.device), Replayed(self._sampled, run.device)
 
-    def update(self) -> tuple[CriticLoss, float]:
-        config, run, penalty = self.config, self.run, at_scale(self.config.penalty, self.scale)
+    def update(self) -> tuple[torch.Tensor, ...]:
+        run, config, sizes = self.run, self.config, self.run.model.scale_sizes
         if self.scale == 0:
             run.model.z_star = self._draw_noise(run.rng)  # of the last step, in the end
-        noise = self.amp * self._padded(self._draw_noise(run.rng))
-        for i in range(config.critic_updates):
-            coarser = self.base if self.scale == 0 else self._padded(self._draw_coarser())
-            with torch.set_grad_enabled(i == config.critic_updates - 1):
-                fake = self._generate(coarser, noise)
-            mix = torch.rand(1, 1, generator=run.rng).to(run.device)
-            loss_of = partial(critic_loss_published, real=self.real, fake=fake.detach(), weight=penalty, mix=mix)
-            critic = self.update_critic(loss_of)
-        return critic, self._update_generator(fake)
+        noise, own = self.amp * self._padded(self._draw_noise(run.rng)), torch.zeros_like(self.base)
+        if self.scale == 0:
+            own = self.amp * self._padded(run.model.z_star)
+        drawn = [
+            [draw_noise(1, size, k, config, run.rng) for k, size in enumerate(sizes)]
+            + [torch.rand(1, 1, generator=run.rng)]
+            for _ in range(config.critic_updates)
+        ]
+        *noises, mix = (torch.cat(alike).to(run.device) for alike in zip(*drawn, strict=True))
+        coarser = self.base.expand(len(mix), -1, -1, -1)
+        if self.scale:
+            coarser = self._padded(self.transform(self.sampled(*noises)[0]).clone())
+        terms = self.updates(noise, own, coarser, mix)
+        if self.state.step % LOOK == 0 or self.state.step == run.steps[self.scale] - 1:
+            with torch.no_grad():  # for a picture that is not made here; but batch norm's running statistics move
+                self._generate(self.base, own)
+        return terms
+
+    def _updates(
+        self, noise: torch.Tensor, own: torch.Tensor, coarser: torch.Tensor, mix: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """`noise` is the fakes', `own` the reconstruction's; each update of the critic has one of the `coarser` samples
+        and one of `mix`, (N, 1), how much of the real image is in that of which the penalty is taken."""
+        penalty = at_scale(self.config.penalty, self.scale)
+        for i in range(len(mix)):
+            with torch.set_grad_enabled(i == len(mix) - 1):
+                fake = self._generate(coarser[i : i + 1], noise)
+            given = partial(critic_loss_published, real=self.real, fake=fake.detach(), weight=penalty)
+            critic = self.update_critic(partial(given, mix=mix[i : i + 1]))
+        return *(term.detach() for term in critic[1:]), self._update_generator(fake, own)
 
     def _draw_noise(self, rng: torch.Generator) -> torch.Tensor:
         return draw_noise(1, self.size, self.scale, self.config, rng).to(self.run.device)
@@ -52,12 +75,10 @@ class PublishedTrainer(ScaleTrainer):
         """Zeros around it, unless it is noise that goes beyond the border by itself."""
         return F.pad(x, (self.config.layers,) * 4) if x.shape[2:] == self.size else x
 
-    def _draw_coarser(self) -> torch.Tensor:
-        """A sample of the finished scales, enlarged to this one."""
-        model, config, rng = self.run.model, self.config, self.run.rng
-        blank = torch.zeros_like(self.run.real[0])
-        x = model.generate(blank, 0, model.image_size, lambda scale, size: draw_noise(1, size, scale, config, rng))
-        return self.transform(model.resized(x, self.size)).clone()
+    def _sampled(self, *noises: torch.Tensor) -> tuple[torch.Tensor]:
+        """What the finished scales make of their noises, enlarged to this one: (N, 3, H, W)."""
+        model, blank = self.run.model, torch.zeros_like(self.run.real[0]).expand_as(noises[0])
+        return (model.resized(model.generate(blank, 0, model.image_size, lambda scale, _: noises[scale]), self.size),)
 
     def _generate(self, coarser: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         with self.precision:
@@ -65,7 +86,7 @@ class PublishedTrainer(ScaleTrainer):
         m = self.config.layers
         return out.to(coarser.dtype) + coarser[:, :, m:-m, m:-m] if self.config.residual else out.to(coarser.dtype)
 
-    def _update_generator(self, fake: torch.Tensor) -> float:
+    def _update_generator(self, fake: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """Returns the mean squared reconstruction error.
 
         A bug of the program that is kept: every update reuses the last fake, whose activations are those of the weights
@@ -76,20 +97,16 @@ class PublishedTrainer(ScaleTrainer):
         with self.precision:
             score = state.critic.requires_grad_(False)(fake).mean()
         (gradient,) = torch.autograd.grad(-score, fake)
-        noise = self.amp * self._padded(self.run.model.z_star) if self.scale == 0 else torch.zeros_like(self.base)
         for _ in range(self.config.generator_updates):
             state.generator_opt.zero_grad()
             fake.backward(gradient, retain_graph=True)
             with torch.set_grad_enabled(alpha > 0):
-                reconstruction = F.mse_loss(self._generate(self.base, noise), self.real)
+                reconstruction = F.mse_loss(self._generate(self.base, own), self.real)
             if alpha:
                 (alpha * reconstruction).backward()
             with _unsafe_preserve_version_counter(tuple(state.weights)):
                 state.generator_opt.step()
-        if state.step % LOOK == 0 or state.step == self.run.steps[self.scale] - 1:
-            with torch.no_grad():  # for a picture that is not made here; but batch norm's running statistics move
-                self._generate(self.base, noise)
-        return reconstruction.item()
+        return reconstruction.detach()
 
     def finished_generator(self) -> PatchNet:
         """One whose batch norm goes by its running statistics."""

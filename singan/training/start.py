@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from singan.config import TrainConfig, at_scale
+from singan.config import TrainConfig
 from singan.errors import ConfigError, ImageError, TaskWarning, TrainingError
 from singan.model import SinGAN
 from singan.patches.mixture import alike
@@ -163,10 +163,12 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
         for network, before in zip((generator, critic), run.finished.warm, strict=True):
             if [p.shape for p in network.parameters()] == [p.shape for p in before.parameters()]:
                 network.load_state_dict(before.state_dict())
-    fused = run.device.type in ("cpu", "cuda") and not config.published
-    rates = (generator, config.generator_lr), (critic, config.critic_lr)  # of each step: `ScaleState.set_rates`
+    recorded = run.device.type == "cuda"
+    fused = recorded or (run.device.type == "cpu" and not config.published)
+    rates = [torch.tensor(0.0, device=run.device) if recorded else 0.0 for _ in range(2)]  # `ScaleState.set_rates`
     optimisers = [
-        Adam(network.parameters(), lr=at_scale(rate, k), betas=config.betas, fused=fused) for network, rate in rates
+        Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused, capturable=recorded)
+        for network, rate in zip((generator, critic), rates, strict=True)
     ]
     ema = [p.detach().clone() for p in generator.parameters()]
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)

@@ -22,6 +22,7 @@ class Adam(torch.optim.Adam):
     add_param_group, zero_grad = unwrap(torch.optim.Adam.add_param_group), unwrap(torch.optim.Adam.zero_grad)
     state_dict, load_state_dict = unwrap(torch.optim.Adam.state_dict), unwrap(torch.optim.Adam.load_state_dict)
     step = torch.no_grad()(unwrap(torch.optim.Adam.step))
+    _warned_capturable_if_run_uncaptured = True  # that the steps before a recorded one are slow
 
 
 class Diverged(Exception):
@@ -49,7 +50,11 @@ class ScaleState:
         share = rate_share(config, self.step, at_scale(config.steps, scale)) * 0.5**self.attempt
         for optimiser, rates in ((self.generator_opt, config.generator_lr), (self.critic_opt, config.critic_lr)):
             for group in optimiser.param_groups:
-                group["lr"] = at_scale(rates, scale) * share
+                rate = at_scale(rates, scale) * share
+                if isinstance(group["lr"], torch.Tensor):  # which a recorded step reads anew
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from singan.device import half_precision, one_thread
 from singan.networks import PatchNet, sound_width
 from singan.pyramid import resize
 from singan.scale import draw_noise, make_generator, refine
+from singan.training.graph import Replayed
 from singan.training.losses import CriticLoss, critic_loss
 from singan.training.state import Finished, ScaleState, TrainingRun, clone, require_finite
 
@@ -45,9 +47,9 @@ class ScaleTrainer(ABC):
         """One step: the critic's updates, then the generator's. Returns the losses; raises `Diverged`."""
         with self.threads:
             self.state.set_rates(self.config, self.scale)
-            critic, error = self.update()
-        terms = {"critic_real": critic.real, "critic_fake": critic.fake, "penalty": critic.penalty}
-        losses = {name: term.item() for name, term in terms.items()} | {"reconstruction": 127.5 * math.sqrt(error)}
+            real, fake, penalty, error = (term.item() for term in self.update())
+        losses = {"critic_real": real, "critic_fake": fake, "penalty": penalty}
+        losses["reconstruction"] = 127.5 * math.sqrt(error)
         require_finite(list(losses.values()))
         self.state.step += 1
         return losses
@@ -83,8 +85,9 @@ class ScaleTrainer(ABC):
         return loss
 
     @abstractmethod
-    def update(self) -> tuple[CriticLoss, float]:
-        """All updates of one step. Returns the last losses of the critic, and the mean squared reconstruction error."""
+    def update(self) -> tuple[torch.Tensor, ...]:
+        """All updates of one step. Returns D(x), D(G(z)) and the penalty of the critic's last one, and the mean squared
+        reconstruction error."""
 
     @abstractmethod
     def finished_generator(self) -> PatchNet:
@@ -124,21 +127,29 @@ class CropTrainer(ScaleTrainer):
             self.own_noise = z_star if z_star.shape[2:] == inside.shape[2:] else F.pad(z_star, (margin,) * 4)
         # Two threads gain little on small images, and beside another busy process they wait for each other.
         self.threads = one_thread if self.crop[0] * self.crop[1] <= ONE_THREAD_PIXELS else nullcontext()
+        self.updates = Replayed(self._updates, run.device)
 
-    def update(self) -> tuple[CriticLoss, float]:
-        """The critic's updates, then the generator's, on the same noise."""
+    def update(self) -> tuple[torch.Tensor, ...]:
         noise, windows = self._draw_noise()
-        for _ in range(self.config.critic_updates):
-            base = self._draw_base(windows)
+        target = self._crops([self.real], windows[-1:], 0)
+        drawn = [(self._draw_base(windows), self._draw_real()) for _ in range(self.config.critic_updates)]
+        terms = self.updates(noise, target, *chain(*drawn))
+        ema, n = self.state.ema, self.state.step + 1
+        with torch.no_grad():
+            torch._foreach_lerp_(ema, self.state.weights, 1 - min(self.config.ema_decay, n / (n + 9)))
+        return terms
+
+    def _updates(self, noise: torch.Tensor, target: torch.Tensor, *drawn: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The critic's updates, each on a base and crops of the training image, (`drawn`), then the generator's, on the
+        last base; all with the same noise. The last image of each is the reconstruction, of `target`."""
+        for base, real in zip(drawn[::2], drawn[1::2], strict=True):
             out = self._generate(base, noise)
-            real, fake = self._draw_real(), out[:-1].detach()
-            critic = self.update_critic(partial(critic_loss, real=real, fake=fake, weight=self.penalty))
+            loss_of = partial(critic_loss, real=real, fake=out[:-1].detach(), weight=self.penalty)
+            critic = self.update_critic(loss_of)
         for i in range(self.config.generator_updates):
             out = out if i == 0 else self._generate(base, noise)
-            reconstruction = self._update_generator(out, windows)
-        ema, n = self.state.ema, self.state.step + 1
-        torch._foreach_lerp_(ema, self.state.weights, 1 - min(self.config.ema_decay, n / (n + 9)))
-        return critic, reconstruction.item()
+            reconstruction = self._update_generator(out, target)
+        return *(term.detach() for term in critic[1:]), reconstruction
 
     def _draw_real(self) -> torch.Tensor:
         """Crops of the training image, or of several by their shares: (batch, 3, crop)."""
@@ -194,10 +205,9 @@ class CropTrainer(ScaleTrainer):
         m = self.margin
         return out.float() + base[:, :, m:-m, m:-m] if self.config.residual else out.float()
 
-    def _update_generator(self, out: torch.Tensor, windows: list[tuple[int, int]]) -> torch.Tensor:
+    def _update_generator(self, out: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Returns the mean squared reconstruction error."""
-        fake, target = out[:-1], self._crops([self.real], windows[-1:], 0)
-        reconstruction = F.mse_loss(out[-1:], target)
+        fake, reconstruction = out[:-1], F.mse_loss(out[-1:], target)
         critic = self.state.critic.requires_grad_(False)
         with self.precision:
             score = critic(fake.contiguous(memory_format=torch.channels_last))
