@@ -31,10 +31,11 @@ from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
-from singan.patches.composition import Composition, most_alike, tried
+from singan.patches.composition import Composition, beyond_half, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search
 from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
+from singan.patches.rearrange import FINE, cuts, order
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -94,6 +95,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     shares: list[float] = field(default_factory=list)
     _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
+    _cuts: tuple[tuple[int, int], torch.Tensor] | None = field(init=False, repr=False, default=None)  # of the last size
     _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
 
     def __repr__(self) -> str:
@@ -305,8 +307,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
-        entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z.to(self.device), self.z_star, share))
-        where = None
+        z, where, columns = z.to(self.device), None, None
+        amount = self.config.displacement * beyond_half(variation)
+        if amount and not any(self._wrap) and not self.others:
+            columns = order(self._cuts_of(size), amount * z[:, 4:, : size[0], : size[1]])
+        entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
         if self.others and self.config.field:
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
@@ -399,13 +404,24 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x = settle(x) if settle else x
         return x, found
 
-    def invent(self, level: int, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """What noise, (N, 3 or 5, *noise_size), does to images (N, 3, H, W) at a level: its generator, if there is one,
-        and displacement, at scale 0."""
+    def _cuts_of(self, size: tuple[int, int]) -> torch.Tensor:
+        """What it costs to cut the training image, as large as scale 0 of a sample, from column to column."""
+        known = self._cuts  # which another thread may replace
+        if known is None or known[0] != size:
+            with torch.inference_mode():
+                known = self._cuts = size, cuts(spread(self.photo_tensor, (FINE * size[0], FINE * size[1])))
+        return known[1]
+
+    def invent(
+        self, level: int, x: torch.Tensor, noise: torch.Tensor, columns: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What noise, (N, 3 or 5, *noise_size), does to images (N, 3, H, W) at a level: its generator, if there is one;
+        and at scale 0, where `columns`, (N, W), says which ones stand where, their order and displacement."""
         if level < len(self.generators):
             beyond = self._wrap if level else FLAT  # by its border the coarsest one knows above from below
             x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config, beyond)
         x = x if level else closed(x, self._wrap)
+        x = x if columns is None else x.gather(3, columns[:, None, None].expand_as(x))
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
@@ -524,6 +540,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self.others = [other.to(chosen) for other in self.others]
         self.memory = [real.to(chosen) for real in self.memory]
         self._patches.clear()
+        self._cuts = None
         self._composition = None
         return self
 

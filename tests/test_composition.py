@@ -11,8 +11,10 @@ from singan.patches.composition import (
     OCTAVES,
     STRIP,
     Composition,
+    beyond_half,
     column_distance,
     composition_distance,
+    most_alike,
     tried,
 )
 from singan.patches.search import PATCH
@@ -70,6 +72,16 @@ def test_columns_are_those_of_a_plain_search():
     ]
     found = column_distance(torch.cat([image, image]), Composition(REAL))
     assert found.tolist() == [pytest.approx(np.mean(wanted), rel=1e-3)] * 2
+
+
+def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():
+    """Three layouts, each composed as the photograph is, the more it moved the less so."""
+    real = Composition(REAL)
+    layouts = torch.cat([REAL.roll(1, 3), REAL.roll(4, 3), REAL.roll(12, 3).flip(2)])
+    away = (layouts - REAL).abs().mean((1, 2, 3))
+    assert away[0] < 0.8 * away.median() and away[0] > 0.3 * away.median()
+    assert most_alike(layouts, REAL, real, 0.5) == 0 and most_alike(layouts, REAL, real, 1.0) == 1
+    assert [beyond_half(v) for v in (0.0, 0.5, 0.75, 1.0)] == [0, 0, 0.5, 1]
 
 
 def test_fewer_layouts_are_compared_the_more_is_to_vary():

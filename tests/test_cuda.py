@@ -23,6 +23,7 @@ CONFIGS = {
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "as it is": {},
+    "in a new order": {"variation": 0.9},
     "larger": {"size": (260, 500)},
     "generators only": {"generators_only": True},
     "a tile": {"tile": "both"},

@@ -36,6 +36,7 @@ RANK = {
     "singan.sampling": 5,
     "singan.variation": 4,
     "singan.patches.belief": 3.1,
+    "singan.patches.rearrange": 4.2,
     "singan.patches.light": 3.25,
     "singan.patches.composition": 4.1,
     "singan.patches.shiftmap": 4.2,

@@ -17,6 +17,7 @@ from singan.metrics.diversity import diversity
 from singan.model import SinGAN
 from singan.networks import PatchNet
 from singan.patches.composition import Composition, column_distance, composition_distance
+from singan.patches.rearrange import order
 from singan.patches.vote import voters
 from singan.pyramid import displace, resize
 from singan.scale import draw_noise, refine
@@ -253,6 +254,23 @@ def test_content_moves_as_far_as_displacement_says_and_not_at_all_at_no_variatio
     assert draw_noise(1, size, 0, replace(config, displacement=0.0), rng).shape[1] == 3
     assert mix_noise(z.clone(), model.z_star, 0.0)[:, 3:].abs().max() == 0
     assert torch.equal(mix_noise(z.clone(), model.z_star, 1.0), z)
+
+
+@pytest.mark.parametrize("made", ["grown_model", "draft"])
+def test_columns_stand_in_a_new_order_beyond_half_the_variation_alone(made, request, monkeypatch):
+    model, asked = replace(request.getfixturevalue(made)), []
+    monkeypatch.setattr("singan.model.order", lambda cost, z: asked.append(z) or order(cost, z))
+    model.sample(1, variation=0.5), model.sample(1, tile="x", variation=1)
+    assert not asked
+    size = model.scale_sizes[0]
+    for variation in (0.75, 1.0):
+        assert model.sample_tensor(0, model.image_size, 0, variation).shape[2:] == model.image_size
+    assert all(z.shape[1:] == (1, *size) for z in asked)
+    half, whole = (float(z.std()) for z in asked)
+    assert half == pytest.approx(whole / 2, rel=0.3)
+    height, width = model.image_size
+    wide = model.sample(1, size=(height, 3 * width), variation=1)[0]  # cut elsewhere
+    assert wide.size == (3 * width, height) and asked[-1].shape[3] > 2 * size[1]
 
 
 def test_mixed_noise_has_the_training_images_own_at_no_share_and_keeps_its_deviation(tiny_model):

@@ -16,7 +16,7 @@ STRIP = 5  # pixels: the width of the columns that are compared
 LOWER = 2  # pixels: as far up or down they may stand
 COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
 TRIED = 0.25  # share of the layouts that are drawn at variation 1
-COPY = 0.3  # of the median difference from the training image: less is a copy, and not chosen
+COPY, NEW = 0.3, 0.8  # of the median difference from the training image: less is a copy, and not chosen; at variation 1
 
 
 class Composition:
@@ -38,13 +38,19 @@ def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, var
     columns = COLUMNS * (1 - variation)
     distance = composition_distance(images, real) + columns * column_distance(images, real)
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
-    return int(distance.masked_fill(away < COPY * away.median(), math.inf).argmin())
+    least = COPY + (NEW - COPY) * beyond_half(variation)
+    return int(distance.masked_fill(away < least * away.median(), math.inf).argmin())
+
+
+def beyond_half(variation: float) -> float:
+    """0 up to one half, where things are only moved, and 1 at 1."""
+    return max(0.0, 2 * variation - 1)
 
 
 def tried(candidates: int, variation: float) -> int:
     """How many layouts are drawn, of which one is chosen: fewer the more `variation` over one half is asked for, since
     the best ones of many are alike."""
-    return max(1, round(candidates * (1 - (1 - TRIED) * max(0.0, 2 * variation - 1))))
+    return max(1, round(candidates * (1 - (1 - TRIED) * beyond_half(variation))))
 
 
 def composition_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:

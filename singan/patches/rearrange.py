@@ -1,0 +1,79 @@
+"""A picture's columns in a new order: it goes on elsewhere where that shows least, as seamless loops of video do."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from singan.patches.light import mean
+
+FINE = 3  # pixels that a column is wide where cuts are looked at
+BESIDE = 2  # columns on either side of a cut that are compared
+ROWS = 3  # columns' widths of height that are compared together: what does not fit in a few rows shows
+AROUND = 7  # pixels, of those, whose steps say what is seen
+FAINT = 0.08  # a step from pixel to pixel that is not seen, of the range [-1, 1]
+CUT, LEAP = 0.3, 0.5  # what a cut costs where things differ as pixel from pixel beside it, and any
+NEAR = 6  # columns: to leap less far would only make a thing longer or shorter
+SOURCES = 16  # columns from which each one may be leapt to: the cheapest
+STAY = 0.02  # what a column costs for each pixel that it is from its own place
+GAIN = 2.0  # deviation of what it is worth to have a column somewhere
+SMOOTH = 6, 8  # values that this has, over the offsets and across
+
+
+def cuts(x: torch.Tensor) -> torch.Tensor:
+    """What it costs to go on with each column after each, (W, W), of an image (1, 3, FINE * H, FINE * W).
+
+    By the difference of what would meet there to what is beside it, over the steps from pixel to pixel around both: a
+    little shows in a smooth sky, in grass it does not.
+    """
+    edges = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    across, down = edges[:, :, 1:-1, 2:] - edges[:, :, 1:-1, :-2], edges[:, :, 2:, 1:-1] - edges[:, :, :-2, 1:-1]
+    steps = (across.square() + down.square()).mean(1, keepdim=True) / 4
+    weight = (mean(steps, AROUND) + FAINT**2).rsqrt().expand_as(x)
+    height, width, side = x.shape[2], x.shape[3] // FINE, BESIDE * FINE
+    wider = (F.pad(t, (side, side, 0, 0), mode="replicate") for t in (x, weight))
+    parts = (t[0].unflatten(2, (-1, FINE)).movedim(3, 1).split(ROWS * FINE, 2) for t in wider)
+    total = x.new_zeros(width, width)
+    for part, heavy in zip(*parts, strict=True):
+        share = part.shape[2] / height
+        part, heavy = part.flatten(0, 2), heavy.flatten(0, 2)  # (values, W + 4)
+        first, both = heavy * part**2, heavy * part
+        one = first.mT @ heavy - 2 * both.mT @ both + heavy.mT @ first
+        beside = torch.stack([one[k : k + width + 1, k : k + width + 1] for k in range(2 * BESIDE)]).mean(0)
+        total += share * (beside[1:, :-1] / len(part)).clamp_min(0) ** 3  # after a column, before a column
+    return CUT * total + LEAP
+
+
+def order(cost: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Which column stands where, (N, W): runs of them, which leap where it shows least.
+
+    `cost` as `cuts` gives it. `noise`, (N, 1, H, W), says where which columns had better be: standard normal times how
+    much it counts; by 0 each stays. Of all orders the one is taken whose worth less the cost of its cuts is greatest
+    (Viterbi). As a column moves as one, things stay whole and on what they stand on; they come twice, or not at all.
+    """
+    worth, width = _worth(noise), len(cost)
+    column = torch.arange(width, device=cost.device)
+    barred = cost.masked_fill((column - column[:, None] - 1).abs() < NEAR, math.inf)
+    leap, source = barred.topk(min(SOURCES, width), 0, largest=False)  # (sources, W)
+    total, before = -worth[:, 0], []
+    for place in range(1, width):
+        leapt, which = (total[:, source] + leap).min(1)
+        on = F.pad(total[:, :-1], (1, 0), value=math.inf)
+        before.append(torch.where(on <= leapt, column - 1, source[which, column]))
+        total = torch.minimum(on, leapt) - worth[:, place]
+    found = [total.argmin(1, keepdim=True)]
+    for back in reversed(before):
+        found.append(back.gather(1, found[-1]))
+    return torch.cat(found[::-1], 1)
+
+
+def _worth(noise: torch.Tensor) -> torch.Tensor:
+    """What each place has of each column, (N, W, W): smooth in the place and in how far it is from the column's own."""
+    width = noise.shape[3]
+    few = F.adaptive_avg_pool2d(noise, SMOOTH) * math.sqrt(noise[0].numel() / math.prod(SMOOTH))
+    smooth = F.interpolate(few, (2 * width - 1, width), mode="bicubic", align_corners=True)[:, 0]
+    place = torch.arange(width, device=noise.device)
+    away = place - place[:, None]
+    return GAIN * smooth[:, away + width - 1, place[:, None]] - STAY * away.abs()

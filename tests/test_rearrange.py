@@ -1,0 +1,119 @@
+"""Columns in a new order."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from singan.patches import rearrange
+from singan.patches.rearrange import FINE, NEAR, cuts, order
+
+
+def noise(n: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, 1, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def posts(width: int = 60, places: tuple[int, ...] = (10, 28, 46)) -> torch.Tensor:
+    """A plain with posts on it, each 4 columns wide and another colour: (1, 3, 25, width)."""
+    x = torch.zeros(1, 3, 25, width)
+    x[:, :, 18:] = -0.5
+    for i, place in enumerate(places):
+        x[:, i % 3, 8:18, place : place + 4] = 1
+    return x
+
+
+def cost(x: torch.Tensor) -> torch.Tensor:
+    """Of an image whose pixels are as wide as its columns."""
+    return cuts(x.repeat_interleave(FINE, 2).repeat_interleave(FINE, 3))
+
+
+def test_without_noise_every_column_stays():
+    x = torch.randn(1, 3, 25, 33, generator=torch.Generator().manual_seed(1))
+    assert order(cost(x), torch.zeros(3, 1, 25, 33)).tolist() == [list(range(33))] * 3
+
+
+@pytest.mark.parametrize("width", [7, 33, 90])
+def test_columns_come_in_runs(width):
+    x, z = torch.randn(1, 3, 25, width, generator=torch.Generator().manual_seed(1)), 3 * noise(2, 25, width)
+    found = order(cost(x), z)
+    assert set((found.diff(dim=1) - 1).abs().unique().tolist()) <= {0, *range(NEAR, width + 1)}
+    assert torch.equal(order(cost(x), z), found)  # again
+    assert torch.equal(order(cost(x), z[1:]), found[1:])  # alone
+
+
+def test_more_noise_moves_more():
+    costs, z = cost(posts()), noise(12, 25, 60)
+    moved = [(order(costs, amount * z) != torch.arange(60)).float().mean().item() for amount in (0.1, 0.5, 1.0)]
+    assert moved[0] < moved[1] < moved[2] and moved[1] > 0.3
+
+
+def test_nothing_is_cut_where_it_would_show():
+    """Posts stay whole, though the order of the columns is new; but for those that the border cuts."""
+    x = posts()
+    height = (x[0, :, 12] > 0).any(0)
+    for found in order(cost(x), noise(20, 25, 60)):
+        shown = height[found].tolist()
+        lengths = [len(run) for run in "".join("#" if one else " " for one in shown).split()]
+        if shown[0]:
+            lengths = lengths[1:]
+        if shown[-1]:
+            lengths = lengths[:-1]
+        assert set(lengths) <= {4}
+
+
+def test_small_thing_counts_as_much_as_it_is_seen():
+    """A post over a tenth of the height."""
+    x = posts(places=(10,))
+    x[:, :, 8:16] = 0
+    found = order(cost(x), noise(20, 25, 60))
+    inside = torch.tensor([0 < k - 10 < 4 for k in range(60)])
+    leaps = found.diff(dim=1) != 1
+    assert leaps.any() and not (leaps & inside[found[:, 1:]]).any()
+
+
+def test_best_order_is_found():
+    """Against all orders, by another program."""
+    width, generator = 8, torch.Generator().manual_seed(2)
+    costs, z = 3 * torch.rand(width, width, generator=generator), noise(1, 25, width)
+    worth = rearrange._worth(z)[0]
+    found = order(costs, z)[0].tolist()
+
+    def leap(one: int, other: int) -> float:
+        if other == one + 1:
+            return 0.0
+        return float(costs[one, other]) if abs(other - one - 1) >= NEAR else math.inf
+
+    best = np.array([-float(worth[0, k]) for k in range(width)])
+    for place in range(1, width):
+        reached = [min(best[s] + leap(s, t) for s in range(width)) for t in range(width)]
+        best = np.array(reached) - worth[place].numpy()
+    total = sum(leap(*pair) for pair in pairwise(found)) - sum(float(worth[p, k]) for p, k in enumerate(found))
+    assert total == pytest.approx(best.min(), abs=1e-5)
+
+
+def test_cut_costs_less_where_there_is_texture():
+    """The same step, in a smooth picture and in one that has such steps everywhere."""
+    smooth = torch.linspace(-0.5, 0.5, 120).expand(1, 3, 75, 120).contiguous()
+    grain = torch.randn(smooth.shape, generator=torch.Generator().manual_seed(4)).clamp(-1, 1)
+    assert cuts(smooth)[5, 30] > 5 * cuts(0.3 * grain + smooth)[5, 30]
+
+
+def test_cost_of_a_cut_is_that_of_what_meets_there():
+    """Worked out cut by cut."""
+    x = torch.randn(1, 3, 18, 36, generator=torch.Generator().manual_seed(3))
+    around = torch.nn.functional.pad(x, (1, 1, 1, 1), mode="replicate")
+    steps = ((around[:, :, 1:-1, 2:] - around[:, :, 1:-1, :-2]) / 2) ** 2
+    steps += ((around[:, :, 2:, 1:-1] - around[:, :, :-2, 1:-1]) / 2) ** 2
+    beside = torch.nn.functional.avg_pool2d(steps.mean(1), 7, 1, 3, count_include_pad=False)
+    weight = 1 / (beside + rearrange.FAINT**2).sqrt()  # (1, 18, 36)
+    padded = torch.nn.functional.pad(torch.cat([x[0], weight]), (6, 6), mode="replicate").double()  # (4, 18, 48)
+
+    def worked_out(after: int, before: int) -> float:
+        one, two = (padded[..., 3 * k : 3 * k + 12] for k in (after + 1, before))  # two columns on either side
+        seen = (one[3] * two[3] * (one[:3] - two[:3]) ** 2).mean((0, 2)).view(2, 9).mean(1)  # three rows at a time
+        return float(rearrange.CUT * seen.pow(3).mean() + rearrange.LEAP)
+
+    wanted = torch.tensor([[worked_out(s, t) for t in range(12)] for s in range(12)])
+    torch.testing.assert_close(cuts(x), wanted, rtol=1e-3, atol=1e-3)
