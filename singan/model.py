@@ -196,8 +196,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
-        training image's, at 1 free. v is such that the samples' diversity grows evenly with `variation`; by default it
-        is `config.usual_variation`.
+        training image's, at 1 free; over one half its columns stand in a new order too. v is such that the samples'
+        diversity grows evenly with `variation`; by default it is `config.usual_variation`.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
 
         `tile`: the image goes on at its other side, left and right ("x"), above and below ("y"), or "both". `mirror`:

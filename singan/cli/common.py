@@ -27,7 +27,10 @@ Seed = Annotated[int, typer.Option(help="Seed of all randomness.")]
 Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, as in 186x248.")]
 StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
 Variation = Annotated[
-    float | None, typer.Option(help=f"0 keeps the photo's layout, 1 invents freely; {VARIATION}, or 1 for paper.")
+    float | None,
+    typer.Option(
+        help=f"0 keeps the photo's layout, over .5 things stand in a new order, 1 is free; {VARIATION}, or 1 for paper."
+    ),
 ]
 
 
