@@ -31,7 +31,7 @@ from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
-from singan.patches.composition import Composition, beyond_half, most_alike, tried
+from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search
 from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
@@ -54,7 +54,7 @@ from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import card_is_edited, model_card
 from singan.storage.description import Description
-from singan.variation import EVEN, fresh_share, measured_curve, mix_noise
+from singan.variation import EVEN, beyond_half, fresh_share, measured_curve, mix_noise
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of typing, from Python 3.11 on

@@ -24,6 +24,11 @@ def fresh_share(curve: Sequence[float], variation: float) -> float:
     return low + (high - low) * (at - i)
 
 
+def beyond_half(variation: float) -> float:
+    """0 up to one half, where things are only moved, and 1 at 1."""
+    return max(0.0, 2 * variation - 1)
+
+
 def mix_noise(fresh: torch.Tensor, own: torch.Tensor, share: float) -> torch.Tensor:
     """Noise of scale 0, like `fresh`: (N, 3 or 5, H, W), `share` of that, the rest `own`, (1, 3, any, any), the
     training image's.

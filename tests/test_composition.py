@@ -11,7 +11,6 @@ from singan.patches.composition import (
     OCTAVES,
     STRIP,
     Composition,
-    beyond_half,
     column_distance,
     composition_distance,
     most_alike,
@@ -19,6 +18,7 @@ from singan.patches.composition import (
 )
 from singan.patches.search import PATCH
 from singan.pyramid import resize
+from singan.variation import beyond_half
 
 RNG = torch.Generator().manual_seed(0)
 REAL = F.interpolate(torch.rand(1, 3, 6, 8, generator=RNG) * 2 - 1, size=(24, 32), mode="bicubic")

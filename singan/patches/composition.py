@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from singan.patches.search import PATCH, Keys, distances, prepare, project
 from singan.pyramid import resize
+from singan.variation import beyond_half
 
 OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
@@ -40,11 +41,6 @@ def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, var
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     least = COPY + (NEW - COPY) * beyond_half(variation)
     return int(distance.masked_fill(away < least * away.median(), math.inf).argmin())
-
-
-def beyond_half(variation: float) -> float:
-    """0 up to one half, where things are only moved, and 1 at 1."""
-    return max(0.0, 2 * variation - 1)
 
 
 def tried(candidates: int, variation: float) -> int:

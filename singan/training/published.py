@@ -35,11 +35,11 @@ class PublishedTrainer(ScaleTrainer):
 
     def update(self) -> tuple[torch.Tensor, ...]:
         run, config, sizes = self.run, self.config, self.run.model.scale_sizes
+        own = torch.zeros_like(self.base)
         if self.scale == 0:
             run.model.z_star = self._draw_noise(run.rng)  # of the last step, in the end
-        noise, own = self.amp * self._padded(self._draw_noise(run.rng)), torch.zeros_like(self.base)
-        if self.scale == 0:
             own = self.amp * self._padded(run.model.z_star)
+        noise = self.amp * self._padded(self._draw_noise(run.rng))
         drawn = [
             [draw_noise(1, size, k, config, run.rng) for k, size in enumerate(sizes)]
             + [torch.rand(1, 1, generator=run.rng)]

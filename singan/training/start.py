@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -165,10 +166,10 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
                 network.load_state_dict(before.state_dict())
     recorded = run.device.type == "cuda"
     fused = recorded or (run.device.type == "cpu" and not config.published)
-    rates = [torch.tensor(0.0, device=run.device) if recorded else 0.0 for _ in range(2)]  # `ScaleState.set_rates`
-    optimisers = [
-        Adam(network.parameters(), lr=rate, betas=config.betas, fused=fused, capturable=recorded)
-        for network, rate in zip((generator, critic), rates, strict=True)
+    adam = partial(Adam, betas=config.betas, fused=fused, capturable=recorded)
+    optimisers = [  # their rates, which a recorded step has on the device: `ScaleState.set_rates`
+        adam(network.parameters(), lr=torch.zeros((), device=run.device) if recorded else 0.0)
+        for network in (generator, critic)
     ]
     ema = [p.detach().clone() for p in generator.parameters()]
     return ScaleState(generator, critic, optimisers[0], optimisers[1], ema, attempt=attempt)

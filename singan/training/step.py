@@ -140,8 +140,9 @@ class CropTrainer(ScaleTrainer):
         return terms
 
     def _updates(self, noise: torch.Tensor, target: torch.Tensor, *drawn: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The critic's updates, each on a base and crops of the training image, (`drawn`), then the generator's, on the
-        last base; all with the same noise. The last image of each is the reconstruction, of `target`."""
+        """The critic's updates, each on a base and crops of the training image (in turn in `drawn`), then the
+        generator's, on the last base; all with the same noise. The last image of each is the reconstruction, of
+        `target`."""
         for base, real in zip(drawn[::2], drawn[1::2], strict=True):
             out = self._generate(base, noise)
             loss_of = partial(critic_loss, real=real, fake=out[:-1].detach(), weight=self.penalty)
