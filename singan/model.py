@@ -63,6 +63,7 @@ PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in 
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
+TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
 MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
@@ -382,20 +383,24 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
         `x`: (N, 3, H, W) at the level's size, one image where there is a region; `noise` as `draw_noise` gives it.
         `found`: the field of the level before, if there is one. `rounds` of voting instead of the config's; 0 leaves
-        out the field too. Where `region`, (1, 1, H, W), is not over 0, patches stay at their own place. `settle` is
-        applied to the image after every round: what it must keep. `where`, (N, 1, H, W), says which of several pictures
-        stands where; patches that are searched for hold to it. Returns the image and its field.
+        out the field too. Without it, region or several pictures, neighbours end up, beyond scale 0, with sources side
+        by side where that costs little. Where `region`, (1, 1, H, W), is not over 0, patches stay at their own place.
+        `settle` is applied to the image after every round: what it must keep. `where`, (N, 1, H, W), says which of
+        several pictures stands where; patches that are searched for hold to it. Returns the image and its field.
         """
         if noise is not None:
             x = self.invent(level, x, noise)
         searched = level < self.voting_scales
+        joins = self.config.field and level > 0 and all(one is None for one in (rounds, region, where))
         if rounds is None:
             rounds = at_scale(self.config.voting_rounds, level) if searched else int(self.config.field)
         if min(*x.shape[2:], *self.levels[level]) < PATCH:
             return x, None
-        for _ in range(rounds):
+        for left in reversed(range(rounds)):
             if searched:
                 found = self._search(level, x, reuse, region, where)
+                for _ in range(SPREAD if joins and not left else 0):
+                    found = refine_field(found, x, self.patches_at(level), self.place_prior, together=TOGETHER)
             elif found is None:
                 found = self.find_field(level, x, reuse, region)
             else:

@@ -21,7 +21,9 @@ WIDER = 1.3  # of what is to be so much wider nothing is stretched
 END = 5  # pixels of two ends that are compared, to see where an image goes on at its other side
 SHORTEST, SHORTER = 0.65, 0.05  # what stays of it at least, and the squared difference that all of it would be worth
 FADED = 0.25  # of the width: within it a step from side to side fades
-NARROW, WIDE = 0.7, 2.0  # steps from column to column, over those of the image as it is
+NARROW, WIDE = 0.7, 2.0  # steps from column to column, over those of the image as it is, where nothing is seen of it
+GIVES, STIFF = 0.5, 3  # how much of that columns give in which the usual amount changes, and the power of the others
+HELD = 3  # times that the steps are held to what the columns at which they have arrived give
 
 
 def kept_size(height: int, width: int, config: TrainConfig) -> tuple[int, int]:
@@ -125,25 +127,44 @@ def displace(x: torch.Tensor, noise: torch.Tensor, wrap: Wrap = FLAT) -> torch.T
     """`x`, (N, C, H, W), with its content moved, smoothly and at random.
 
     `noise`: (N, 2, H, W), down and across; of standard deviation 1 it moves content by DOWN of the height and ACROSS
-    of the width, in standard deviation. Objects are stretched, moved and left out. Sideways, a column moves as one:
-    else the foot of a thing goes one way and its top another, and reflections leave what they mirror; and rows and
-    columns keep their order, and are at most 1 / NARROW times as wide, or WIDE times as narrow: what is stretched more
-    is smeared, and what is turned round has its other half missing. Where the image is to `wrap`, content that leaves
-    it at one side comes in at the other.
+    of the width, in standard deviation. Objects are moved and left out. Sideways, a column moves as one: else the foot
+    of a thing goes one way and its top another, and reflections leave what they mirror; and rows and columns keep their
+    order, and are at most 1 / NARROW times as wide, or WIDE times as narrow: what is stretched more is smeared, and
+    what is turned round has its other half missing. The more changes from column to column, the less they are
+    stretched: sky is, what stands in it is not (as in Wang et al., SIGGRAPH Asia 2008). Where the image is to `wrap`,
+    content that leaves it at one side comes in at the other.
     """
     height, width = x.shape[2:]
     noise = noise[:, :, :height, :width]  # there may be some beyond the border
-    down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))
+    down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))[:, :1]
     if wrap[0]:
-        rows, x = _turned(height * DOWN * down.mT).mT, torch.cat([x, x[:, :, :1]], 2)
+        rows, x = _turned(height * DOWN * down.mT, x.new_ones(len(x), 1)).mT, torch.cat([x, x[:, :, :1]], 2)
     else:
-        rows = _in_order((torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down).mT).mT
+        places = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down
+        rows = _in_order(places.mT, x.new_ones(len(x), 1)).mT
     if wrap[1]:
-        columns, x = _turned(width * ACROSS * across), torch.cat([x, x[..., :1]], 3)
+        x = torch.cat([x, x[..., :1]], 3)
+        columns = _turned(width * ACROSS * across, _give(x))
     else:
-        columns = _in_order(_within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across))
-    grid = torch.stack([columns, rows], 3)  # (N, H, W, 2), as grid_sample wants it
+        columns = _in_order(_within(torch.linspace(-1, 1, width, device=x.device), 2 * ACROSS * across), _give(x))
+    grid = torch.stack([columns.expand_as(rows), rows], 3)  # (N, H, W, 2), as grid_sample wants it
     return F.grid_sample(x, grid, padding_mode="reflection", align_corners=True)
+
+
+def _give(x: torch.Tensor) -> torch.Tensor:
+    """How much of the stretching that NARROW and WIDE allow there is to be between the columns of `x`, (N, C, H, W):
+    (N, W - 1), from 0 to 1, less where more changes from each to the next."""
+    changes = x.diff(dim=3).abs().mean((1, 2))
+    around = F.avg_pool1d(F.pad(changes[:, None], (1, 1), mode="replicate"), 3, 1)[:, 0]
+    return (GIVES * (around.mean(1, keepdim=True) / around.clamp_min(1e-6)) ** STIFF).clamp(max=1)
+
+
+def _held(steps: torch.Tensor, places: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
+    """Steps along the last dimension, 1 where nothing moves, kept from NARROW to WIDE, and the nearer to 1 the less
+    there is to `give`, (N, any), where they are: at `places` from -1 to 1, the whole way."""
+    at = ((places + 1) / 2 * give.shape[1]).long().clamp(0, give.shape[1] - 1)
+    share = give[:, None].expand(-1, at.shape[1], -1).gather(2, at)
+    return steps.clamp(1 - (1 - NARROW) * share, 1 + (WIDE - 1) * share)
 
 
 def _within(place: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
@@ -153,25 +174,30 @@ def _within(place: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
     return place + step * room / (room + step.abs()).clamp_min(1e-6)
 
 
-def _in_order(places: torch.Tensor) -> torch.Tensor:
-    """Places along the last dimension, from -1 to 1, with the steps between them kept from NARROW to WIDE times as
-    long as those of an image that does not move. Their mean stays, where that does not lead beyond the border."""
-    even = 2 / (places.shape[-1] - 1)
-    steps = places.diff(dim=-1).clamp(NARROW * even, WIDE * even)
-    moved = F.pad(steps.cumsum(-1), (1, 0))
-    moved = moved + (places - moved).mean(-1, keepdim=True)
-    over = (moved[..., -1:] - 1).clamp(min=0) + (moved[..., :1] + 1).clamp(max=0)
-    return (moved - over).clamp(-1, 1)
+def _in_order(places: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
+    """Places along the last dimension, from -1 to 1, (N, any, length), with the steps between them `_held` to those of
+    an image that does not move. Their mean stays, where that does not lead beyond the border."""
+    even, held = 2 / (places.shape[-1] - 1), places
+    for _ in range(HELD if give.shape[1] > 1 else 1):
+        steps = even * _held(places.diff(dim=-1) / even, (held[..., 1:] + held[..., :-1]) / 2, give)
+        moved = F.pad(steps.cumsum(-1), (1, 0))
+        moved = moved + (places - moved).mean(-1, keepdim=True)
+        over = (moved[..., -1:] - 1).clamp(min=0) + (moved[..., :1] + 1).clamp(max=0)
+        held = (moved - over).clamp(-1, 1)
+    return held
 
 
-def _turned(moved: torch.Tensor) -> torch.Tensor:
-    """Places along the last dimension, a circle, of what is `moved` by so many pixels, with the steps between them kept
-    from about NARROW to WIDE pixels: from -1, pixel 0, to 1, where that comes again."""
+def _turned(moved: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
+    """Places along the last dimension, a circle, of what is `moved` by so many pixels, (N, any, length), with the steps
+    between them about `_held` to one pixel: from -1, pixel 0, to 1, where that comes again."""
     side = moved.shape[-1]
-    steps = (1 + moved.roll(-1, -1) - moved).clamp(NARROW, WIDE)
-    steps = steps * (side / steps.sum(-1, keepdim=True))
-    places = steps.cumsum(-1) - steps
-    places = places + (moved + torch.arange(side, device=moved.device) - places).mean(-1, keepdim=True)
+    free, even = 1 + moved.roll(-1, -1) - moved, torch.arange(side, device=moved.device)
+    places = even + moved
+    for _ in range(HELD if give.shape[1] > 1 else 1):
+        steps = _held(free, 2 / side * (places % side) - 1, give)
+        steps = steps * (side / steps.sum(-1, keepdim=True))
+        places = steps.cumsum(-1) - steps
+        places = places + (moved + even - places).mean(-1, keepdim=True)
     return 2 / side * (places % side) - 1
 
 

@@ -6,14 +6,19 @@ import torch
 import torch.nn.functional as F
 
 from singan.patches.composition import (
+    COPY,
     DIRECTIONS,
+    LARGE,
     LOWER,
+    NEW,
     OCTAVES,
     STRIP,
+    WORST,
     Composition,
     column_distance,
     composition_distance,
     most_alike,
+    oddness,
     tried,
 )
 from singan.patches.search import PATCH
@@ -74,13 +79,31 @@ def test_columns_are_those_of_a_plain_search():
     assert found.tolist() == [pytest.approx(np.mean(wanted), rel=1e-3)] * 2
 
 
+def test_the_worst_of_large_patches_count_and_are_those_of_a_plain_search():
+    image, there = REAL.clone(), REAL.unfold(2, LARGE, 1).unfold(3, LARGE, 1)
+    there = there.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, LARGE, LARGE)
+    image[:, :, 8:14, 10:16] = 1 - image[:, :, 8:14, 10:16]
+    wanted = []
+    for y in range(24 - LARGE + 1):
+        for x in range(32 - LARGE + 1):
+            part = image[:, :, y : y + LARGE, x : x + LARGE]
+            wanted.append(float((there - part).square().mean((1, 2, 3)).min()) ** 0.5)
+    real = Composition(REAL)
+    found = oddness(torch.cat([image, REAL]), real).tolist()
+    assert found[0] == pytest.approx(np.mean(np.array(wanted) ** WORST) ** (1 / WORST), rel=1e-3)
+    assert found[1] < 1e-3 < np.mean(wanted) < found[0]
+    assert oddness(REAL[..., 5:27], real) < 1e-3
+    assert oddness(REAL[:, :, :8, :8], real) > 0  # smaller than such a patch
+
+
 def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():
     """Three layouts, each composed as the photograph is, the more it moved the less so."""
     real = Composition(REAL)
-    layouts = torch.cat([REAL.roll(1, 3), REAL.roll(4, 3), REAL.roll(12, 3).flip(2)])
+    layouts = torch.cat([REAL.roll(2, 3), REAL.roll(4, 3), REAL.roll(12, 3).flip(2)])
     away = (layouts - REAL).abs().mean((1, 2, 3))
-    assert away[0] < 0.8 * away.median() and away[0] > 0.3 * away.median()
+    assert COPY * away.median() < away[0] < NEW * away.median()
     assert most_alike(layouts, REAL, real, 0.5) == 0 and most_alike(layouts, REAL, real, 1.0) == 1
+    assert most_alike(torch.cat([REAL, REAL, layouts[2:]]), REAL, real, 0.5) == 2  # the median differs by nothing
     assert [beyond_half(v) for v in (0.0, 0.5, 0.75, 1.0)] == [0, 0, 0.5, 1]
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from singan.config import TrainConfig
+from singan.patches.vote import FLAT
 from singan.pyramid import (
     NARROW,
     SMOOTH,
@@ -98,6 +99,19 @@ def test_columns_keep_their_order_and_are_not_smeared():
     assert steps.min() > -1e-5 and steps.max() < WIDE * even + 1e-5
     assert inside.float().mean() > 0.7 and steps[inside].min() > NARROW * even - 1e-5
     assert (moved - x[:, 0, 20]).abs().mean() > 0.05
+
+
+@pytest.mark.parametrize("wrap", [FLAT, (False, True)])
+def test_what_stands_in_the_sky_is_stretched_less_than_the_sky(wrap):
+    x = torch.linspace(-0.1, 0.1, 60).repeat(50, 1, 40, 1)
+    x[:, :, 15:25, 25:35:2] = 1.0  # a fence
+    noise = torch.randn(50, 2, 40, 60, generator=torch.Generator().manual_seed(0))
+    noise[:, 0] = 0
+    places = torch.arange(60.0).expand(50, 1, 40, 60) / 6000
+    at = 6000 * displace(torch.cat([x, places], 1), noise, wrap)[:, 1, 5]
+    steps, middle = at.diff(dim=1), (at[:, 1:] + at[:, :-1]) / 2
+    fence, sky = ((middle > a) & (middle < b) & (steps.abs() < 5) for a, b in ((26, 33), (5, 20)))
+    assert (steps[fence] - 1).abs().mean() < 0.5 * (steps[sky] - 1).abs().mean()
 
 
 def test_the_rows_of_a_thing_move_sideways_together():

@@ -1,4 +1,5 @@
-"""How unlike two images are in what they are composed of, and in how that stands one above the other."""
+"""How unlike two images are in what they are composed of, in how that stands one above the other, and in what is
+whole."""
 
 from __future__ import annotations
 
@@ -15,9 +16,12 @@ OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
 STRIP = 5  # pixels: the width of the columns that are compared
 LOWER = 2  # pixels: as far up or down they may stand
-COLUMNS = 2.0  # weight of the columns against the patches in the choice of a layout, at no variation
+LARGE = 9  # pixels: the side of the patches that are to be whole
+WORST = 8  # the power of their differences that counts: a moon that is two is small, and is seen
+KEPT = 2.0  # weight of columns and of large patches in the choice of a layout, at no variation
 TRIED = 0.25  # share of the layouts that are drawn at variation 1
-COPY, NEW = 0.3, 0.8  # of the median difference from the training image: less is a copy, and not chosen; at variation 1
+SAME = 0.001  # of the range [-1, 1]: what differs less is the photograph, however few of the layouts differ more
+COPY, NEW = 0.4, 0.8  # of the median difference from the training image: less is a copy, and not chosen; at variation 1
 
 
 class Composition:
@@ -30,17 +34,20 @@ class Composition:
         self.height = image.shape[2]
         taller = F.pad(image, (0, 0, LOWER, LOWER), mode="replicate")
         self.columns: Keys = prepare(_columns(taller, self.height).flatten(0, 1))
+        self.side = min(LARGE, *image.shape[2:])
+        self.large: Keys = prepare(_unfolded(image, (self.side, self.side))[0])
 
 
 def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float) -> int:
     """Which of `images`, (N, 3, H, W), is composed most like `real`, that of `image`, (1, 3, h, w). Others lack some
-    of its parts, repeat them, or have something under them that does not belong there, which counts less the more
-    `variation` is asked for. What is nearly `image` itself is not chosen."""
-    columns = COLUMNS * (1 - variation)
-    distance = composition_distance(images, real) + columns * column_distance(images, real)
+    of its parts, repeat them, or have something that does not belong there under them or in them, which counts less
+    the more `variation` is asked for. What is nearly `image` itself is not chosen."""
+    kept = KEPT * (1 - variation)
+    distance = composition_distance(images, real) + kept * (column_distance(images, real) + oddness(images, real))
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     least = COPY + (NEW - COPY) * beyond_half(variation)
-    return int(distance.masked_fill(away < least * away.median(), math.inf).argmin())
+    copies = away < (least * away.median()).clamp_min(SAME)
+    return int(distance.masked_fill(copies, math.inf).argmin())
 
 
 def tried(candidates: int, variation: float) -> int:
@@ -71,9 +78,25 @@ def column_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:
     `real`, anywhere across, up to LOWER pixels up or down; the mean of them. 0 where everything has beneath it what it
     has in `real`: a mountain its reflection, a trunk its root.
     """
-    columns = _columns(resize(images, (real.height, images.shape[3])), real.height)  # (N, columns, values)
-    nearest = distances(columns.flatten(0, 1), real.columns)
-    return (nearest / columns.shape[2]).sqrt().view(len(images), -1).mean(1)
+    columns = _columns(resize(images, (real.height, images.shape[3])), real.height)
+    return _differences(columns, real.columns).mean(1)
+
+
+def oddness(images: torch.Tensor, real: Composition) -> torch.Tensor:
+    """How far each image, (N, 3, any, any), is from being made of what is in `real`, at its worst: (N,).
+
+    Of its patches, LARGE pixels a side, the root mean square difference to the nearest one of `real`; of these the mean
+    to the power WORST. 0 where nothing is stretched, cut off or grown into something else.
+    """
+    side = real.side
+    large = F.pad(images, (0, max(0, side - images.shape[3]), 0, max(0, side - images.shape[2])), mode="replicate")
+    found = _differences(_unfolded(large, (side, side)), real.large)
+    return found.pow(WORST).mean(1).pow(1 / WORST)
+
+
+def _differences(parts: torch.Tensor, real: Keys) -> torch.Tensor:
+    """The root mean square difference of each of (N, n, values) to the nearest of `real`: (N, n)."""
+    return (distances(parts.flatten(0, 1), real) / parts.shape[2]).sqrt().view(parts.shape[:2])
 
 
 def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.Tensor:
@@ -84,4 +107,9 @@ def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.T
 
 def _columns(images: torch.Tensor, height: int) -> torch.Tensor:
     """All that is STRIP pixels wide and `height` high of (N, 3, H, W), as (N, columns, 3 * height * STRIP)."""
-    return F.unfold(images.float(), (height, STRIP)).mT
+    return _unfolded(images, (height, STRIP))
+
+
+def _unfolded(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """All parts of (N, 3, H, W) that are as high and wide, as (N, parts, values)."""
+    return F.unfold(images.float(), size).mT
