@@ -32,7 +32,7 @@ from singan.image import tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike, tried
-from singan.patches.field import carry_field, refine_field, search
+from singan.patches.field import carry_field, refine_field, search, side_by_side
 from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
 from singan.patches.rearrange import FINE, cuts, order
@@ -396,11 +396,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             rounds = at_scale(self.config.voting_rounds, level) if searched else int(self.config.field)
         if min(*x.shape[2:], *self.levels[level]) < PATCH:
             return x, None
-        for left in reversed(range(rounds)):
+        for k in range(rounds):
             if searched:
                 found = self._search(level, x, reuse, region, where)
-                for _ in range(SPREAD if joins and not left else 0):
-                    found = refine_field(found, x, self.patches_at(level), self.place_prior, together=TOGETHER)
+                if joins and k == rounds - 1:
+                    found = side_by_side(found, x, self.patches_at(level), self.place_prior, TOGETHER, SPREAD)
             elif found is None:
                 found = self.find_field(level, x, reuse, region)
             else:

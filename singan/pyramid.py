@@ -137,11 +137,12 @@ def displace(x: torch.Tensor, noise: torch.Tensor, wrap: Wrap = FLAT) -> torch.T
     height, width = x.shape[2:]
     noise = noise[:, :, :height, :width]  # there may be some beyond the border
     down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))[:, :1]
+    whole = x.new_ones(len(x), 1)  # rows give all that there is to give
     if wrap[0]:
-        rows, x = _turned(height * DOWN * down.mT, x.new_ones(len(x), 1)).mT, torch.cat([x, x[:, :, :1]], 2)
+        rows, x = _turned(height * DOWN * down.mT, whole).mT, torch.cat([x, x[:, :, :1]], 2)
     else:
         places = torch.linspace(-1, 1, height, device=x.device)[:, None] + 2 * DOWN * down
-        rows = _in_order(places.mT, x.new_ones(len(x), 1)).mT
+        rows = _in_order(places.mT, whole).mT
     if wrap[1]:
         x = torch.cat([x, x[..., :1]], 3)
         columns = _turned(width * ACROSS * across, _give(x))
@@ -191,13 +192,13 @@ def _turned(moved: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
     """Places along the last dimension, a circle, of what is `moved` by so many pixels, (N, any, length), with the steps
     between them about `_held` to one pixel: from -1, pixel 0, to 1, where that comes again."""
     side = moved.shape[-1]
-    free, even = 1 + moved.roll(-1, -1) - moved, torch.arange(side, device=moved.device)
-    places = even + moved
+    free, own = 1 + moved.roll(-1, -1) - moved, torch.arange(side, device=moved.device)
+    places = own + moved
     for _ in range(HELD if give.shape[1] > 1 else 1):
         steps = _held(free, 2 / side * (places % side) - 1, give)
         steps = steps * (side / steps.sum(-1, keepdim=True))
         places = steps.cumsum(-1) - steps
-        places = places + (moved + even - places).mean(-1, keepdim=True)
+        places = places + (moved + own - places).mean(-1, keepdim=True)
     return 2 / side * (places % side) - 1
 
 

@@ -33,9 +33,9 @@ class Composition:
         self.octaves = [_sorted(image, octave, self.filters)[0] for octave in range(OCTAVES)]
         self.height = image.shape[2]
         taller = F.pad(image, (0, 0, LOWER, LOWER), mode="replicate")
-        self.columns: Keys = prepare(_columns(taller, self.height).flatten(0, 1))
+        self.columns: Keys = prepare(_parts(taller, self.height, STRIP)[0])
         self.side = min(LARGE, *image.shape[2:])
-        self.large: Keys = prepare(_unfolded(image, (self.side, self.side))[0])
+        self.large: Keys = prepare(_parts(image, self.side, self.side)[0])
 
 
 def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float) -> int:
@@ -78,7 +78,7 @@ def column_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:
     `real`, anywhere across, up to LOWER pixels up or down; the mean of them. 0 where everything has beneath it what it
     has in `real`: a mountain its reflection, a trunk its root.
     """
-    columns = _columns(resize(images, (real.height, images.shape[3])), real.height)
+    columns = _parts(resize(images, (real.height, images.shape[3])), real.height, STRIP)
     return _differences(columns, real.columns).mean(1)
 
 
@@ -90,7 +90,7 @@ def oddness(images: torch.Tensor, real: Composition) -> torch.Tensor:
     """
     side = real.side
     large = F.pad(images, (0, max(0, side - images.shape[3]), 0, max(0, side - images.shape[2])), mode="replicate")
-    found = _differences(_unfolded(large, (side, side)), real.large)
+    found = _differences(_parts(large, side, side), real.large)
     return found.pow(WORST).mean(1).pow(1 / WORST)
 
 
@@ -105,11 +105,6 @@ def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.T
     return project(resize(images, (size[0], size[1])), filters).flatten(1, 2).mT.sort(2).values
 
 
-def _columns(images: torch.Tensor, height: int) -> torch.Tensor:
-    """All that is STRIP pixels wide and `height` high of (N, 3, H, W), as (N, columns, 3 * height * STRIP)."""
-    return _unfolded(images, (height, STRIP))
-
-
-def _unfolded(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """All parts of (N, 3, H, W) that are as high and wide, as (N, parts, values)."""
-    return F.unfold(images.float(), size).mT
+def _parts(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """All parts of (N, 3, H, W) that are so high and wide, as (N, parts, 3 * height * width)."""
+    return F.unfold(images.float(), (height, width)).mT

@@ -153,6 +153,16 @@ def refine_field(
     return own
 
 
+def side_by_side(
+    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, cost: float, times: int
+) -> Field:
+    """`refine_field`, so many times, where a source that no neighbour has too costs so much: such sources are passed on
+    from patch to patch, and texture is whole."""
+    for _ in range(times):
+        field = refine_field(field, image, patches, place_prior, together=cost)
+    return field
+
+
 def _refine_rows(
     field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int, together: float
 ) -> tuple[torch.Tensor, torch.Tensor]:

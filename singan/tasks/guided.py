@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from singan.model import SinGAN
 from singan.patches.atlas import Atlas
-from singan.patches.field import carry_field, refine_field, search
+from singan.patches.field import carry_field, refine_field, search, side_by_side
 from singan.patches.light import agreed
 from singan.patches.search import CHUNK, PATCH, Patches, basis
 from singan.patches.vote import Field, vote
@@ -93,8 +93,7 @@ def vote_guided(
             found = search(image, known, PRIOR, reuse=reuse)
         else:
             found = carry_field(found, (x.shape[2], x.shape[3]), patches)
-        for _ in range(SPREAD):
-            found = refine_field(found, image, known, PRIOR, together=TOGETHER)
+        found = side_by_side(found, image, known, PRIOR, TOGETHER, SPREAD)
         x = vote(found, patches)
     assert found is not None
     return x, found
