@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TypeVar
 
 import torch
 
 from singan.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
@@ -72,3 +79,25 @@ class _OneThread:
 
 
 one_thread = _OneThread()
+
+
+def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int) -> Iterator[T]:
+    """What `job` gives for 0, 1, ... `count` - 1, in this order. On a CPU some are done at once, up to `most` and no
+    more than PyTorch has threads, each by one of them: for small tensors that is faster than all threads for each."""
+    workers = min(count, most, torch.get_num_threads()) if device.type == "cpu" else 1
+    if workers < 2:
+        yield from map(job, range(count))
+        return
+
+    def alone(k: int) -> T:
+        with one_thread:
+            return job(k)
+
+    numbers, pool = iter(range(count)), ThreadPoolExecutor(workers)
+    try:
+        pending = deque(pool.submit(alone, k) for k in islice(numbers, 2 * workers))  # whoever is slow to take them
+        while pending:
+            yield pending.popleft().result()
+            pending.extend(pool.submit(alone, k) for k in islice(numbers, 1))
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -12,7 +12,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -25,7 +25,7 @@ from PIL import Image
 
 from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig, at_scale
-from singan.device import pick_device
+from singan.device import at_once, pick_device
 from singan.errors import ConfigError
 from singan.files import CARD_FILE, files_in, replace_files
 from singan.image import tensor_to_image
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
+AT_ONCE = 2**24  # pixels of samples that are drawn at once: of 4096x4096 one alone, which takes 1.3 GB
 FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
@@ -209,6 +210,34 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         None of these goes with a model of several pictures.
         Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
+        options: dict[str, Any] = {"size": size, "start_scale": start_scale, "variation": variation, "seed": seed}
+        options |= {"tile": tile, "mirror": mirror, "pin": pin, "pin_to": pin_to}
+        return list(self.iter_samples(n, generators_only=generators_only, source=source, **options))
+
+    @overload
+    def iter_samples(
+        self, n: int = 1, *, source: Literal[False] = False, **options: Unpack[Drawing]
+    ) -> Iterator[Image.Image]: ...
+
+    @overload
+    def iter_samples(self, n: int = 1, *, source: bool, **options: Unpack[Drawing]) -> Iterator[Any]: ...
+
+    def iter_samples(
+        self,
+        n: int = 1,
+        *,
+        size: tuple[int, int] | None = None,
+        start_scale: int = 0,
+        variation: float | None = None,
+        seed: int = 0,
+        generators_only: bool = False,
+        tile: Tile | None = None,
+        mirror: Mirror | None = None,
+        pin: Picture | None = None,
+        pin_to: tuple[float, float] | None = None,
+        source: bool = False,
+    ) -> Iterator[Any]:
+        """What `sample` gives, by the same arguments, one after the other: each as soon as it is there."""
         if self.others and (source or (tile, mirror, pin) != (None, None, None)):
             what = "Tiles, mirror images, pins and sources"
             raise ConfigError(f"{what} are those of one picture, and this model knows several.")
@@ -222,10 +251,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         model.check_sampling(n, size, start_scale, variation, seed)
         size = size or model.image_size
         kept = model.constraints(size, start_scale, tile, mirror, pin, pin_to)
-        drawn = (model.draw(seed + k, size, start_scale, variation, kept) for k in range(n))
-        if not source:
-            return [tensor_to_image(x) for x, _ in drawn]
-        return [Sample(tensor_to_image(x), kept.traced(sources(found))) for x, found in drawn if found]
+
+        def one(k: int) -> Image.Image | Sample:
+            x, found = model.draw(seed + k, size, start_scale, variation, kept)
+            image = tensor_to_image(x)
+            return Sample(image, kept.traced(sources(found))) if source and found else image
+
+        return at_once(one, n, model.device, AT_ONCE // math.prod(size))
 
     def constraints(
         self,

@@ -88,11 +88,11 @@ def cost_by_hand(image, real, top, left, y, x, prior) -> float:
     return float(((patches[0] - patches[1]) ** 2).mean() + prior**2 * away)
 
 
-def candidates_by_hand(field, i, j) -> list[tuple[int, int]]:
+def candidates_by_hand(field, i, j, reach) -> list[tuple[int, int]]:
     """Own source, those of the neighbours shifted back, and one pixel beside the own; inside the training image."""
     rows, columns = (corners(side) for side in field.size)
     found = [(int(field.y[0, i, j]), int(field.x[0, i, j]))]
-    for hop in range(1, REACH + 1):
+    for hop in range(1, reach + 1):
         for down, across in ((hop, 0), (-hop, 0), (0, hop), (0, -hop)):
             a, b = min(max(i + down, 0), len(rows) - 1), min(max(j + across, 0), len(columns) - 1)
             found.append((int(field.y[0, a, b]) + rows[i] - rows[a], int(field.x[0, a, b]) + columns[j] - columns[b]))
@@ -101,17 +101,20 @@ def candidates_by_hand(field, i, j) -> list[tuple[int, int]]:
     return [(min(max(y, 0), h - PATCH), min(max(x, 0), w - PATCH)) for y, x in found]
 
 
+@pytest.mark.parametrize(("together", "reach"), [(0.0, 1), (1e-12, REACH)])
 @pytest.mark.parametrize("tile", [1, 2, 10**6])
 @pytest.mark.parametrize(("size", "prior"), [((18, 23), 0.0), ((19, 22), 1.0), ((18, 22), 4.0), ((7, 25), 0.5)])
-def test_refined_field_takes_the_best_of_its_candidates_whatever_the_tile(monkeypatch, size, prior, tile):
+def test_refined_field_takes_the_best_of_its_candidates_whatever_the_tile(
+    monkeypatch, size, prior, tile, together, reach
+):
     monkeypatch.setattr(carrying, "BLOCK", (tile, tile))
     image, real, field = smooth(0, *size), smooth(1, 17, 26), random_field(2, size, (17, 26))
-    refined = refine_field(field, image, exact(real), prior)
+    refined = refine_field(field, image, exact(real), prior, together=together)
     pictures = [t[0].numpy().astype(float) for t in (image, real)]
     moved = 0
     for i, top in enumerate(corners(size[0])):
         for j, left in enumerate(corners(size[1])):
-            options = candidates_by_hand(field, i, j)
+            options = candidates_by_hand(field, i, j, reach)
             costs = [cost_by_hand(*pictures, top, left, y, x, prior) for y, x in options]
             chosen = int(refined.y[0, i, j]), int(refined.x[0, i, j])
             assert chosen in options

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 
 from singan import networks
-from singan.device import half_precision, one_thread
 from singan.networks import SOUND_WIDTHS, Convolution, PatchNet, PublishedNet, convolve, sound_columns
 
 
@@ -95,26 +94,6 @@ def test_published_network_goes_by_its_running_statistics_once_finished():
     finished = net.eval()(x)
     assert float((in_training - finished).detach().abs().max()) > 1e-3
     torch.testing.assert_close(net(x[:, :, :30]), finished[:, :, :20], rtol=0, atol=1e-12)  # so strips are exact
-
-
-def test_half_precision_can_be_switched_off():
-    with half_precision(torch.device("cpu"), False):
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
-
-
-def test_one_thread_gives_back_what_there_was_however_deep_and_whatever_is_raised():
-    def fail():
-        with one_thread, one_thread:
-            raise ZeroDivisionError(torch.get_num_threads())
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        with pytest.raises(ZeroDivisionError, match="^1$"):
-            fail()
-        assert torch.get_num_threads() == 3
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("norm", [False, True])

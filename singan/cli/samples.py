@@ -17,9 +17,7 @@ from singan.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from singan.model import SinGAN
-
+    from PIL import Image
 
 Tile = Annotated[Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")]
 Mirror = Annotated[
@@ -79,13 +77,22 @@ def sample(
     asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
     options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": variation}
     start, written = time.perf_counter(), []
-    for k, path in enumerate(paths):
-        files, drawn = _draw(model, path, seed + k, options, asked, maps, endings)
+    drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
+    for k, (path, one) in enumerate(zip(paths, drawn, strict=True), seed):
+        image, moved = one if endings else (one, None)  # and where its pixels are from
+        settings: dict[str, object] = {"seed": k, "variation": variation, "start_scale": start_scale}
+        settings |= {"size": f"{image.height}x{image.width}", **asked}
+        files = _write(path, image, settings, moved, maps, endings)
         written.append(files)
         if not as_json:
             typer.echo("\n".join(files))
     if as_json:
-        result = {"model": where, "samples": [files[0] for files in written], "seed": seed, "size": drawn}
+        result = {
+            "model": where,
+            "samples": [files[0] for files in written],
+            "seed": seed,
+            "size": [image.height, image.width],
+        }
         result |= {"start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
         print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
@@ -100,30 +107,26 @@ def _paths(out: Path, seeds: Sequence[int]) -> list[Path]:
     return [out] if len(seeds) == 1 else [out.with_stem(f"{out.stem}-{seed}") for seed in seeds]
 
 
-def _draw(
-    model: SinGAN,
+def _write(
     path: Path,
-    seed: int,
-    options: dict[str, Any],
-    asked: dict[str, Any],
+    image: Image.Image,
+    settings: dict[str, object],
+    source: np.ndarray | None,
     maps: Sequence[np.ndarray],
     endings: Sequence[str],
-) -> tuple[list[str], list[int]]:
-    """One sample into `path`, and beside it one file for each of `endings`: the `maps` moved along, and last, where
-    there is one ending more, where its pixels are from. What was written, and [height, width]."""
+) -> list[str]:
+    """A sample into `path`, and beside it one file for each of `endings`: the `maps`, rearranged as its pixels are from
+    `source`, and last, where there is one ending more, that itself. Returns the files' names."""
     from singan.image import save_image
     from singan.tasks.companion import rearrange, save_map
 
-    sampled: Any = model.sample
-    (drawn,) = sampled(1, seed=seed, source=bool(endings), **options)
-    image, moved = drawn if endings else (drawn, drawn)  # and where its pixels are from
     path.parent.mkdir(parents=True, exist_ok=True)
-    settings = {"seed": seed, "variation": options["variation"], "start_scale": options["start_scale"]}
-    save_image(image, path, {**settings, "size": f"{image.height}x{image.width}", **asked})
+    save_image(image, path, settings)
     beside = [path.with_name(path.stem + ending) for ending in endings]
-    for k, one in enumerate(beside):
-        save_map(rearrange(maps[k], moved) if k < len(maps) else moved, one)
-    return [str(one) for one in (path, *beside)], [image.height, image.width]
+    if source is not None:
+        for k, one in enumerate(beside):
+            save_map(rearrange(maps[k], source) if k < len(maps) else source, one)
+    return [str(one) for one in (path, *beside)]
 
 
 def _parse_place(text: str | None) -> tuple[float, float] | None:

@@ -16,7 +16,7 @@ OCTAVES = 2  # of sizes at which patches are compared
 DIRECTIONS = 16
 STRIP = 5  # pixels: the width of the columns that are compared
 LOWER = 2  # pixels: as far up or down they may stand
-LARGE = 9  # pixels: the side of the patches that are to be whole
+LARGE, EVERY = 9, 2  # pixels: the side of the patches that are to be whole, and from one that is looked at to the next
 WORST = 8  # the power of their differences that counts: a moon that is two is small, and is seen
 KEPT = 2.0  # weight of columns and of large patches in the choice of a layout, at no variation
 TRIED = 0.25  # share of the layouts that are drawn at variation 1
@@ -85,12 +85,12 @@ def column_distance(images: torch.Tensor, real: Composition) -> torch.Tensor:
 def oddness(images: torch.Tensor, real: Composition) -> torch.Tensor:
     """How far each image, (N, 3, any, any), is from being made of what is in `real`, at its worst: (N,).
 
-    Of its patches, LARGE pixels a side, the root mean square difference to the nearest one of `real`; of these the mean
-    to the power WORST. 0 where nothing is stretched, cut off or grown into something else.
+    Of its patches, LARGE pixels a side, EVERY pixels apart, the root mean square difference to the nearest one of
+    `real`; of these the mean to the power WORST. 0 where nothing is stretched, cut off or grown into something else.
     """
     side = real.side
     large = F.pad(images, (0, max(0, side - images.shape[3]), 0, max(0, side - images.shape[2])), mode="replicate")
-    found = _differences(_parts(large, side, side), real.large)
+    found = _differences(_parts(large, side, side, EVERY), real.large)
     return found.pow(WORST).mean(1).pow(1 / WORST)
 
 
@@ -105,6 +105,6 @@ def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.T
     return project(resize(images, (size[0], size[1])), filters).flatten(1, 2).mT.sort(2).values
 
 
-def _parts(images: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """All parts of (N, 3, H, W) that are so high and wide, as (N, parts, 3 * height * width)."""
-    return F.unfold(images.float(), (height, width)).mT
+def _parts(images: torch.Tensor, height: int, width: int, stride: int = 1) -> torch.Tensor:
+    """The parts of (N, 3, H, W) that are so high and wide, so many pixels apart, as (N, parts, 3 * height * width)."""
+    return F.unfold(images.float(), (height, width), stride=stride).mT

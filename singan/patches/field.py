@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from singan.patches.search import PATCH, REUSE, SIDEWAYS, Patches, nearest, place, project
 from singan.patches.vote import FLAT, STRIDE, Field, Wrap, around, positions, voters
 
-REACH = 2  # how far away, in voters, the neighbours are whose offsets a patch may take
+REACH = 2  # how far away at most, in voters, the neighbours are whose offsets a patch may take
 STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
 NEIGHBOURS = [(0, 0), *((k * i, k * j) for k in range(1, REACH + 1) for i, j in STEPS)]  # the first is the patch's own
+NEAR = 1 + len(STEPS)  # of these, where sources need not stand side by side: more find nothing better then
 BLOCK = 32, 128  # voters down and across that are compared at once
 
 
@@ -126,16 +127,18 @@ def refine_field(
     *,
     region: torch.Tensor | None = None,
     together: float = 0.0,
+    projected: torch.Tensor | None = None,
 ) -> Field:
     """Each patch of `image`, (N, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
     shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image that does not wrap,
     only those that touch what is over 0 do; the others go to their own place. `together`: what a source costs, as mean
-    squared difference, that no neighbour has too, shifted back; where some have it, in proportion less."""
+    squared difference, that no neighbour has too, shifted back; where some have it, in proportion less.
+    `projected`: the patches of `image`, as `voting` gives them, where they are at hand."""
     image = around(image, field.wrap)
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, row, min(row + BLOCK[0], bottom), together)
+            _refine_rows(field, image, patches, place_prior, row, min(row + BLOCK[0], bottom), together, projected)
             for row in range(top, bottom, BLOCK[0])
         ]
         return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
@@ -158,19 +161,30 @@ def side_by_side(
 ) -> Field:
     """`refine_field`, so many times, where a source that no neighbour has too costs so much: such sources are passed on
     from patch to patch, and texture is whole."""
+    projected = voting(around(image, field.wrap), patches.filters)
     for _ in range(times):
-        field = refine_field(field, image, patches, place_prior, together=cost)
+        field = refine_field(field, image, patches, place_prior, together=cost, projected=projected)
     return field
 
 
 def _refine_rows(
-    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, top: int, bottom: int, together: float
+    field: Field,
+    image: torch.Tensor,
+    patches: Patches,
+    place_prior: float,
+    top: int,
+    bottom: int,
+    together: float,
+    projected: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
     (height, width), (most_down, most_across), device = field.size, patches.shape, image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
     row = rows[top:bottom, None]
-    queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
+    if projected is None:
+        queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
+    else:
+        queries = projected[:, top:bottom]
     # How far each voter's source is from it, and those of the neighbours above and below, left and right.
     above = torch.arange(top - REACH, bottom + REACH, device=device)
     before = torch.arange(-REACH, len(columns) + REACH, device=device)
@@ -182,7 +196,7 @@ def _refine_rows(
         """So few columns that the candidates' projected patches stay in a core's cache."""
         shown = [
             offsets[:, :, REACH + down : REACH + down + len(row), REACH + over + left : REACH + over + right]
-            for down, over in NEIGHBOURS
+            for down, over in (NEIGHBOURS if together else NEIGHBOURS[:NEAR])
         ]
         offered = torch.cat([torch.stack(shown, 1), shown[0][:, None] + steps], 1)
         y, x = offered  # (candidates, N, rows, columns)

@@ -118,10 +118,10 @@ def sample(
         model.check_sampling(number, size, start_scale, variation, seed)
         held: dict[str, Any] = {name: one for name, one in {"tile": tile, "mirror": mirror}.items() if one != "none"}
         pictures = []
-        for k in range(seed, seed + number):  # each is shown as soon as it is there
+        drawn = model.iter_samples(number, size=size, start_scale=start_scale, variation=variation, seed=seed, **held)
+        for k, image in enumerate(drawn, seed):  # each is shown as soon as it is there
             if not newest():
                 return
-            image = model.sample(1, size=size, start_scale=start_scale, variation=variation, seed=k, **held)[0]
             settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}", **held}
             path = Path(folder, f"{pyramid}-{k}.png")

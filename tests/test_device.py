@@ -1,0 +1,80 @@
+"""Threads and precision: what is done at once, by how many, and that nothing of it stays."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+import singan
+from singan.device import at_once, half_precision, one_thread
+
+
+@pytest.fixture
+def three_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_half_precision_can_be_switched_off():
+    with half_precision(torch.device("cpu"), False):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_one_thread_gives_back_what_there_was_however_deep_and_whatever_is_raised(three_threads):
+    def fail():
+        with one_thread, one_thread:
+            raise ZeroDivisionError(torch.get_num_threads())
+
+    with pytest.raises(ZeroDivisionError, match="^1$"):
+        fail()
+    assert torch.get_num_threads() == 3
+
+
+def test_jobs_are_done_at_once_by_a_thread_each_and_come_in_order(three_threads):
+    meet, device = threading.Barrier(3, timeout=20), torch.device("cpu")
+
+    def job(k):
+        meet.wait()  # which none would leave alone
+        time.sleep(0.02 * (3 - k % 3))
+        return k, torch.get_num_threads(), threading.get_ident()
+
+    done = list(at_once(job, 9, device, most=3))
+    assert [k for k, _, _ in done] == list(range(9))
+    assert {threads for _, threads, _ in done} == {1} and len({thread for *_, thread in done}) == 3
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("count", "device", "most"), [(1, "cpu", 3), (3, "cpu", 1), (3, "cpu", 0), (3, "meta", 3)])
+def test_what_is_large_or_alone_is_done_by_all_threads(three_threads, count, device, most):
+    job = lambda k: (k, torch.get_num_threads(), threading.get_ident())  # noqa: E731
+    assert list(at_once(job, count, torch.device(device), most)) == [
+        (k, 3, threading.get_ident()) for k in range(count)
+    ]
+
+
+def test_jobs_that_nobody_waits_for_are_not_begun_and_errors_come_through(three_threads):
+    begun = []
+
+    def job(k):
+        begun.append(k)
+        if k == 4:
+            raise ZeroDivisionError(k)
+        return k
+
+    first = at_once(job, 100, torch.device("cpu"), most=3)
+    assert next(first) == 0
+    first.close()
+    assert len(begun) < 10
+    with pytest.raises(ZeroDivisionError, match="^4$"):
+        list(at_once(job, 100, torch.device("cpu"), most=3))
+    assert len(begun) < 25 and torch.get_num_threads() == 3
+
+
+def test_samples_drawn_at_once_are_those_drawn_alone(three_threads, tiny_picture):
+    model = singan.draft(tiny_picture)
+    at_once = [image.tobytes() for image in model.sample(5, seed=3)]
+    assert at_once == [model.sample(seed=3 + k)[0].tobytes() for k in range(5)]
+    assert [image.tobytes() for image in model.iter_samples(5, seed=3)] == at_once
