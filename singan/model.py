@@ -54,7 +54,7 @@ from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import card_is_edited, model_card
 from singan.storage.description import Description
-from singan.variation import EVEN, beyond_half, fresh_share, measured_curve, mix_noise
+from singan.variation import EVEN, fresh_share, measured_curve, mix_noise, reordered
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of typing, from Python 3.11 on
@@ -198,8 +198,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
-        training image's, at 1 free; over one half its columns stand in a new order too. v is such that the samples'
-        diversity grows evenly with `variation`; by default it is `config.usual_variation`.
+        training image's, at 1 free. Its columns stand in a new order, the more so up to two thirds. v is such that the
+        samples' diversity grows evenly with `variation`; by default it is `config.usual_variation`.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
 
         `tile`: the image goes on at its other side, left and right ("x"), above and below ("y"), or "both". `mirror`:
@@ -341,7 +341,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
         z, where, columns = z.to(self.device), None, None
-        amount = self.config.displacement * beyond_half(variation)
+        amount = self.config.displacement * reordered(variation)
         if amount and not any(self._wrap) and not self.others:
             columns = order(self._cuts_of(size), amount * z[:, 4:, : size[0], : size[1]])
         entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)

@@ -23,7 +23,7 @@ from singan.patches.composition import (
 )
 from singan.patches.search import PATCH
 from singan.pyramid import resize
-from singan.variation import beyond_half
+from singan.variation import beyond_half, reordered
 
 RNG = torch.Generator().manual_seed(0)
 REAL = F.interpolate(torch.rand(1, 3, 6, 8, generator=RNG) * 2 - 1, size=(24, 32), mode="bicubic")
@@ -105,6 +105,7 @@ def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():
     assert most_alike(layouts, REAL, real, 0.5) == 0 and most_alike(layouts, REAL, real, 1.0) == 1
     assert most_alike(torch.cat([REAL, REAL, layouts[2:]]), REAL, real, 0.5) == 2  # the median differs by nothing
     assert [beyond_half(v) for v in (0.0, 0.5, 0.75, 1.0)] == [0, 0, 0.5, 1]
+    assert [reordered(v) for v in (0.0, 0.2, 0.4, 0.9, 1.0)] == pytest.approx([0, 0.3, 0.6, 1, 1])
 
 
 def test_fewer_layouts_are_compared_the_more_is_to_vary():

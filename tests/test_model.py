@@ -257,17 +257,17 @@ def test_content_moves_as_far_as_displacement_says_and_not_at_all_at_no_variatio
 
 
 @pytest.mark.parametrize("made", ["grown_model", "draft"])
-def test_columns_stand_in_a_new_order_beyond_half_the_variation_alone(made, request, monkeypatch):
+def test_columns_stand_in_a_new_order_the_more_so_up_to_two_thirds_of_variation(made, request, monkeypatch):
     model, asked = replace(request.getfixturevalue(made)), []
     monkeypatch.setattr("singan.model.order", lambda cost, z: asked.append(z) or order(cost, z))
-    model.sample(1, variation=0.5), model.sample(1, tile="x", variation=1)
+    model.sample(1, variation=0), model.sample(1, tile="x", variation=1)
     assert not asked
     size = model.scale_sizes[0]
-    for variation in (0.75, 1.0):
+    for variation in (1 / 3, 2 / 3, 1.0):
         assert model.sample_tensor(0, model.image_size, 0, variation).shape[2:] == model.image_size
     assert all(z.shape[1:] == (1, *size) for z in asked)
-    half, whole = (float(z.std()) for z in asked)
-    assert half == pytest.approx(whole / 2, rel=0.3)
+    little, *whole = (float(z.std()) for z in asked)
+    assert [little, whole[0]] == pytest.approx([whole[1] / 2, whole[1]], rel=0.3)
     height, width = model.image_size
     wide = model.sample(1, size=(height, 3 * width), variation=1)[0]  # cut elsewhere
     assert wide.size == (3 * width, height) and asked[-1].shape[3] > 2 * size[1]

@@ -28,9 +28,7 @@ Size = Annotated[str | None, typer.Option(metavar="HxW", help="Height x width, a
 StartScale = Annotated[int, typer.Option(help="Coarsest scale to draw anew; 0 changes the layout.")]
 Variation = Annotated[
     float | None,
-    typer.Option(
-        help=f"0 keeps the photo's layout, over .5 things stand in a new order, 1 is free; {VARIATION}, or 1 for paper."
-    ),
+    typer.Option(help=f"0 keeps the photo's layout, 1 is free; {VARIATION}, or 1 for paper."),
 ]
 
 

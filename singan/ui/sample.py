@@ -36,7 +36,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
                 VARIATION,
                 step=0.05,
                 label="Variation",
-                info="0 keeps the photo's layout, over 0.5 its things are in a new order, 1 invents freely.",
+                info="0 keeps the photo's layout, 1 invents freely.",
             )
             number = gr.Slider(1, MAX_SAMPLES, 6, step=1, label="Number of samples")
             with gr.Row():
