@@ -27,7 +27,7 @@ def shrunk(picture: Image.Image, width: int) -> Image.Image:
 
 def samples() -> Image.Image:
     """A photograph, and beside it six samples at half its size, three to a row."""
-    model = shipped("mountain-lake")
+    model = shipped("spices")
     photo = shrunk(model.training_image, WIDTH)
     half = (WIDTH - GAP) // 2
     drawn = [shrunk(picture, half) for picture in model.sample(6, seed=0)]
@@ -216,8 +216,8 @@ def pins() -> Image.Image:
         mask, shown = Image.new("L", model.image_size[::-1]), model.training_image
         ImageDraw.Draw(mask).ellipse(box, fill=255)
         ImageDraw.Draw(shown).ellipse(box, outline="red", width=6)
-        row += [shown, *model.sample(1, pin=mask, variation=0.8, seed=1)]
-        row += model.sample(1, pin=mask, pin_to=place, variation=0.8, seed=1)
+        row += [shown, *model.sample(1, pin=mask, seed=1)]
+        row += model.sample(1, pin=mask, pin_to=place, seed=1)
     return in_a_row(row, 150)
 
 
