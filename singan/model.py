@@ -178,21 +178,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     @overload
     def sample(self, n: int = 1, *, source: Literal[True], **options: Unpack[Drawing]) -> list[Sample]: ...
 
-    def sample(
-        self,
-        n: int = 1,
-        *,
-        size: tuple[int, int] | None = None,
-        start_scale: int = 0,
-        variation: float | None = None,
-        seed: int = 0,
-        generators_only: bool = False,
-        tile: Tile | None = None,
-        mirror: Mirror | None = None,
-        pin: Picture | None = None,
-        pin_to: tuple[float, float] | None = None,
-        source: bool = False,
-    ) -> list[Image.Image] | list[Sample]:
+    def sample(self, n: int = 1, *, source: bool = False, **options: Any) -> list[Image.Image] | list[Sample]:
         """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
 
         `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
@@ -210,9 +196,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         None of these goes with a model of several pictures.
         Raises `ConfigError` on a value out of range, `ImageError` for a bad mask.
         """
-        options: dict[str, Any] = {"size": size, "start_scale": start_scale, "variation": variation, "seed": seed}
-        options |= {"tile": tile, "mirror": mirror, "pin": pin, "pin_to": pin_to}
-        return list(self.iter_samples(n, generators_only=generators_only, source=source, **options))
+        return list(self.iter_samples(n, source=source, **options))
 
     @overload
     def iter_samples(
@@ -254,8 +238,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
         def one(k: int) -> Image.Image | Sample:
             x, found = model.draw(seed + k, size, start_scale, variation, kept)
-            image = tensor_to_image(x)
-            return Sample(image, kept.traced(sources(found))) if source and found else image
+            if not source:
+                return tensor_to_image(x)
+            assert found is not None  # sides start at more than a patch
+            return Sample(tensor_to_image(x), kept.traced(sources(found)))
 
         return at_once(one, n, model.device, AT_ONCE // math.prod(size))
 

@@ -179,7 +179,7 @@ def _in_order(places: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
     """Places along the last dimension, from -1 to 1, (N, any, length), with the steps between them `_held` to those of
     an image that does not move. Their mean stays, where that does not lead beyond the border."""
     even, held = 2 / (places.shape[-1] - 1), places
-    for _ in range(HELD if give.shape[1] > 1 else 1):
+    for _ in range(HELD):
         steps = even * _held(places.diff(dim=-1) / even, (held[..., 1:] + held[..., :-1]) / 2, give)
         moved = F.pad(steps.cumsum(-1), (1, 0))
         moved = moved + (places - moved).mean(-1, keepdim=True)
@@ -194,7 +194,7 @@ def _turned(moved: torch.Tensor, give: torch.Tensor) -> torch.Tensor:
     side = moved.shape[-1]
     free, own = 1 + moved.roll(-1, -1) - moved, torch.arange(side, device=moved.device)
     places = own + moved
-    for _ in range(HELD if give.shape[1] > 1 else 1):
+    for _ in range(HELD):
         steps = _held(free, 2 / side * (places % side) - 1, give)
         steps = steps * (side / steps.sum(-1, keepdim=True))
         places = steps.cumsum(-1) - steps

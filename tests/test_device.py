@@ -75,6 +75,6 @@ def test_jobs_that_nobody_waits_for_are_not_begun_and_errors_come_through(three_
 
 def test_samples_drawn_at_once_are_those_drawn_alone(three_threads, tiny_picture):
     model = singan.draft(tiny_picture)
-    at_once = [image.tobytes() for image in model.sample(5, seed=3)]
-    assert at_once == [model.sample(seed=3 + k)[0].tobytes() for k in range(5)]
-    assert [image.tobytes() for image in model.iter_samples(5, seed=3)] == at_once
+    drawn = [image.tobytes() for image in model.sample(5, seed=3)]
+    assert drawn == [model.sample(seed=3 + k)[0].tobytes() for k in range(5)]
+    assert [image.tobytes() for image in model.iter_samples(5, seed=3)] == drawn

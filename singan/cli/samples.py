@@ -87,13 +87,8 @@ def sample(
         if not as_json:
             typer.echo("\n".join(files))
     if as_json:
-        result = {
-            "model": where,
-            "samples": [files[0] for files in written],
-            "seed": seed,
-            "size": [image.height, image.width],
-        }
-        result |= {"start_scale": start_scale, "variation": variation}
+        result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
+        result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
         print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 
