@@ -11,7 +11,7 @@ import singan
 from singan.image import image_to_tensor
 from singan.patches.field import identity, refine_field
 from singan.patches.search import Patches, basis
-from singan.tasks.guided import draw_guided, transported
+from singan.tasks.guided import draw_guided, painted_as, transported
 
 SIZE = (96, 64)
 
@@ -59,6 +59,24 @@ def test_things_stand_where_they_were_painted_in_the_photographs_colours(model, 
     assert np.abs(shown[18:26, 20:28].mean((0, 1)) - (90, 120, 200)).max() < 40
     assert np.abs(shown[54:].mean((0, 1)) - (40, 100, 40)).max() < 25
     assert image.info["lost"] < 0.3
+
+
+def test_what_was_not_painted_is_not_shown(photo, painting):
+    """Three dark things stand on the ground of the photograph, none on that of the painting. The colours of either can
+    be transported to those of the other without a rest, so that dark becomes ground."""
+    busy = photo.copy()
+    for x in (8, 40, 72):
+        ImageDraw.Draw(busy).rectangle((x, 52, x + 9, 60), fill=(10, 10, 20))
+    model = singan.draft(busy, singan.TrainConfig.preset("draft", max_size=96))
+    assert (image_to_tensor(busy)[0, :, 50:].mean(0) < -0.8).sum() > 200
+    (image,) = singan.paint_to_image(model, painting, scale=model.num_scales - 1)
+    assert (image_to_tensor(image)[0, :, 50:].mean(0) < -0.8).sum() < 20
+
+
+def test_photograph_of_one_colour_and_of_greys_can_be_painted(painting):
+    for photo in (Image.new("RGB", SIZE, (90, 90, 90)), Image.radial_gradient("L").resize(SIZE).convert("RGB")):
+        (painted,) = painted_as([image_to_tensor(photo)], image_to_tensor(painting))
+        assert torch.isfinite(painted).all() and painted.abs().max() < 2
 
 
 def test_result_holds_nothing_that_the_photograph_does_not(model, photo, painting):

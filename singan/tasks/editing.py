@@ -27,7 +27,7 @@ LIGHT = 0.8  # of the range [-1, 1]: a larger step across a cut stays
 BUSY = 0.09  # by what steps from pixel to pixel around it less of it is light
 SHADE = 0.5  # of the range [-1, 1]: a step along the mask's edge that is larger is another thing, not another light
 MOST, DEEP = 0.075, 10.0  # root mean square of what may change, and how deep inside, pixels at 250 px
-FINE = 1.5  # pixels at 250 px: what is fine;
+FINE = 0.8  # pixels at 250 px: what is fine;
 BLURRED = 0.8  # of what the photograph has of it there: what has less is blurred
 STRUCTURE = 1.5  # pixels at 250 px: what is coarser stays while it is voted,
 ROUNDS = (2, 2, 1)  # so often
@@ -95,24 +95,35 @@ def levelled(changed: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> t
 
 def sharpened(model: SinGAN, x: torch.Tensor, given: torch.Tensor, mask: torch.Tensor, scale: int) -> torch.Tensor:
     """`x`, (1, 3, H, W), with the grain of the photograph's patches on what stands in `mask`, (1, 1, H, W), if that is
-    blurred beside what the photograph has there; as far as it stays what was `given`, (1, 3, H, W)."""
+    blurred beside what the photograph has there: as strong as that, as far as it stays what was `given`, (1, 3, H, W).
+    """
 
     def fine(image: torch.Tensor) -> torch.Tensor:
         return image - blur(image, FINE)
 
     inside = grow(mask, -1)
-    there, usual = (_strength(fine(image), inside) for image in (x, model.real_at(-1)))
-    if there >= BLURRED * usual:
+    usual = _strength(fine(model.real_at(-1)), inside).square()
+    there = _mean(fine(x).square(), inside)
+    if there >= BLURRED**2 * usual:
         return x
     injection = Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True)
+    grain = fine(inject(model, injection, scale, 0) - x) * mask
+    alone, shared = _mean(fine(grain).square(), inside), _mean(fine(grain) * fine(x), inside)
+    # so many times: alone * times ** 2 + 2 * shared * times + there = usual
+    times = ((shared.square() + alone * (usual - there)).sqrt() - shared) / alone.clamp_min(1e-9)
     deep = grow(mask, -DEEP)
     left = (MOST**2 - _strength((x - given) * mask, deep).square()).clamp(min=0).sqrt()
-    return x + _at_most(left, fine(inject(model, injection, scale, 0) - x) * mask, deep)
+    return x + _at_most(left, times * grain, deep)
+
+
+def _mean(x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
+    """The mean of `x`, (1, 3, H, W), where `inside`, (1, 1, H, W), is 1."""
+    return (x.mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)
 
 
 def _strength(x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:
     """The root mean square of `x`, (1, 3, H, W), where `inside`, (1, 1, H, W), is 1."""
-    return ((x.square().mean(1, keepdim=True) * inside).sum() / inside.sum().clamp(min=1)).sqrt()
+    return _mean(x.square(), inside).sqrt()
 
 
 def _at_most(most: torch.Tensor | float, x: torch.Tensor, inside: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,10 @@
 """A painting's layout in the photograph's own pixels: image analogies (Hertzmann et al., SIGGRAPH 2001).
 
 The photograph is painted in the painting's colours, by the optimal transport of colours and their heights from one to
-the other. A patch of the result then looks for a patch of the photograph that, so painted, is like the painting there,
-and that is itself like what the result shows so far. The painting's pixels never enter the result. In the end the light
-is evened out where patches of different sources meet.
+the other; what there is unlike all else in a colour keeps its difference, as no one has painted it. A patch of the
+result then looks for a patch of the photograph that, so painted, is like the painting there, and that is itself like
+what the result shows so far. The painting's pixels never enter the result. In the end the light is evened out where
+patches of different sources meet.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from singan.tasks.filters import blur, some, unit
 
 ROUNDS = 3  # of voting at the first scale, the first by the painting alone,
 LATER = 2  # at others that are searched, and one at those beyond
-WEIGHT = 3.0  # of a difference from the painting, where one from the result so far counts 1,
+WEIGHT = 4.0  # of a difference from the painting, where one from the result so far counts 1,
 BEYOND = 8.0  # and at scales that are not searched
 PRIOR = 0.6  # place prior: the painting has said what stands where, and only sizes go by the height
 REUSE = 0.1  # less would show all of the photograph, also what was not painted
@@ -36,6 +37,8 @@ LIGHTNESS = 0.5  # what a difference of lightness counts there: a cow is a cow i
 HEIGHT = 0.5  # what one of the whole height counts there, of the range [-1, 1]
 SHARP = 0.01  # squared distance over which a pixel's mass is spread
 ITERATIONS = 50  # of Sinkhorn's
+STRANGE = 1.4  # times the usual deviation in a colour: what is further away is another thing than what was painted
+LINEAR = 0.25  # weight of a linear map of colours in how the photograph is painted
 
 
 @torch.inference_mode()
@@ -47,7 +50,7 @@ def draw_guided(model: SinGAN, painting: torch.Tensor, scale: int) -> torch.Tens
     size, searched = (painting.shape[2], painting.shape[3]), model.voting_scales
     sizes = [model.size_at(k, size) for k in range(len(model.levels))]
     smooth = [blur(image, SMOOTH / unit(image)) for image in model.pictures_at(searched - 1)]
-    painted = transported(smooth, resize(painting, sizes[searched - 1]))
+    painted = painted_as(smooth, resize(painting, sizes[searched - 1]))
     x, found = painting, None
     for k in range(min(scale, searched) - 1, len(sizes)):
         x, patches = resize(x, sizes[k]), model.patches_at(k)
@@ -103,6 +106,33 @@ def _patches(images: list[torch.Tensor], filters: torch.Tensor, dtype: torch.dty
     return Patches(images[0], filters, dtype) if len(images) == 1 else Atlas(images, filters, dtype)
 
 
+def painted_as(photos: Sequence[torch.Tensor], painting: torch.Tensor) -> list[torch.Tensor]:
+    """The photographs, (1, 3, any, any), as they are compared with `painting`, (1, 3, H, W).
+
+    The transport makes all of a photograph something of the painting's: a black cow becomes grass where no one has
+    painted one. So colours that are far from what becomes the same colour elsewhere keep what is too much of their
+    difference. A linear map of all colours, which is no transport's, keeps what else differs a little apart.
+    """
+    moved = transported(photos, painting)
+    colors, becomes = (torch.cat([image[0].flatten(1).T for image in images]) for images in (photos, moved))
+    some_of = some(colors, POINTS)
+    shown, seen = colors[some_of], becomes[some_of]
+
+    def likeness(part: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(-torch.cdist(part, seen).square() / (3 * SHARP), 1)
+
+    deviation = (shown - likeness(seen) @ shown).square().mean(1, keepdim=True)
+    known = F.pad(colors, (0, 1), value=1.0)
+    linear = torch.linalg.pinv(known.T @ known, hermitian=True) @ (known.T @ becomes)
+    strange = []
+    for color, color_becomes in zip(colors.split(CHUNK // POINTS), becomes.split(CHUNK // POINTS), strict=True):
+        alike = likeness(color_becomes)
+        away = color - alike @ shown
+        usual = STRANGE * (alike @ deviation).sqrt()
+        strange.append(away * (1 - usual / away.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)).clamp(min=0))
+    return _as_images(torch.lerp(becomes, known @ linear, LINEAR) + torch.cat(strange), photos)
+
+
 def transported(
     photos: Sequence[torch.Tensor],
     painting: torch.Tensor,
@@ -133,7 +163,12 @@ def transported(
         torch.softmax((potential - torch.cdist(part, targets[there]).square()) / sharp, 1) @ colors
         for part in sources.split(CHUNK // len(colors))
     ]
-    parts = torch.cat(moved).split([photo.shape[2] * photo.shape[3] for photo in photos])
+    return _as_images(torch.cat(moved), photos)
+
+
+def _as_images(pixels: torch.Tensor, photos: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The `pixels`, (any, 3), of images that are as large as the `photos`."""
+    parts = pixels.split([photo.shape[2] * photo.shape[3] for photo in photos])
     return [part.T.reshape(photo.shape) for part, photo in zip(parts, photos, strict=True)]
 
 
