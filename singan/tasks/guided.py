@@ -26,8 +26,8 @@ from singan.tasks.filters import blur, some, unit
 
 ROUNDS = 3  # of voting at the first scale, the first by the painting alone,
 LATER = 2  # at others that are searched, and one at those beyond
-WEIGHT = 4.0  # of a difference from the painting, where one from the result so far counts 1,
-BEYOND = 8.0  # and at scales that are not searched
+WEIGHT = 2.5  # of a difference from the painting, where one from the result so far counts 1,
+BEYOND = 16.0  # and at scales that are not searched
 PRIOR = 0.6  # place prior: the painting has said what stands where, and only sizes go by the height
 REUSE = 0.1  # less would show all of the photograph, also what was not painted
 TOGETHER, SPREAD = 0.05, 3  # what patches of different sources side by side cost; how often that is passed on
