@@ -33,9 +33,9 @@ from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
 from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search, side_by_side
-from singan.patches.light import has_sky, joined, over_into_sky
+from singan.patches.light import agreed, has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
-from singan.patches.rearrange import FINE, cuts, order
+from singan.patches.rearrange import FINE, cuts, order, placed
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -47,6 +47,7 @@ from singan.pyramid import (
     resize,
     spread,
     steps_beyond,
+    unstretched,
     voting_scales,
 )
 from singan.sampling import Constraints, Drawing, Mirror, Picture, Sample, Tile, check_mirror, pinned, tiling
@@ -61,10 +62,13 @@ if TYPE_CHECKING:
 
 PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in notebooks
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
+MAX_LIT_PIXELS = 2**21  # of an image whose light is evened out at its own size
 AT_ONCE = 2**24  # pixels of samples that are drawn at once: of 4096x4096 one alone, which takes 1.3 GB
 FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
+FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
+SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
 MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
@@ -305,15 +309,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """One sample (1, 3, H, W), and its field if it has one; `until`: as it leaves the level before that one."""
         model = self.tiled(kept.wrap) if any(kept.wrap) else self
         rng = torch.Generator().manual_seed(seed)
-        x, found = model.reconstruct_tensor(start_scale), None
+        x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         if start_scale == 0:
-            enlarged = (spread if model.config.displacement else resize)(x, model.size_at(0, size))
+            enlarged = (spread if model.config.displacement else resize)(x, first)
             x, found = model.draw_layout(enlarged, variation, rng, kept)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept)
+        lit = found is not None and model._own_width(first) < first[1]
+        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
         self, x: torch.Tensor, variation: float, rng: torch.Generator, kept: Constraints = FREE
@@ -326,11 +331,15 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
-        z, where, columns = z.to(self.device), None, None
-        amount = self.config.displacement * reordered(variation)
-        if amount and not any(self._wrap) and not self.others:
-            columns = order(self._cuts_of(size), amount * z[:, 4:, : size[0], : size[1]])
-        entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
+        z, where = z.to(self.device), None
+        own, amount = self._own_width(size), self.config.displacement * reordered(variation)
+        better = amount * z[:, 4:, : size[0], : size[1]]
+        if own < size[1]:  # a generator knows no such width
+            photo = resize(self.patches_at(0).images[0], (size[0], own))
+            entered = placed(photo, order(self._cuts_of((size[0], own)), FORCED * better))
+        else:
+            columns = order(self._cuts_of(size), better) if amount and self._reorders else None
+            entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
         if self.others and self.config.field:
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
@@ -364,10 +373,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         until: int | None = None,
         found: Field | None = None,
         kept: Constraints = FREE,
+        lit: bool = False,
     ) -> tuple[torch.Tensor, Field | None]:
-        """`generate`, and the field at the end, if there is one; `kept`: what the image is held to at every level."""
+        """`generate`, and the field at the end, if there is one; `kept`: what the image is held to at every level.
+        `lit`: its light is evened out in the end, where patches of different sources meet."""
+        sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
+        last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # level that is small enough for that
         for k in range(start_scale, len(self.levels) if until is None else until):
-            here = self.size_at(k, size)
+            here = sizes[k]
             x, settle = self.resized(x, here), kept.settle(here)
             z = noise(k, here).to(self.device) if k < len(self.noise_amps) else None
             where = None
@@ -375,6 +388,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 where = F.interpolate(shown(found)[:, None].float(), here)
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
+            if lit and found and k == last:
+                lighter = agreed(x, found, self.patches_at(k).images[0], SEAM, PLAIN) - x
+        if until is None and lighter is not None:
+            x, settle = (x + resize(lighter, size)).clamp_(-1, 1), kept.settle(size)
+            x = settle(x) if settle else x
         if until is None and found and found.pictures:
             x = evened(x, found, self.patches_at(len(self.levels) - 1))
         if until is None and (kept.fades or any(kept.wrap)):
@@ -427,12 +445,22 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x = settle(x) if settle else x
         return x, found
 
+    def _own_width(self, size: tuple[int, int]) -> int:
+        """How wide the photograph stands in an image of that size, (height, width): narrower than that where it would
+        be stretched much, and its columns can come twice instead."""
+        return unstretched(self.scale_sizes[0], size) if self._reorders else size[1]
+
+    @property
+    def _reorders(self) -> bool:
+        """Whether the photograph's columns may stand in a new order: of one picture, and no tile."""
+        return bool(self.config.displacement) and not any(self._wrap) and not self.others
+
     def _cuts_of(self, size: tuple[int, int]) -> torch.Tensor:
-        """What it costs to cut the training image, as large as scale 0 of a sample, from column to column."""
+        """What it costs to cut the training image, at that size, that of scale 0, from column to column."""
         known = self._cuts  # which another thread may replace
         if known is None or known[0] != size:
             with torch.inference_mode():
-                known = self._cuts = size, cuts(spread(self.photo_tensor, (FINE * size[0], FINE * size[1])))
+                known = self._cuts = size, cuts(resize(self.photo_tensor, (FINE * size[0], FINE * size[1])))
         return known[1]
 
     def invent(
@@ -444,7 +472,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             beyond = self._wrap if level else FLAT  # by its border the coarsest one knows above from below
             x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config, beyond)
         x = x if level else closed(x, self._wrap)
-        x = x if columns is None else x.gather(3, columns[:, None, None].expand_as(x))
+        x = x if columns is None else placed(x, columns)
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(

@@ -77,13 +77,19 @@ def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[i
     return [(round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for t in shares]
 
 
+def unstretched(shape: tuple[int, int], size: tuple[int, int]) -> int:
+    """How wide an image of that shape, (height, width), is in one of `size`: as wide as that, or, where that is WIDER
+    times its own width for the height or more, its own."""
+    width = round(shape[1] * size[0] / shape[0])
+    return size[1] if size[1] < WIDER * width else width
+
+
 def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """`x`, (N, C, H, W), resized; where it would be WIDER times as wide or more for its height, it goes on to both
     sides as its mirror image instead: what is there comes twice, and is not stretched."""
-    width = round(x.shape[3] * size[0] / x.shape[2])
-    if size[1] < WIDER * width:
-        return resize(x, size)
-    return resize(x, (size[0], width))[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
+    width = unstretched((x.shape[2], x.shape[3]), size)
+    x = resize(x, (size[0], width))
+    return x if width == size[1] else x[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
 
 
 def mirrored(before: int, side: int, whole: int) -> torch.Tensor:

@@ -34,11 +34,13 @@ def test_without_noise_every_column_stays():
     assert order(cost(x), torch.zeros(3, 1, 25, 33)).tolist() == [list(range(33))] * 3
 
 
-@pytest.mark.parametrize("width", [7, 33, 90])
-def test_columns_come_in_runs(width):
-    x, z = torch.randn(1, 3, 25, width, generator=torch.Generator().manual_seed(1)), 3 * noise(2, 25, width)
+@pytest.mark.parametrize(("width", "places"), [(7, 7), (33, 33), (90, 90), (7, 30), (2, 9), (40, 100), (40, 20)])
+def test_columns_come_in_runs(width, places):
+    x, z = torch.randn(1, 3, 25, width, generator=torch.Generator().manual_seed(1)), 3 * noise(2, 25, places)
     found = order(cost(x), z)
-    assert set((found.diff(dim=1) - 1).abs().unique().tolist()) <= {0, *range(NEAR, width + 1)}
+    assert found.shape == (2, places) and found.min() >= 0 and found.max() < width
+    near = min(NEAR, (width + 1) // 3)
+    assert set((found.diff(dim=1) - 1).abs().unique().tolist()) <= {0, *range(near, width + 1)}
     assert torch.equal(order(cost(x), z), found)  # again
     assert torch.equal(order(cost(x), z[1:]), found[1:])  # alone
 
@@ -73,20 +75,30 @@ def test_small_thing_counts_as_much_as_it_is_seen():
     assert leaps.any() and not (leaps & inside[found[:, 1:]]).any()
 
 
-def test_best_order_is_found():
+def test_wider_picture_of_whole_posts_from_the_first_column_to_the_last():
+    x = posts()
+    height = (x[0, :, 12] > 0).any(0)
+    (found,) = order(cost(x), torch.zeros(1, 1, 25, 150))
+    assert found[0] == 0 and found[-1] == 59
+    assert {len(run) for run in "".join("#" if one else " " for one in height[found].tolist()).split()} == {4}
+    assert (found - torch.linspace(0, 59, 150)).abs().max() < 25  # each thing about where it stands
+
+
+@pytest.mark.parametrize("places", [8, 14])
+def test_best_order_is_found(places):
     """Against all orders, by another program."""
     width, generator = 8, torch.Generator().manual_seed(2)
-    costs, z = 3 * torch.rand(width, width, generator=generator), noise(1, 25, width)
-    worth = rearrange._worth(z)[0]
+    costs, z = 3 * torch.rand(width, width, generator=generator), noise(1, 25, places)
+    worth = rearrange._worth(z, width)[0]
     found = order(costs, z)[0].tolist()
 
     def leap(one: int, other: int) -> float:
         if other == one + 1:
             return 0.0
-        return float(costs[one, other]) if abs(other - one - 1) >= NEAR else math.inf
+        return float(costs[one, other]) if abs(other - one - 1) >= 3 else math.inf
 
     best = np.array([-float(worth[0, k]) for k in range(width)])
-    for place in range(1, width):
+    for place in range(1, places):
         reached = [min(best[s] + leap(s, t) for s in range(width)) for t in range(width)]
         best = np.array(reached) - worth[place].numpy()
     total = sum(leap(*pair) for pair in pairwise(found)) - sum(float(worth[p, k]) for p, k in enumerate(found))

@@ -1,5 +1,6 @@
 """Tiles, mirror images, pins and sources of samples."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 from test_patches import exact, smooth
 
 import singan
+from singan import model
 from singan.errors import ConfigError, ImageError
 from singan.patches.field import enlarge, identity, refine_field, search
 from singan.patches.light import has_sky, joined, over_into_sky
@@ -270,10 +272,11 @@ def test_pinned_region_stays_to_the_last_bit_and_the_rest_does_not(request, kind
     assert max(np.abs(pixels[~mask].astype(float) - photo[~mask]).mean() for pixels in drawn) > 1
 
 
-def test_pinned_region_goes_where_it_is_told_to_in_other_sizes_too(draft):
-    photo, size = np.asarray(draft.training_image), (60, 100)
+@pytest.mark.parametrize("width", [100, 200])
+def test_pinned_region_goes_where_it_is_told_to_in_other_sizes_too(draft, width):
+    photo, size = np.asarray(draft.training_image), (60, width)
     mask = square(draft.photo_size, 12, 20, 26, 36)
-    image, source = draft.sample(1, size=size, pin=mask, pin_to=(0.5, 0.25), source=True)[0]
+    image, source = draft.sample(1, size=size, pin=mask, pin_to=(0.5, 25 / width), source=True)[0]
     top, left = 30 - 7, 25 - 8
     assert np.array_equal(np.asarray(image)[top : top + 14, left : left + 16], photo[12:26, 20:36])
     rows, columns = np.mgrid[12:26, 20:36]
@@ -343,6 +346,57 @@ def test_pin_at_a_larger_scale_holds_the_surroundings():
     kept = settle(torch.full((1, 3, 10, 10), 9.0))
     assert (kept[0, 0] != 9).nonzero().tolist() == [[2, 2]]
     assert torch.equal(pin.shown, photo) and float(F.relu(pin.mask).sum()) == 4
+
+
+# --- wider than the photograph --------------------------------------------------------------------
+
+
+def coast(width: int = 96) -> Image.Image:
+    """A grainy sky that is blue at the left and red at the right, over waves: 64 px high."""
+    rows, columns = np.mgrid[0:64, 0:width]
+    pixels = np.stack([40 + 160 * columns / width, np.full(rows.shape, 90), 200 - 160 * columns / width], 2)
+    pixels += np.random.default_rng(0).normal(0, 6, pixels.shape)
+    waves = 60 + 50 * np.sin(columns / 2.0 + 3 * np.sin(rows / 3.0))
+    pixels[40:] = waves[40:, :, None]
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def shore() -> singan.SinGAN:
+    return singan.draft(coast(), singan.TrainConfig.preset("draft", max_size=64))
+
+
+@pytest.mark.parametrize("size", [(64, 192), (64, 300), (96, 200)])
+def test_wider_sample_goes_from_the_photographs_left_side_to_its_right_one(shore, size):
+    for image in shore.sample(3, size=size, variation=0.2):
+        sky = np.asarray(image, float)[: size[0] // 3].mean(0)
+        assert image.size == size[::-1]
+        assert sky[:8, 0].mean() < 80 < 160 < sky[-8:, 0].mean()  # its mirror images to both sides began in the middle
+
+
+@pytest.mark.parametrize("most", [2**22, 100 * 100])
+def test_light_of_a_wider_sample_is_evened_out_but_not_in_what_is_pinned(monkeypatch, shore, most):
+    """At its own size, or, of a large one, at a smaller one."""
+    mask, size = square(shore.photo_size, 12, 20, 26, 36), (64, 256)
+    monkeypatch.setattr(model, "MAX_LIT_PIXELS", most)
+    seen, differs = [], {}
+    for light in (0.0, 0.2):
+        monkeypatch.setattr(model, "agreed", lambda x, *_, light=light: seen.append(x.shape[2:]) or x + light)
+        for pin in (None, mask):
+            shown = np.asarray(shore.sample(1, size=size, pin=pin)[0], float)
+            differs[pin is None] = shown - differs.get(pin is None, 0)
+        shore.sample(1), shore.sample(1, size=(64, 100)), shore.sample(1, size=(64, 256), tile="x")  # these not
+    assert len(seen) == 4 and all(math.prod(at) <= most for at in seen) and (seen[0] == size) == (most > 100 * 100)
+    assert np.abs(differs[True] - 25.5).max() < 1.1
+    kept = np.abs(differs[False]).max(2) == 0
+    assert kept.sum() == 14 * 16
+
+
+def test_sample_that_is_hardly_wider_is_stretched(shore):
+    height, width = shore.scale_sizes[0]
+    assert [shore._own_width((2 * height, w)) for w in (2 * width, int(2.59 * width))] == [2 * width, int(2.59 * width)]
+    assert shore._own_width((2 * height, 1 + int(2.6 * width))) == 2 * width
+    assert shore.tiled((False, True))._own_width((height, 3 * width)) == 3 * width
 
 
 # --- sources --------------------------------------------------------------------------------------

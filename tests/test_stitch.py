@@ -156,8 +156,11 @@ def test_propagation_finds_the_cheapest_on_a_chain():
     assert tuple(propagate(alone, cuts, edges, 40).tolist()) == min(costs, key=lambda choice: costs[choice])
 
 
-@pytest.mark.parametrize(("step", "evened"), [(0.1, True), (1.2, False)])
-def test_light_is_evened_out_where_patches_of_different_sources_meet(step, evened):
+@pytest.mark.parametrize(
+    ("step", "most", "evened"),
+    [(0.1, {}, True), (1.2, {}, False), (0.5, {}, False), (0.5, {"seam": 0.3, "plain": 0.06}, True)],
+)
+def test_light_is_evened_out_where_patches_of_different_sources_meet(step, most, evened):
     """A picture whose left half is darker; a field that takes the middle third of the right half from the left."""
     photo = torch.full((1, 3, 40, 80), step / 2)
     photo[..., :40] = -step / 2
@@ -169,7 +172,7 @@ def test_light_is_evened_out_where_patches_of_different_sources_meet(step, evene
     x[..., 22:34] -= 40  # voters 2 px apart
     field = replace(own, x=x)
     before = vote(field, patches)
-    after = agreed(before, field, photo)
+    after = agreed(before, field, photo, **most)
 
     beyond = slice(46, None)  # of the picture's own step
 

@@ -49,9 +49,12 @@ def joined(x: torch.Tensor, wrap: Wrap) -> torch.Tensor:
     return (x - _spread(right, JOINED * max(height, width))).clamp(-1, 1)
 
 
-def agreed(x: torch.Tensor, field: Field, photo: torch.Tensor) -> torch.Tensor:
+def agreed(
+    x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float = SEAM, plain: float = PLAIN
+) -> torch.Tensor:
     """`x`, (N, 3, H, W), which the `field` makes of `photo`, (1, 3, h, w), with its light evened out where patches of
-    different sources meet: steps there that the sources do not have are spread, if small and in plain surroundings."""
+    different sources meet: steps there that the sources do not have are spread, if smaller than `seam`, of the range
+    [-1, 1], and where steps from pixel to pixel are about `plain`, than less."""
     at, colors = sources(field), photo[0].flatten(1)
     right = torch.zeros_like(x)
     for axis in (2, 3):
@@ -66,12 +69,15 @@ def agreed(x: torch.Tensor, field: Field, photo: torch.Tensor) -> torch.Tensor:
         onward, backward = shown(1) - here, here - shown(-1)
         wanted = (onward.narrow(axis, 0, inside) + backward.narrow(axis, 1, inside)) / 2
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
-        step = light_of(wanted - x.diff(dim=axis), SEAM * torch.exp(-busy / PLAIN))
+        step = light_of(wanted - x.diff(dim=axis), seam * torch.exp(-busy / plain))
         right.narrow(axis, 1, inside).add_(step)
         right.narrow(axis, 0, inside).sub_(step)
-    right = torch.cat([right, right.flip(2)], 2)  # the mirror image: nothing is spread over the border
-    lighter = _spread(torch.cat([right, right.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
-    return (x + lighter[..., : x.shape[2], : x.shape[3]]).clamp(-1, 1)
+    lighter = []
+    for one in right.split(1, 1):  # one channel after the other, which takes a third of the memory
+        one = torch.cat([one, one.flip(2)], 2)  # the mirror image: nothing is spread over the border
+        one = _spread(torch.cat([one, one.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
+        lighter.append(one[..., : x.shape[2], : x.shape[3]].clone())
+    return (x + torch.cat(lighter, 1)).clamp(-1, 1)
 
 
 def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:

@@ -1,4 +1,5 @@
-"""A picture's columns in a new order: it goes on elsewhere where that shows least, as seamless loops of video do."""
+"""A picture's columns in a new order, also as a wider picture: it goes on elsewhere where that shows least, as seamless
+loops of video do."""
 
 from __future__ import annotations
 
@@ -47,18 +48,20 @@ def cuts(x: torch.Tensor) -> torch.Tensor:
 
 
 def order(cost: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """Which column stands where, (N, W): runs of them, which leap where it shows least.
+    """Which of W columns stands at which place, (N, places): runs of them, which leap where it shows least.
 
-    `cost` as `cuts` gives it. `noise`, (N, 1, H, W), says where which columns had better be: standard normal times how
-    much it counts; by 0 each stays. Of all orders the one is taken whose worth less the cost of its cuts is greatest
-    (Viterbi). As a column moves as one, things stay whole and on what they stand on; they come twice, or not at all.
+    `cost`, (W, W), as `cuts` gives it. `noise`, (N, 1, H, places), says where which columns had better be: standard
+    normal times how much it counts; by 0 each stays, or as near to its share of the places as cuts allow. Of all orders
+    the one is taken whose worth less the cost of its cuts is greatest (Viterbi). As a column moves as one, things stay
+    whole and on what they stand on; they come twice, or not at all.
     """
-    worth, width = _worth(noise), len(cost)
-    column = torch.arange(width, device=cost.device)
-    barred = cost.masked_fill((column - column[:, None] - 1).abs() < NEAR, math.inf)
+    width = len(cost)
+    worth, column = _worth(noise, width), torch.arange(width, device=cost.device)
+    near = (column - column[:, None] - 1).abs() < min(NEAR, (width + 1) // 3)
+    barred = cost.masked_fill(near, math.inf)
     leap, source = barred.topk(min(SOURCES, width), 0, largest=False)  # (sources, W)
     total, before = -worth[:, 0], []
-    for place in range(1, width):
+    for place in range(1, noise.shape[3]):
         leapt, which = (total[:, source] + leap).min(1)
         on = F.pad(total[:, :-1], (1, 0), value=math.inf)
         before.append(torch.where(on <= leapt, column - 1, source[which, column]))
@@ -69,11 +72,18 @@ def order(cost: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     return torch.cat(found[::-1], 1)
 
 
-def _worth(noise: torch.Tensor) -> torch.Tensor:
-    """What each place has of each column, (N, W, W): smooth in the place and in how far it is from the column's own."""
-    width = noise.shape[3]
+def placed(x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """Images, (N, C, H, W) or one, with those `columns`, (N, places), of each: (N, C, H, places)."""
+    shape = len(columns), *x.shape[1:3], columns.shape[1]
+    return x.expand(len(columns), -1, -1, -1).gather(3, columns[:, None, None].expand(shape))
+
+
+def _worth(noise: torch.Tensor, width: int) -> torch.Tensor:
+    """What each place has of each of `width` columns, (N, places, width): smooth in the place and in how far it is from
+    the column's own."""
+    places = noise.shape[3]
     few = F.adaptive_avg_pool2d(noise, SMOOTH) * math.sqrt(noise[0].numel() / math.prod(SMOOTH))
-    smooth = F.interpolate(few, (2 * width - 1, width), mode="bicubic", align_corners=True)[:, 0]
-    place = torch.arange(width, device=noise.device)
-    away = place - place[:, None]
-    return GAIN * smooth[:, away + width - 1, place[:, None]] - STAY * away.abs()
+    smooth = F.interpolate(few, (2 * width - 1, places), mode="bicubic", align_corners=True)[:, 0]
+    place, column = (torch.arange(length, device=noise.device) for length in (places, width))
+    away = column - torch.linspace(0, width - 1, places, device=noise.device)[:, None]
+    return GAIN * smooth[:, away.round().long() + width - 1, place[:, None]] - STAY * away.abs()
