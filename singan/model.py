@@ -185,7 +185,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def sample(self, n: int = 1, *, source: bool = False, **options: Any) -> list[Image.Image] | list[Sample]:
         """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
 
-        `size`: (height, width) in pixels, by default that of the photograph. `start_scale`: the coarsest
+        `size`: (height, width) in pixels, by default that of the photograph; 1.3 times as wide for its height, or more,
+        what is in it comes more than once. `start_scale`: the coarsest
         scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes the noise
         of scale 0 with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the
         training image's, at 1 free. Its columns stand in a new order, the more so up to two thirds. v is such that the
@@ -378,7 +379,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """`generate`, and the field at the end, if there is one; `kept`: what the image is held to at every level.
         `lit`: its light is evened out in the end, where patches of different sources meet."""
         sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
-        last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # level that is small enough for that
+        last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # that is small enough to be lit
         for k in range(start_scale, len(self.levels) if until is None else until):
             here = sizes[k]
             x, settle = self.resized(x, here), kept.settle(here)
