@@ -3,6 +3,7 @@
 import importlib.util
 import math
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from singan.tasks.filling import draft_of
 from singan.tasks.filters import blur, grow
 
 ROOT = Path(__file__).parent.parent
+SCORE = ROOT.parent / "shared" / "eval" / "score.py"  # what sifid is measured with
 MODELS = {path.name: path for path in sorted((ROOT / "pretrained").iterdir())}
 
 
@@ -28,12 +30,16 @@ def given(task: str, name: str) -> tuple[singan.SinGAN, Image.Image, Path]:
     return singan.SinGAN.from_pretrained(MODELS[name]), load_image(folder / f"{name}.webp"), folder / f"{name}.mask.png"
 
 
+def program(path: Path) -> ModuleType:
+    """One that is no part of the package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def seam(x: torch.Tensor, mask: torch.Tensor) -> float:
-    """That of benchmarks/common.py, which is no part of the package."""
-    spec = importlib.util.spec_from_file_location("common", ROOT / "benchmarks" / "common.py")
-    common = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(common)
-    return common.seam(x, mask)
+    return program(ROOT / "benchmarks" / "common.py").seam(x, mask)
 
 
 @pytest.mark.parametrize("name", examples("edit"))
@@ -87,3 +93,16 @@ def test_paintings_become_pictures_of_their_layout(name):
     near, far = (resize(image_to_tensor(p), (40, 80)) for p in (image, model.training_image))
     wanted = resize(image_to_tensor(painting), (40, 80))
     assert (near - wanted).abs().mean() < (far - wanted).abs().mean()
+
+
+@pytest.mark.skipif(not SCORE.exists(), reason=f"the comparison program is not at {SCORE}")
+@pytest.mark.parametrize("name", examples("paint"))
+def test_patches_of_paintings_become_the_photographs(name):
+    model, painting, _ = given("paint", name)
+    (image,) = singan.paint_to_image(model, painting)
+    score, real = program(SCORE), image_to_tensor(model.training_image)
+    before, after = (
+        score.frechet(*(score.stem_features(x) for x in (image_to_tensor(i.resize(image.size)), real)))
+        for i in (painting, image)
+    )
+    assert after < before / 4
