@@ -17,7 +17,6 @@ from singan.tasks.filling import draft_of
 from singan.tasks.filters import blur, grow
 
 ROOT = Path(__file__).parent.parent
-SCORE = ROOT.parent / "shared" / "eval" / "score.py"  # what sifid is measured with
 MODELS = {path.name: path for path in sorted((ROOT / "pretrained").iterdir())}
 
 
@@ -30,20 +29,17 @@ def given(task: str, name: str) -> tuple[singan.SinGAN, Image.Image, Path]:
     return singan.SinGAN.from_pretrained(MODELS[name]), load_image(folder / f"{name}.webp"), folder / f"{name}.mask.png"
 
 
-def program(path: Path) -> ModuleType:
-    """One that is no part of the package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+@pytest.fixture(scope="module")
+def common() -> ModuleType:
+    """benchmarks/common.py, which is no part of the package."""
+    spec = importlib.util.spec_from_file_location("common", ROOT / "benchmarks" / "common.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def seam(x: torch.Tensor, mask: torch.Tensor) -> float:
-    return program(ROOT / "benchmarks" / "common.py").seam(x, mask)
-
-
 @pytest.mark.parametrize("name", examples("edit"))
-def test_what_was_copied_stays_and_its_seam_goes(name):
+def test_what_was_copied_stays_and_its_seam_goes(common, name):
     model, edited, mask = given("edit", name)
     (image,) = singan.edit(model, edited, mask)
     white, x = load_mask(model, mask), image_to_tensor(image)
@@ -54,11 +50,11 @@ def test_what_was_copied_stays_and_its_seam_goes(name):
     real = image_to_tensor(model.training_image)
     lost, put_in = ((image_to_tensor(edited) - y).masked_select(grow(white, -1) > 0).abs().mean() for y in (x, real))
     assert lost < 0.6 * put_in  # it is still there
-    assert seam(x, white) <= 1.3
+    assert common.seam(x, white) <= 1.3
 
 
 @pytest.mark.parametrize("name", examples("fill"))
-def test_what_was_painted_over_goes_and_nothing_is_seen_of_it(name):
+def test_what_was_painted_over_goes_and_nothing_is_seen_of_it(common, name):
     model, _, mask = given("fill", name)
     photo = model.training_image
     (image,) = singan.fill(draft_of(photo), mask, seed=0)
@@ -67,7 +63,7 @@ def test_what_was_painted_over_goes_and_nothing_is_seen_of_it(name):
     assert (x - real).masked_select(far).abs().max() == 0
     inside = grow(white, -4) > 0
     assert (x - real).masked_select(inside).abs().mean() > 0.02  # it is another one
-    assert seam(x, white) <= 1.3
+    assert common.seam(x, white) <= 1.3
 
 
 @pytest.mark.parametrize("name", examples("harmonize"))
@@ -95,12 +91,13 @@ def test_paintings_become_pictures_of_their_layout(name):
     assert (near - wanted).abs().mean() < (far - wanted).abs().mean()
 
 
-@pytest.mark.skipif(not SCORE.exists(), reason=f"the comparison program is not at {SCORE}")
 @pytest.mark.parametrize("name", examples("paint"))
-def test_patches_of_paintings_become_the_photographs(name):
+def test_patches_of_paintings_become_the_photographs(common, name):
+    if not common.SHARED.is_dir():
+        pytest.skip(f"the comparison program is not at {common.SHARED}")
     model, painting, _ = given("paint", name)
     (image,) = singan.paint_to_image(model, painting)
-    score, real = program(SCORE), image_to_tensor(model.training_image)
+    score, real = common.score_program(), image_to_tensor(model.training_image)
     before, after = (
         score.frechet(*(score.stem_features(x) for x in (image_to_tensor(i.resize(image.size)), real)))
         for i in (painting, image)

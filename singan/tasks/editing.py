@@ -102,13 +102,14 @@ def sharpened(model: SinGAN, x: torch.Tensor, given: torch.Tensor, mask: torch.T
         return image - blur(image, FINE)
 
     inside = grow(mask, -1)
-    usual = _strength(fine(model.real_at(-1)), inside).square()
-    there = _mean(fine(x).square(), inside)
+    own = fine(x)
+    there, usual = (_mean(image.square(), inside) for image in (own, fine(model.real_at(-1))))
     if there >= BLURRED**2 * usual:
         return x
     injection = Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True)
     grain = fine(inject(model, injection, scale, 0) - x) * mask
-    alone, shared = _mean(fine(grain).square(), inside), _mean(fine(grain) * fine(x), inside)
+    added = fine(grain)
+    alone, shared = _mean(added.square(), inside), _mean(added * own, inside)
     # so many times: alone * times ** 2 + 2 * shared * times + there = usual
     times = ((shared.square() + alone * (usual - there)).sqrt() - shared) / alone.clamp_min(1e-9)
     deep = grow(mask, -DEEP)
