@@ -35,7 +35,7 @@ from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search, side_by_side
 from singan.patches.light import agreed, has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
-from singan.patches.rearrange import FINE, cuts, order, placed
+from singan.patches.rearrange import FINE, at_heights, cuts, drawn_out, order, placed
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -43,11 +43,11 @@ from singan.pyramid import (
     closed,
     displace,
     from_bytes,
+    own_size,
     published_resize,
     resize,
     spread,
     steps_beyond,
-    unstretched,
     voting_scales,
 )
 from singan.sampling import Constraints, Drawing, Mirror, Picture, Sample, Tile, check_mirror, pinned, tiling
@@ -67,9 +67,12 @@ AT_ONCE = 2**24  # pixels of samples that are drawn at once: of 4096x4096 one al
 FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
-FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
+FORCED = 0.5  # how much it counts, of that of others, where columns of a wider or narrower picture had better be
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
-MIXED_REUSE = 0.1  # at least, of several pictures: else what has no room in a region is pushed into its seams
+ROOMY_REUSE = (
+    0.1  # at least, of several pictures, where what has no room in a region would be pushed into its seams, and
+)
+# of a taller one, where there is more room in the sky than there are things
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -103,6 +106,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
     _cuts: tuple[tuple[int, int], torch.Tensor] | None = field(init=False, repr=False, default=None)  # of the last size
     _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
+    _heights: torch.Tensor | None = field(init=False, repr=False, default=None)  # of rows, of a taller image (`taller`)
 
     def __repr__(self) -> str:
         height, width = self.image_size
@@ -280,12 +284,6 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         count = len(self.generators)
         return replace(self, config=config, scale_sizes=self.scale_sizes[:count], memory=[])
 
-    def with_place_prior(self, place_prior: float) -> SinGAN:
-        """This model, with the same patches, where they hold so much to their height in the picture."""
-        model = copy.copy(self)
-        model.config = replace(self.config, place_prior=place_prior)
-        return model
-
     def tiled(self, wrap: Wrap) -> SinGAN:
         """This model, but what it draws goes on at its other side, down, across, or both."""
         model = copy.copy(self)  # with the patches that it has already
@@ -312,34 +310,36 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         if start_scale == 0:
-            enlarged = (spread if model.config.displacement else resize)(x, first)
-            x, found = model.draw_layout(enlarged, variation, rng, kept)
+            low = model._own_size(first)[0], first[1]  # as high as the photograph
+            x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
+            if low != first:
+                model, x, found = model.taller(x, first, kept)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        lit = found is not None and model._own_width(first) < first[1]
+        lit = found is not None and model._own_size(first) != first
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
-        self, x: torch.Tensor, variation: float, rng: torch.Generator, kept: Constraints = FREE
+        self, x: torch.Tensor, size: tuple[int, int], variation: float, rng: torch.Generator, kept: Constraints = FREE
     ) -> tuple[torch.Tensor, Field | None]:
-        """Scale 0 of a sample, from what it starts from, (1, 3, H, W): the image and its field.
+        """Scale 0 of a sample, (1, 3, *size), from what it starts from, (1, 3, any, any): the image and its field.
 
         Of `config.candidates` it is the one composed most like the training image (`most_alike`); of a draft, whose
         layouts differ less, of fewer where much variation is asked for (`tried`).
         """
-        share, size = fresh_share(self.variation_curve, variation), (x.shape[2], x.shape[3])
+        share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
         z, where = z.to(self.device), None
-        own, amount = self._own_width(size), self.config.displacement * reordered(variation)
+        amount = self.config.displacement * reordered(variation)
         better = amount * z[:, 4:, : size[0], : size[1]]
-        if own < size[1]:  # a generator knows no such width
-            photo = resize(self.patches_at(0).images[0], (size[0], own))
-            entered = placed(photo, order(self._cuts_of((size[0], own)), FORCED * better))
+        if own[1] != size[1]:  # a generator knows no such width
+            entered = placed(resize(self.patches_at(0).images[0], own), order(self._cuts_of(own), FORCED * better))
         else:
-            columns = order(self._cuts_of(size), better) if amount and self._reorders else None
+            columns = order(self._cuts_of(own), better) if amount and self._reorders else None
+            x = (spread if self.config.displacement else resize)(x, own)
             entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
         if self.others and self.config.field:
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
@@ -354,6 +354,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
         best = most_alike(seen, images[0], self._composition, variation)
         return drawn[best : best + 1], found.one(best)
+
+    def taller(
+        self, x: torch.Tensor, size: tuple[int, int], kept: Constraints
+    ) -> tuple[SinGAN, torch.Tensor, Field | None]:
+        """A layout, (1, 3, H, W) at scale 0, of as many more rows as `size` has: its calm ones are drawn out. Returns
+        this model, in which patches hold to where they belong then, the image, (1, 3, *size), and its field."""
+        model, settle = copy.copy(self), kept.settle(size)
+        model._heights = drawn_out(x, size[0])
+        x = at_heights(x, model._heights)
+        return model, *model.apply_scale(0, settle(x) if settle else x, None, settle=settle)
 
     def generate(
         self, x: torch.Tensor, start_scale: int, size: tuple[int, int], noise: Noise, found: Field | None = None
@@ -437,7 +447,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             if searched:
                 found = self._search(level, x, reuse, region, where)
                 if joins and k == rounds - 1:
-                    found = side_by_side(found, x, self.patches_at(level), self.place_prior, TOGETHER, SPREAD)
+                    patches, prior = self.patches_at(level), self.place_prior
+                    found = side_by_side(found, x, patches, prior, TOGETHER, SPREAD, self._heights)
             elif found is None:
                 found = self.find_field(level, x, reuse, region)
             else:
@@ -446,10 +457,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x = settle(x) if settle else x
         return x, found
 
-    def _own_width(self, size: tuple[int, int]) -> int:
-        """How wide the photograph stands in an image of that size, (height, width): narrower than that where it would
-        be stretched much, and its columns can come twice instead."""
-        return unstretched(self.scale_sizes[0], size) if self._reorders else size[1]
+    def _own_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """How large the photograph is before its columns and rows are brought to that size, (height, width): not that
+        where it would be stretched much."""
+        return own_size(self.scale_sizes[0], size) if self._reorders else size
 
     @property
     def _reorders(self) -> bool:
@@ -500,12 +511,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None, where: torch.Tensor | None = None
     ) -> Field:
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
-        reuse = reuse if not self.others else max(reuse, MIXED_REUSE)
-        return search(x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held)
+        if self.others or self._heights is not None:
+            reuse = max(reuse, ROOMY_REUSE)
+        return search(
+            x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held, heights=self._heights
+        )
 
     def _carry(self, level: int, x: torch.Tensor, found: Field, region: torch.Tensor | None) -> Field:
         patches, size = self.patches_at(level), (x.shape[2], x.shape[3])
-        return refine_field(carry_field(found, size, patches), x, patches, self.place_prior, region=region)
+        found = carry_field(found, size, patches)
+        return refine_field(found, x, patches, self.place_prior, region=region, heights=self._heights)
 
     @property
     def place_prior(self) -> float:

@@ -17,7 +17,7 @@ MAX_SEARCHED_PIXELS = 5000  # of a finer scale that is; the cost grows with the 
 STEP = 1.5  # from one size to the next beyond the pyramid
 DOWN, ACROSS = 0.04, 0.4  # how far content moves where displacement is 1, of the height and of the width
 SMOOTH = 4  # pixels that move together, about
-WIDER = 1.3  # of what is to be so much wider nothing is stretched
+OTHER = 1.3  # what is to be so much wider, narrower or taller is not stretched evenly
 END = 5  # pixels of two ends that are compared, to see where an image goes on at its other side
 SHORTEST, SHORTER = 0.65, 0.05  # what stays of it at least, and the squared difference that all of it would be worth
 FADED = 0.25  # of the width: within it a step from side to side fades
@@ -77,17 +77,27 @@ def steps_beyond(coarse: tuple[int, int], fine: tuple[int, int]) -> list[tuple[i
     return [(round(h ** (1 - t) * fine[0] ** t), round(w ** (1 - t) * fine[1] ** t)) for t in shares]
 
 
-def unstretched(shape: tuple[int, int], size: tuple[int, int]) -> int:
-    """How wide an image of that shape, (height, width), is in one of `size`: as wide as that, or, where that is WIDER
-    times its own width for the height or more, its own."""
-    width = round(shape[1] * size[0] / shape[0])
-    return size[1] if size[1] < WIDER * width else width
+def own_size(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    """How large, (height, width), an image of that `shape` is to be for one of `size`: that, or, where that is OTHER
+    times as wide, as narrow or as tall, of its own width, and where it is as tall of its own height.
+
+    Its own are in proportion: as large as it is at least, unless it is to be lower, and at most as `size` is.
+    """
+    (height, width), (high, wide) = shape, size
+    if high <= height or wide * height >= high * width:  # all of its height, and what width belongs to that
+        own = high, round(width * high / height)
+    else:
+        own = round(height * max(1, wide / width)), max(width, wide)
+    tall = high >= OTHER * own[0]
+    other = tall or wide >= OTHER * own[1] or own[1] >= OTHER * wide
+    return (own[0] if tall else high, own[1]) if other else size
 
 
 def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """`x`, (N, C, H, W), resized; where it would be WIDER times as wide or more for its height, it goes on to both
+    """`x`, (N, C, H, W), resized; where it would be OTHER times as wide or more for its height, it goes on to both
     sides as its mirror image instead: what is there comes twice, and is not stretched."""
-    width = unstretched((x.shape[2], x.shape[3]), size)
+    width = round(x.shape[3] * size[0] / x.shape[2])
+    width = size[1] if size[1] < OTHER * width else width
     x = resize(x, (size[0], width))
     return x if width == size[1] else x[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.patches import search as searching
-from singan.patches.field import identity, search, voting
+from singan.patches.field import identity, refine_field, search, voting
 from singan.patches.search import (
     PATCH,
     REUSE,
@@ -185,6 +185,23 @@ def test_strong_place_prior_keeps_patches_at_their_height_and_lets_them_move_sid
     free, held = (search(x, exact(real), prior) for prior in (0.0, 10.0))
     assert (held.y - rows).abs().float().mean() < 0.3 * (free.y - rows).abs().float().mean()
     assert (held.x - rows.T).abs().float().mean() > (held.y - rows).abs().float().mean()
+
+
+@pytest.mark.parametrize("side", [40, 57])
+def test_place_prior_goes_by_where_rows_belong(side):
+    """Here the upper half of the training image takes three quarters of the image. In words: of each patch the middle,
+    from row to row, and never beyond the training image."""
+    real, x = smooth(0, 30, 30), smooth(1, side, 30)
+    heights = torch.from_numpy(np.interp((np.arange(20) + 0.5) / 20, [0, 0.75, 1], [0, 0.5, 1])).float()
+    held = search(x, exact(real), 100.0, heights=heights)
+    for i, top in enumerate(corners(side)):
+        middle = np.interp((top + PATCH / 2) / side, (np.arange(20) + 0.5) / 20, heights)
+        wanted = np.clip(30 * middle - PATCH / 2, 0, 30 - PATCH)
+        assert np.abs(held.y[0, i].numpy() - wanted).max() <= 0.51
+    again = refine_field(held, x, exact(real), 100.0, heights=heights)
+    assert (again.y - held.y).abs().max() <= 1
+    free = search(x, exact(real), 100.0)
+    assert (free.y - held.y).max() > 3 * 30 / side
 
 
 def test_region_of_ones_is_no_region():

@@ -16,6 +16,7 @@ from singan.pyramid import (
     displace,
     kept_size,
     learned_size,
+    own_size,
     resize,
     scale_sizes,
     steps_beyond,
@@ -29,6 +30,34 @@ def test_scales_of_the_published_example():
     sizes = scale_sizes(166, 250, TrainConfig(num_scales=9))
     assert sizes[0] == (25, 38) and sizes[-1] == (166, 250) and len(sizes) == 9
     assert sizes[1][0] / sizes[0][0] == pytest.approx(1 / 0.789, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("size", "own"),
+    [
+        ((30, 40), (30, 40)),
+        ((60, 80), (60, 80)),
+        ((38, 40), (38, 40)),  # a little taller, wider, or narrower: stretched
+        ((30, 51), (30, 51)),
+        ((30, 31), (30, 31)),
+        ((33, 36), (33, 36)),
+        ((39, 40), (30, 40)),  # taller
+        ((90, 40), (30, 40)),
+        ((90, 80), (60, 80)),
+        ((53, 30), (30, 40)),  # and narrower
+        ((39, 39), (30, 40)),
+        ((30, 52), (30, 40)),  # wider
+        ((60, 160), (60, 80)),
+        ((15, 40), (15, 20)),  # lower, and so wider
+        ((30, 20), (30, 40)),  # narrower
+        ((36, 20), (36, 40)),
+        ((15, 10), (15, 20)),
+        ((15, 8), (15, 20)),
+        ((60, 30), (30, 40)),
+    ],
+)
+def test_own_size_keeps_proportions_where_stretching_would_be_seen(size, own):
+    assert own_size((30, 40), size) == own
 
 
 @pytest.mark.parametrize("size", [(186, 248), (50, 667), (667, 50), (25, 25), (26, 400), (1000, 1000), (33, 34)])

@@ -1,4 +1,4 @@
-"""Columns in a new order."""
+"""Columns in a new order, and rows that are drawn out."""
 
 import math
 from itertools import pairwise
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from singan.patches import rearrange
-from singan.patches.rearrange import FINE, NEAR, cuts, order
+from singan.patches.rearrange import FINE, NEAR, at_heights, cuts, drawn_out, order
 
 
 def noise(n: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -129,3 +129,52 @@ def test_cost_of_a_cut_is_that_of_what_meets_there():
 
     wanted = torch.tensor([[worked_out(s, t) for t in range(12)] for s in range(12)])
     torch.testing.assert_close(cuts(x), wanted, rtol=1e-3, atol=1e-3)
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("height", [25, 26, 40, 100])
+def test_rows_keep_their_order_and_fill_the_height(height):
+    x = torch.randn(1, 3, 25, 33, generator=torch.Generator().manual_seed(1))
+    heights = drawn_out(x, height)
+    assert heights.shape == (height,) and 0 < heights[0] <= 1 / 50 and 1 - 1 / 50 <= heights[-1] < 1
+    assert (heights.diff() > 0).all() and (heights.diff() <= 1 / 25 + 1e-6).all()  # none is lower than it was
+
+
+def test_what_is_as_high_as_it_was_stays():
+    x = torch.randn(2, 3, 25, 33, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(at_heights(x, drawn_out(x[:1], 25)), x, rtol=0, atol=1e-5)
+
+
+def test_calm_rows_are_drawn_out_and_posts_are_not():
+    """The sky is 8 rows high and the plain 7, of 25, and between them stand posts, which are as high as they were."""
+    x = posts() + 0.1 * torch.randn(1, 3, 25, 60, generator=torch.Generator().manual_seed(0))
+    x[:, :, :8] *= 0.1
+    for height in (40, 60):
+        rows = 25 * drawn_out(x, height)
+        high = [int(((rows >= a) & (rows < b)).sum()) for a, b in ((0, 8), (8, 18), (18, 25))]
+        assert high[1] <= 13 and high[0] > 0.8 * (height - 17)
+        shown = at_heights(x, rows / 25)
+        assert shown.shape == (1, 3, height, 60)
+        assert 8 <= int((shown[0, 0, :, 11] > 0.5).sum()) <= 13
+
+
+def test_a_small_thing_counts_among_the_rows_too():
+    """A moon, a thirtieth of the width."""
+    x = torch.linspace(-0.1, 0.1, 30)[:, None].expand(1, 3, 30, 60).clone()
+    x[:, :, 10:12, 30:32] = 1
+    rows = 30 * drawn_out(x, 60)
+    assert int(((rows >= 10) & (rows < 12)).sum()) == 2
+
+
+def test_a_post_is_as_high_as_it_was_though_nothing_changes_up_and_down_it():
+    x = torch.zeros(1, 3, 30, 60)
+    x[:, :, 10:, 30:33] = 1
+    rows = 30 * drawn_out(x, 60)
+    assert int((rows >= 10).sum()) == 20
+
+
+def test_plain_pictures_are_drawn_out_evenly():
+    for x in (torch.zeros(1, 3, 20, 30), torch.linspace(-1, 1, 20)[:, None].expand(1, 3, 20, 30)):
+        torch.testing.assert_close(drawn_out(x, 50), (torch.arange(50) + 0.5) / 50)

@@ -15,6 +15,7 @@ from singan import model
 from singan.errors import ConfigError, ImageError
 from singan.patches.field import enlarge, identity, refine_field, search
 from singan.patches.light import has_sky, joined, over_into_sky
+from singan.patches.rearrange import at_heights
 from singan.patches.search import PATCH
 from singan.patches.vote import around, positions, sources, vote
 from singan.pyramid import closed, displace, published_resize, resize
@@ -392,11 +393,82 @@ def test_light_of_a_wider_sample_is_evened_out_but_not_in_what_is_pinned(monkeyp
     assert kept.sum() == 14 * 16
 
 
-def test_sample_that_is_hardly_wider_is_stretched(shore):
+def test_tiles_are_stretched_to_any_size(shore):
     height, width = shore.scale_sizes[0]
-    assert [shore._own_width((2 * height, w)) for w in (2 * width, int(2.59 * width))] == [2 * width, int(2.59 * width)]
-    assert shore._own_width((2 * height, 1 + int(2.6 * width))) == 2 * width
-    assert shore.tiled((False, True))._own_width((height, 3 * width)) == 3 * width
+    for size in ((height, 3 * width), (3 * height, width), (height, width // 2)):
+        assert shore._own_size(size) == (height, width)
+        assert shore.tiled((False, True))._own_size(size) == size
+
+
+# --- taller and narrower ---------------------------------------------------------------------------
+
+
+def lighthouse(height: int = 72, width: int = 96) -> Image.Image:
+    """A white tower with a red top, 24 px high, on a grainy lawn under a plain sky."""
+    pixels = np.full((height, width, 3), (90, 140, 220), float)
+    pixels[48:] = (40, 130, 50)
+    pixels[48:] += np.random.default_rng(0).normal(0, 25, (height - 48, width, 1))
+    pixels[28:52, 44:50], pixels[24:30, 42:52] = 255, (220, 30, 30)
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def coastguard() -> singan.SinGAN:
+    return singan.draft(lighthouse(), singan.TrainConfig.preset("draft", max_size=96, photo_size=96))
+
+
+def towers(image: Image.Image) -> list[tuple[int, int]]:
+    """The heights of what is red and white in each run of columns that has any, and how far down it begins."""
+    pixels = np.asarray(image, float)
+    bright = pixels[..., 0] > 180
+    columns = np.flatnonzero(bright.any(0))
+    runs = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1) if len(columns) else []
+    rows = [np.flatnonzero(bright[:, run].any(1)) for run in runs if len(run) > 3]
+    return [(int(one[-1] - one[0] + 1), int(one[0])) for one in rows]
+
+
+@pytest.mark.parametrize("size", [(108, 96), (144, 96), (128, 72)])
+def test_in_a_taller_sample_the_sky_is_higher_and_what_stands_in_it_is_not(coastguard, size):
+    images = coastguard.sample(6, size=size, variation=0.3)
+    assert {image.size for image in images} == {size[::-1]}
+    found = [tower for image in images for tower in towers(image)]
+    assert len(found) >= 3 and all(26 <= height <= 30 for height, _ in found)  # 28; stretched it was 42, 56 and 50
+    assert all(abs(top - (24 + size[0] - 72)) < 4 for _, top in found)
+
+
+def test_patches_of_a_taller_sample_belong_where_its_rows_do(coastguard):
+    """Held to their place in proportion, they would put a second top into the middle of the sky."""
+    size = coastguard.size_at(0, (144, 96))
+    photo = coastguard.patches_at(0).images[0]
+    taller, _, found = coastguard.taller(photo, size, Constraints())
+    assert taller._heights.shape == size[:1] and coastguard._heights is None
+    free = coastguard.apply_scale(0, at_heights(photo, taller._heights), None)[1]
+    away = [
+        (sources(one)[0, :, :, 0] / photo.shape[2] - taller._heights[:, None]).abs().mean() for one in (found, free)
+    ]
+    assert away[0] < 0.5 * away[1]
+
+
+@pytest.mark.parametrize("size", [(72, 48), (72, 60), (36, 24)])
+def test_narrower_sample_has_whole_columns_and_nothing_is_narrower(coastguard, size):
+    for image in coastguard.sample(4, size=size, variation=0.3):
+        assert image.size == size[::-1]
+        pixels = np.asarray(image, float)
+        red = (pixels[..., 0] > 180) & (pixels[..., 1] < 100)
+        columns = np.flatnonzero(red.any(0))
+        inside = len(columns) and columns[0] > 0 and columns[-1] < size[1] - 1
+        assert not inside or len(columns) >= 0.8 * 10 * size[0] / 72  # squeezed there were 5 of 10
+
+
+@pytest.mark.parametrize("size", [(16, 400), (400, 16), (16, 16), (17, 96), (300, 40)])
+def test_extreme_sizes_are_drawn(coastguard, size):
+    assert coastguard.sample(1, size=size)[0].size == size[::-1]
+
+
+def test_several_samples_of_a_taller_size_differ_and_come_again(coastguard):
+    first, second = coastguard.sample(2, size=(120, 60), seed=3, variation=0.6)
+    assert first.tobytes() != second.tobytes()
+    assert coastguard.sample(1, size=(120, 60), seed=4, variation=0.6)[0].tobytes() == second.tobytes()
 
 
 # --- sources --------------------------------------------------------------------------------------

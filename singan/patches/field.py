@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 
-from singan.patches.search import PATCH, REUSE, SIDEWAYS, Patches, nearest, place, project
+from singan.patches.search import PATCH, REUSE, SIDEWAYS, Patches, belonging, nearest, place, project
 from singan.patches.vote import FLAT, STRIDE, Field, Wrap, around, positions, voters
 
 REACH = 2  # how far away at most, in voters, the neighbours are whose offsets a patch may take
@@ -44,17 +44,18 @@ def search(
     region: torch.Tensor | None = None,
     wrap: Wrap = FLAT,
     costs: torch.Tensor | None = None,
+    heights: torch.Tensor | None = None,
 ) -> Field:
     """The field of `image`, (N, 3, H, W), by comparing all patches with all.
 
     `region`, (1, 1, H, W) of 0 and more, for one image that does not `wrap`: only patches that touch what is over 0 are
     searched for; the others stay at their own place. `costs`, (N, voters, pictures): what is added for each voter to
-    the distance from a patch of each picture (`mixture.costs`).
+    the distance from a patch of each picture (`mixture.costs`). `heights`: where rows belong (`belonging`).
     """
     size, device = (image.shape[2], image.shape[3]), image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(size, wrap, strict=True))
     projected = voting(around(image, wrap), patches.filters).flatten(1, 2)
-    places = place(rows, columns, size, place_prior)
+    places = place(belonging(rows, size[0], heights, patches), columns, size, place_prior)
     queries = torch.cat([projected, places.expand(len(image), -1, -1)], 2)  # (N, voters, directions + 2)
     queries = queries if costs is None else torch.cat([queries, costs], 2)
     keys, across = patches.placed(place_prior), patches.shape[1]
@@ -128,18 +129,20 @@ def refine_field(
     region: torch.Tensor | None = None,
     together: float = 0.0,
     projected: torch.Tensor | None = None,
+    heights: torch.Tensor | None = None,
 ) -> Field:
     """Each patch of `image`, (N, 3, *field.size), takes the nearest of a few sources: its own, those of its neighbours
     shifted back, and one pixel beside its own. With a `region`, (1, 1, *field.size), for one image that does not wrap,
     only those that touch what is over 0 do; the others go to their own place. `together`: what a source costs, as mean
     squared difference, that no neighbour has too, shifted back; where some have it, in proportion less.
-    `projected`: the patches of `image`, as `voting` gives them, where they are at hand."""
+    `projected`: the patches of `image`, as `voting` gives them, where they are at hand. `heights`: see `search`."""
     image = around(image, field.wrap)
+    belong = belonging(positions(field.size[0], image.device, field.wrap[0]), field.size[0], heights, patches)
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
+        ends = [(row, min(row + BLOCK[0], bottom)) for row in range(top, bottom, BLOCK[0])]
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, row, min(row + BLOCK[0], bottom), together, projected)
-            for row in range(top, bottom, BLOCK[0])
+            _refine_rows(field, image, patches, place_prior, *end, together, projected, belong) for end in ends
         ]
         return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
 
@@ -157,13 +160,19 @@ def refine_field(
 
 
 def side_by_side(
-    field: Field, image: torch.Tensor, patches: Patches, place_prior: float, cost: float, times: int
+    field: Field,
+    image: torch.Tensor,
+    patches: Patches,
+    place_prior: float,
+    cost: float,
+    times: int,
+    heights: torch.Tensor | None = None,
 ) -> Field:
     """`refine_field`, so many times, where a source that no neighbour has too costs so much: such sources are passed on
     from patch to patch, and texture is whole."""
     projected = voting(around(image, field.wrap), patches.filters)
     for _ in range(times):
-        field = refine_field(field, image, patches, place_prior, together=cost, projected=projected)
+        field = refine_field(field, image, patches, place_prior, together=cost, projected=projected, heights=heights)
     return field
 
 
@@ -176,11 +185,13 @@ def _refine_rows(
     bottom: int,
     together: float,
     projected: torch.Tensor | None,
+    belong: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
+    """`refine_field` for the voters of rows `top` to `bottom`, of which each belongs at a row of `belong`, (voters
+    down,): (N, rows, columns) twice."""
     (height, width), (most_down, most_across), device = field.size, patches.shape, image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
-    row = rows[top:bottom, None]
+    row, height_of = rows[top:bottom, None], belong[top:bottom, None]
     if projected is None:
         queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
     else:
@@ -205,7 +216,7 @@ def _refine_rows(
         found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten()).float().view(*y.shape, -1)
         distance = torch.linalg.vector_norm(found.sub_(queries[:, :, left:right]), dim=-1).square_()
         down, across = patches.within(y, x)
-        moved = (down - row / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
+        moved = (down - height_of / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
         distance.add_(moved, alpha=place_prior**2)
         if together:
             alone = [(offered != neighbour[:, None]).any(0) for neighbour in shown[1:]]

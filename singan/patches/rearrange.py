@@ -1,5 +1,5 @@
-"""A picture's columns in a new order, also as a wider picture: it goes on elsewhere where that shows least, as seamless
-loops of video do."""
+"""A picture of other proportions. Its columns stand in a new order, more or fewer of them: it goes on elsewhere where
+that shows least, as seamless loops of video do. Its rows keep their order, and the calm ones are drawn out."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ SOURCES = 16  # columns from which each one may be leapt to: the cheapest
 STAY = 0.02  # what a column costs for each pixel that it is from its own place
 GAIN = 2.0  # deviation of what it is worth to have a column somewhere
 SMOOTH = 6, 8  # values that this has, over the offsets and across
+BUSY, GIVE = 4, 3  # the power of a row's changes, of which great ones count most; by which busy rows are drawn out less
 
 
 def cuts(x: torch.Tensor) -> torch.Tensor:
@@ -76,6 +77,28 @@ def placed(x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """Images, (N, C, H, W) or one, with those `columns`, (N, places), of each: (N, C, H, places)."""
     shape = len(columns), *x.shape[1:3], columns.shape[1]
     return x.expand(len(columns), -1, -1, -1).gather(3, columns[:, None, None].expand(shape))
+
+
+def drawn_out(x: torch.Tensor, height: int) -> torch.Tensor:
+    """How far down an image, (1, C, H, W), what stands in each of `height` rows is, more than H: (height,), a share.
+
+    The less changes in a row, and to those beside it, the more it is drawn out: sky and water, not what stands in them
+    (as in resizing by content, Wang et al., SIGGRAPH Asia 2008).
+    """
+    down, across = (x.diff(dim=axis).abs().mean((0, 1)).pow(BUSY).mean(1).pow(1 / BUSY) for axis in (2, 3))
+    busy = torch.stack([F.pad(down, (1, 0)), F.pad(down, (0, 1)), across]).amax(0).clamp_min(1e-4)  # (H,)
+    calm = (busy / busy.mean()) ** -GIVE
+    length = 1 + (height - x.shape[2]) / calm.sum() * calm
+    edges, place = F.pad(length.cumsum(0), (1, 0)), torch.arange(height, device=x.device) + 0.5
+    row = (torch.searchsorted(edges, place, right=True) - 1).clamp(0, x.shape[2] - 1)
+    return (row + (place - edges[row]) / length[row]) / x.shape[2]
+
+
+def at_heights(x: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
+    """Images, (N, C, H, W), with what is so far down them, (rows,), shares of H: (N, C, rows, W)."""
+    at = (heights * x.shape[2] - 0.5).clamp(0, x.shape[2] - 1)
+    low = at.long()
+    return x[:, :, low].lerp(x[:, :, (low + 1).clamp(max=x.shape[2] - 1)], (at - low)[:, None])
 
 
 def _worth(noise: torch.Tensor, width: int) -> torch.Tensor:

@@ -104,6 +104,19 @@ def place(rows: torch.Tensor, columns: torch.Tensor, size: tuple[int, int], g: f
     return torch.stack([y.flatten(), x.flatten()], 1)
 
 
+def belonging(rows: torch.Tensor, side: int, heights: torch.Tensor | None, patches: Patches) -> torch.Tensor:
+    """Where patches at those rows of an image of `side` rows would be if it were in proportion to the training image:
+    there, or by `heights`, (any,), which say how far down that what is in the image is, from its first row to its last,
+    as shares. A patch belongs where its middle does, or as near to that as there is one."""
+    if heights is None:
+        return rows
+    middle = ((rows + PATCH / 2) * (len(heights) / side) - 0.5).clamp(0, len(heights) - 1)
+    low = middle.long()
+    share = heights[low].lerp(heights[(low + 1).clamp(max=len(heights) - 1)], middle - low)
+    own = patches.size[0]
+    return side * (share - PATCH / 2 / own).clamp(0, 1 - PATCH / own)
+
+
 class Keys(NamedTuple):
     """What many queries are compared with: (m, d). Where there are several pictures, queries may be (n, d + pictures):
     their last columns are what is added to the distance from a key of each picture."""
