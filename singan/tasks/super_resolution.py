@@ -26,7 +26,7 @@ from singan.training.loop import train
 MAX_FACTOR = 8
 STEP = 2 ** (1 / 3)  # enlargement by which one pass of the generator goes, about
 MAX_SIDE = 8192  # of the picture; its enlargement would be over the limit anyway if it were not narrow
-STEPS, CROP = 1000, 48  # of training; the side of its crops, pixels
+STEPS, CROP = 800, 48  # of training; the side of its crops, pixels
 CORRECTIONS = 3  # after each pass, towards an image that shrinks to the given one
 
 
