@@ -65,18 +65,19 @@ def strip() -> Image.Image:
     rows = []
     for name in STRIP:
         model = shipped(name)
-        height = model.image_size[0]
-        wide = singan.retarget(model, width=2, seed=1)[0]
-        pictures = [model.training_image, *model.sample(2, seed=1), wide]
-        rows.append([picture.resize((round(180 * picture.width / height), 180)) for picture in pictures])
-    across = max(sum(picture.width + GAP for picture in row) - GAP for row in rows)
-    sheet = Image.new("RGB", (across, len(rows) * (180 + GAP) - GAP), "white")
-    for y, row in enumerate(rows):
-        x = 0
-        for picture in row:
-            sheet.paste(picture, (x, y * (180 + GAP)))
-            x += picture.width + GAP
-    return sheet
+        rows.append([model.training_image, *model.sample(2, seed=1), *singan.retarget(model, width=2, seed=1)])
+    return in_rows(rows, 180)
+
+
+def sizes() -> Image.Image:
+    """Of each model a row: the photograph, a portrait, one that is half as high again, and one of half the width."""
+    rows = []
+    for name in ("mountain-lake", "skyline", "waves"):
+        model = shipped(name)
+        height, width = model.image_size
+        drawn = [model.sample(1, size=size, seed=5)[0] for size in ((width, height), (3 * height // 2, width))]
+        rows.append([model.training_image, *drawn, *singan.retarget(model, width=0.5, seed=5)])
+    return in_rows(rows, 220)
 
 
 def tasks() -> Image.Image:
@@ -171,12 +172,19 @@ def second_picture() -> Image.Image:
 
 def in_a_row(pictures: list[Image.Image], height: int = 240) -> Image.Image:
     """Pictures side by side, of one height."""
-    row = [picture.resize((round(height * picture.width / picture.height), height)) for picture in pictures]
-    sheet = Image.new("RGB", (sum(picture.width + GAP for picture in row) - GAP, height), "white")
-    x = 0
-    for picture in row:
-        sheet.paste(picture, (x, 0))
-        x += picture.width + GAP
+    return in_rows([pictures], height)
+
+
+def in_rows(rows: list[list[Image.Image]], height: int) -> Image.Image:
+    """Pictures of one height, side by side, row below row."""
+    sized = [[one.resize((round(height * one.width / one.height), height)) for one in row] for row in rows]
+    across = max(sum(one.width + GAP for one in row) - GAP for row in sized)
+    sheet = Image.new("RGB", (across, len(rows) * (height + GAP) - GAP), "white")
+    for y, row in enumerate(sized):
+        x = 0
+        for one in row:
+            sheet.paste(one, (x, y * (height + GAP)))
+            x += one.width + GAP
     return sheet
 
 
@@ -233,6 +241,7 @@ PICTURES = {
     "at-a-glance": at_a_glance,
     "samples": samples,
     "strip": strip,
+    "sizes": sizes,
     "tasks": tasks,
     "tiles": tiles,
     "companions": companions,
