@@ -190,11 +190,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Draw `n` new images; image k depends on `seed` + k alone, whatever `n`.
 
         `size`: (height, width) in pixels, by default that of the photograph; 1.3 times as wide for its height, or more,
-        what is in it comes more than once. `start_scale`: the coarsest scale that is drawn anew; what is coarser is the
-        training image's. `variation` in [0, 1] mixes the noise of scale 0 with the training image's own,
-        z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the training image's, at 1 free. Its columns stand in a
-        new order, the more so up to two thirds. v is such that the samples' diversity grows evenly with `variation`; by
-        default it is `config.usual_variation`.
+        what is in it comes more than once; as narrow, some is left out; as tall, sky and water grow. `start_scale`: the
+        coarsest scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes scale
+        0's noise with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the training
+        image's, at 1 free. Its columns stand in a new order, the more so up to two thirds. v is such that the samples'
+        diversity grows evenly with `variation`; by default it is `config.usual_variation`.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
 
         `tile`: the image goes on at its other side, left and right ("x"), above and below ("y"), or "both". `mirror`:

@@ -194,7 +194,7 @@ def retarget(
     start_scale: StartScale = 0,
     variation: Variation = None,
 ) -> None:
-    """Make the picture wider or higher, with more of the same in it."""
+    """Make the picture wider or higher, with more of the same in it, or narrower, with less."""
     out = call.named(model, "retarget")
 
     from singan import retarget

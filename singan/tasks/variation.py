@@ -24,8 +24,8 @@ def retarget(
 ) -> list[Image.Image]:
     """`n` RGB images, `width` and `height` times as wide and high as the training image, with its kind of content.
 
-    Objects keep their size: there are more or fewer of them. The other arguments, and the errors, are those of
-    `SinGAN.sample`.
+    Objects keep their size: there are more or fewer of them, or more sky and water. The other arguments, and the
+    errors, are those of `SinGAN.sample`.
     """
     for name, times in (("width", width), ("height", height)):
         check_range(name, times, 1e-9, 1e9, says="it is a number over 0: 2 makes the picture twice as large")
