@@ -67,7 +67,8 @@ AT_ONCE = 2**24  # pixels of samples that are drawn at once: of 4096x4096 one al
 FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
-FORCED = 0.5  # how much it counts, of that of others, where columns of a wider or narrower picture had better be
+FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
+FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
 ROOMY_REUSE = (
     0.1  # at least, of several pictures, where what has no room in a region would be pushed into its seams, and
@@ -330,13 +331,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         layouts differ less, of fewer where much variation is asked for (`tried`).
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
+        narrower = own[1] > size[1]
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
+        count = min(count, FEW) if narrower else count
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
         z, where = z.to(self.device), None
         amount = self.config.displacement * reordered(variation)
         better = amount * z[:, 4:, : size[0], : size[1]]
         if own[1] != size[1]:  # a generator knows no such width
-            entered = placed(resize(self.patches_at(0).images[0], own), order(self._cuts_of(own), FORCED * better))
+            better = better if narrower else FORCED * better
+            entered = placed(resize(self.patches_at(0).images[0], own), order(self._cuts_of(own), better))
         else:
             columns = order(self._cuts_of(own), better) if amount and self._reorders else None
             x = (spread if self.config.displacement else resize)(x, own)

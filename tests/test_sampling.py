@@ -460,6 +460,13 @@ def test_narrower_sample_has_whole_columns_and_nothing_is_narrower(coastguard, s
         assert not inside or len(columns) >= 0.8 * 10 * size[0] / 72  # squeezed there were 5 of 10
 
 
+def test_narrower_samples_show_several_parts_of_the_photograph():
+    photo = singan.SinGAN.from_pretrained("skyline").training_image.resize((256, 144))
+    drawn = singan.draft(photo).sample(6, size=(144, 128), source=True)
+    middles = [one.source[..., 1].mean() for one in drawn]
+    assert max(middles) - min(middles) > 256 / 6  # the best of twelve layouts: half of that
+
+
 @pytest.mark.parametrize("size", [(16, 400), (400, 16), (16, 16), (17, 96), (300, 40)])
 def test_extreme_sizes_are_drawn(coastguard, size):
     assert coastguard.sample(1, size=size)[0].size == size[::-1]
