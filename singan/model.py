@@ -70,10 +70,7 @@ TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples,
 FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
-ROOMY_REUSE = (
-    0.1  # at least, of several pictures, where what has no room in a region would be pushed into its seams, and
-)
-# of a taller one, where there is more room in the sky than there are things
+ROOMY_REUSE = 0.1  # at least, of several pictures and of taller ones: else what is not there goes into seams, or sky
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -310,8 +307,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         model = self.tiled(kept.wrap) if any(kept.wrap) else self
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
+        own = model._own_size(first)
         if start_scale == 0:
-            low = model._own_size(first)[0], first[1]  # as high as the photograph
+            low = own[0], first[1]  # as high as the photograph
             x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
             if low != first:
                 model, x, found = model.taller(x, first, kept)
@@ -319,7 +317,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        lit = found is not None and model._own_size(first) != first
+        lit = found is not None and own != first
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
@@ -328,7 +326,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Scale 0 of a sample, (1, 3, *size), from what it starts from, (1, 3, any, any): the image and its field.
 
         Of `config.candidates` it is the one composed most like the training image (`most_alike`); of a draft, whose
-        layouts differ less, of fewer where much variation is asked for (`tried`).
+        layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW.
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         narrower = own[1] > size[1]
@@ -362,8 +360,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     def taller(
         self, x: torch.Tensor, size: tuple[int, int], kept: Constraints
     ) -> tuple[SinGAN, torch.Tensor, Field | None]:
-        """A layout, (1, 3, H, W) at scale 0, of as many more rows as `size` has: its calm ones are drawn out. Returns
-        this model, in which patches hold to where they belong then, the image, (1, 3, *size), and its field."""
+        """The calm rows of a layout, (1, 3, H, W) at scale 0, drawn out to the height of `size`. Returns this model, in
+        which patches hold to where they belong then, the image, (1, 3, *size), and its field."""
         model, settle = copy.copy(self), kept.settle(size)
         model._heights = drawn_out(x, size[0])
         x = at_heights(x, model._heights)

@@ -97,9 +97,9 @@ def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """`x`, (N, C, H, W), resized; where it would be OTHER times as wide or more for its height, it goes on to both
     sides as its mirror image instead: what is there comes twice, and is not stretched."""
     width = round(x.shape[3] * size[0] / x.shape[2])
-    width = size[1] if size[1] < OTHER * width else width
-    x = resize(x, (size[0], width))
-    return x if width == size[1] else x[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
+    if size[1] < OTHER * width:
+        return resize(x, size)
+    return resize(x, (size[0], width))[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
 
 
 def mirrored(before: int, side: int, whole: int) -> torch.Tensor:

@@ -404,7 +404,7 @@ def test_tiles_are_stretched_to_any_size(shore):
 
 
 def lighthouse(height: int = 72, width: int = 96) -> Image.Image:
-    """A white tower with a red top, 24 px high, on a grainy lawn under a plain sky."""
+    """A white tower with a red top, 28 px high, on a grainy lawn under a plain sky."""
     pixels = np.full((height, width, 3), (90, 140, 220), float)
     pixels[48:] = (40, 130, 50)
     pixels[48:] += np.random.default_rng(0).normal(0, 25, (height - 48, width, 1))

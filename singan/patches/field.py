@@ -137,12 +137,11 @@ def refine_field(
     squared difference, that no neighbour has too, shifted back; where some have it, in proportion less.
     `projected`: the patches of `image`, as `voting` gives them, where they are at hand. `heights`: see `search`."""
     image = around(image, field.wrap)
-    belong = belonging(positions(field.size[0], image.device, field.wrap[0]), field.size[0], heights, patches)
 
     def refined(top: int, bottom: int) -> tuple[torch.Tensor, torch.Tensor]:
         ends = [(row, min(row + BLOCK[0], bottom)) for row in range(top, bottom, BLOCK[0])]
         strips = [  # so few voters that a candidate's projected patches stay in a core's cache
-            _refine_rows(field, image, patches, place_prior, *end, together, projected, belong) for end in ends
+            _refine_rows(field, image, patches, place_prior, *end, together, projected, heights) for end in ends
         ]
         return torch.cat([y for y, _ in strips], 1), torch.cat([x for _, x in strips], 1)
 
@@ -185,13 +184,13 @@ def _refine_rows(
     bottom: int,
     together: float,
     projected: torch.Tensor | None,
-    belong: torch.Tensor,
+    heights: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """`refine_field` for the voters of rows `top` to `bottom`, of which each belongs at a row of `belong`, (voters
-    down,): (N, rows, columns) twice."""
+    """`refine_field` for the voters of rows `top` to `bottom`: (N, rows, columns) twice."""
     (height, width), (most_down, most_across), device = field.size, patches.shape, image.device
     rows, columns = (positions(side, device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
-    row, height_of = rows[top:bottom, None], belong[top:bottom, None]
+    row = rows[top:bottom, None]
+    belongs = belonging(row, height, heights, patches)
     if projected is None:
         queries = voting(image[:, :, int(row[0]) : int(row[-1]) + PATCH], patches.filters)
     else:
@@ -216,7 +215,7 @@ def _refine_rows(
         found = patches.keys.index_select(0, (y * patches.shape[1] + x).flatten()).float().view(*y.shape, -1)
         distance = torch.linalg.vector_norm(found.sub_(queries[:, :, left:right]), dim=-1).square_()
         down, across = patches.within(y, x)
-        moved = (down - height_of / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
+        moved = (down - belongs / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
         distance.add_(moved, alpha=place_prior**2)
         if together:
             alone = [(offered != neighbour[:, None]).any(0) for neighbour in shown[1:]]

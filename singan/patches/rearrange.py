@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.patches.light import mean
+from singan.patches.search import between
 
 FINE = 3  # pixels that a column is wide where cuts are looked at
 BESIDE = 2  # columns on either side of a cut that are compared
@@ -96,9 +97,7 @@ def drawn_out(x: torch.Tensor, height: int) -> torch.Tensor:
 
 def at_heights(x: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
     """Images, (N, C, H, W), with what is so far down them, (rows,), shares of H: (N, C, rows, W)."""
-    at = (heights * x.shape[2] - 0.5).clamp(0, x.shape[2] - 1)
-    low = at.long()
-    return x[:, :, low].lerp(x[:, :, (low + 1).clamp(max=x.shape[2] - 1)], (at - low)[:, None])
+    return between(x.mT, heights * x.shape[2] - 0.5).mT
 
 
 def _worth(noise: torch.Tensor, width: int) -> torch.Tensor:

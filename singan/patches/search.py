@@ -110,11 +110,16 @@ def belonging(rows: torch.Tensor, side: int, heights: torch.Tensor | None, patch
     as shares. A patch belongs where its middle does, or as near to that as there is one."""
     if heights is None:
         return rows
-    middle = ((rows + PATCH / 2) * (len(heights) / side) - 0.5).clamp(0, len(heights) - 1)
-    low = middle.long()
-    share = heights[low].lerp(heights[(low + 1).clamp(max=len(heights) - 1)], middle - low)
-    own = patches.size[0]
+    share, own = between(heights, (rows + PATCH / 2) * (len(heights) / side) - 0.5), patches.size[0]
     return side * (share - PATCH / 2 / own).clamp(0, 1 - PATCH / own)
+
+
+def between(x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
+    """`x`, (..., length), `at` places along it, any shape, linear between them: (..., *at.shape)."""
+    last = x.shape[-1] - 1
+    at = at.clamp(0, last)
+    low = at.long()
+    return x[..., low].lerp(x[..., (low + 1).clamp(max=last)], at - low)
 
 
 class Keys(NamedTuple):
