@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -31,12 +31,13 @@ def bundled(name: str) -> Path:
     return inside if inside.is_dir() else Path(__file__).parents[1] / name
 
 
-@contextmanager
+@contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
     for left in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
-        if time.time() - left.stat().st_mtime > STALE_SECONDS:
-            left.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another writer has just ended
+            if time.time() - left.stat().st_mtime > STALE_SECONDS:
+                left.unlink()
     part = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.part{path.suffix}")  # some writers go by the suffix
     try:
         yield part
@@ -46,11 +47,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def replace_files(folder: Path, files: Mapping[str, bytes]) -> None:
+def replace_files(folder: Path, files: Mapping[str, bytes], stays: Callable[[str], bool]) -> None:
     """Put `files`, contents by name, into `folder`, all or none: a killed writer leaves the old ones or the new ones,
-    which who reads from `files_in(folder)` finds. One writer at a time, in this process and others."""
+    which who reads from `files_in(folder)` finds. One writer at a time, in this process and others; `stays` is asked
+    by that one whether the file of a name that is there shall stay as it is."""
     with _writing, _locked(folder):
         _finish(folder)
+        files = {name: (folder / name).read_bytes() if stays(name) else data for name, data in files.items()}
         part = folder / f".part-{secrets.token_hex(6)}"
         try:
             part.mkdir()
@@ -101,7 +104,7 @@ def _finish(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Other processes wait; but on Windows, which has no locks on folders, one process at a time may write to one."""
     if sys.platform == "win32":

@@ -27,7 +27,7 @@ from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig, at_scale
 from singan.device import at_once, pick_device
 from singan.errors import ConfigError
-from singan.files import CARD_FILE, files_in, replace_files
+from singan.files import CARD_FILE
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, below_one_another
@@ -53,7 +53,7 @@ from singan.pyramid import (
 from singan.sampling import Constraints, Drawing, Mirror, Picture, Sample, Tile, check_mirror, pinned, tiling
 from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
-from singan.storage.card import card_is_edited, model_card
+from singan.storage.card import model_card, save_files
 from singan.storage.description import Description
 from singan.variation import EVEN, fresh_share, measured_curve, mix_noise, reordered
 
@@ -623,14 +623,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
-        by_hand = card_is_edited(folder)  # asked while the config.json that it was made from is there
         described = self._description()
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         files = checkpoint.contents(described, self._tensors(), preview)
-        card = model_card(described, folder.resolve().name).encode()
-        files[CARD_FILE] = (files_in(folder) / CARD_FILE).read_bytes() if by_hand else card
-        replace_files(folder, files)
+        files[CARD_FILE] = model_card(described, folder.resolve().name).encode()
+        save_files(folder, files)
         return folder
 
     @classmethod

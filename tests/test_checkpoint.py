@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from singan.config import TrainConfig
 from singan.errors import CheckpointError
 from singan.files import atomic_path
 from singan.model import SinGAN
-from singan.storage import checkpoint, description
+from singan.storage import card, checkpoint, description
 from singan.storage.card import card_is_edited
 from singan.storage.checkpoint import describe, pack, read, unpack
 from singan.storage.description import Description, tensor_shapes
@@ -177,6 +178,22 @@ def test_killed_saves_reads_beside_them_and_two_threads_lose_nothing():
     assert crashes.kill_saves(12).broken == 0
     assert crashes.read_beside_saves(2.0).broken == 0
     assert crashes.save_in_threads(20).broken == 0
+
+
+def test_a_card_is_not_taken_for_one_by_hand_because_another_saves_meanwhile(tiny_model, saved, monkeypatch):
+    other = replace(tiny_model, info={"photo": {"title": "Another"}})
+    saving = threading.Thread(target=other.save_pretrained, args=(saved,))
+
+    def describe_late(folder):
+        if saving.ident is None:  # the card has been read, and what it was made from is about to be
+            saving.start()
+            saving.join(timeout=1.0)
+        return describe(folder)
+
+    monkeypatch.setattr(card, "describe", describe_late)
+    tiny_model.save_pretrained(saved)
+    saving.join()
+    assert not card_is_edited(saved) and SinGAN.from_pretrained(saved).info == other.info
 
 
 def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch):

@@ -16,8 +16,8 @@ from singan.batch.items import Item
 from singan.batch.manifest import Manifest, Record, Status, check_inside, open_manifest
 from singan.batch.work import Input, Outcome, Task, perform
 from singan.errors import ConfigError, ImageError, Interrupted, one_line
-from singan.files import CARD_FILE, CONFIG_FILE, atomic_path, files_in, replace_files
-from singan.storage.card import card_is_edited
+from singan.files import CONFIG_FILE, atomic_path, files_in
+from singan.storage.card import save_files
 from singan.version import __version__
 
 Work = Callable[[Iterable[Task]], Iterator[tuple[str, Outcome]]]  # does the tasks, and tells of each as it is done
@@ -212,10 +212,7 @@ def _save(folder: Path, name: str, files: dict[str, bytes], whole: bool) -> None
     if whole and files:
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
-        contents = {Path(file).name: data for file, data in files.items()}
-        if CARD_FILE in contents and card_is_edited(own):
-            del contents[CARD_FILE]  # it was written by hand
-        replace_files(own, contents)
+        save_files(own, {Path(file).name: data for file, data in files.items()})
         return
     for file, data in files.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from singan.config import PRESETS, TrainConfig
 from singan.errors import CheckpointError
-from singan.files import CARD_FILE, files_in
+from singan.files import CARD_FILE, files_in, replace_files
 from singan.storage.checkpoint import describe
 from singan.storage.description import Description
 
@@ -105,6 +106,11 @@ def _yaml_text(word: str) -> str:
     """An identifier as YAML reads it as text: not as a number, a truth value or nothing."""
     plain = re.fullmatch(r"[a-z][a-z0-9.-]*", word) and word not in YAML_WORDS
     return word if plain else json.dumps(word)
+
+
+def save_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """`replace_files`, but a card that was written by hand stays."""
+    replace_files(folder, files, lambda name: name == CARD_FILE and card_is_edited(folder))
 
 
 def card_is_edited(folder: Path) -> bool:
