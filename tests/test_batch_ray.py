@@ -28,6 +28,12 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture(autouse=True)
+def workers_are_as_urgent_as_others(monkeypatch):
+    """Ray's have niceness 15: beside other tests, which take all there is, they would wait for minutes."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 @pytest.fixture
 def photos(tmp_path) -> Path:
     """Three pictures, and one that is too small to be learned."""
