@@ -55,7 +55,7 @@ from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import model_card, save_files
 from singan.storage.description import Description
-from singan.variation import EVEN, fresh_share, measured_curve, mix_noise, reordered
+from singan.variation import EVEN, beyond_half, fresh_share, measured_curve, mix_noise, reordered
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of typing, from Python 3.11 on
@@ -317,7 +317,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        lit = found is not None and own != first
+        lit = found is not None and (own != first or (model._reorders and beyond_half(variation) > 0))
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(

@@ -393,6 +393,16 @@ def test_light_of_a_wider_sample_is_evened_out_but_not_in_what_is_pinned(monkeyp
     assert kept.sum() == 14 * 16
 
 
+def test_light_is_evened_out_where_more_than_half_varies(monkeypatch, shore):
+    """Columns leap there, from one sky to another."""
+    lit = []
+    monkeypatch.setattr(model, "agreed", lambda x, *_: lit.append(len(x)) or x)
+    shore.sample(1, variation=0.5), shore.sample(1, variation=0.75, tile="x")
+    assert lit == []
+    shore.sample(1, variation=0.75)
+    assert lit == [1]
+
+
 def test_tiles_are_stretched_to_any_size(shore):
     height, width = shore.scale_sizes[0]
     for size in ((height, 3 * width), (3 * height, width), (height, width // 2)):

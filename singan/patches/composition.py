@@ -21,7 +21,7 @@ WORST = 8  # the power of their differences that counts: a moon that is two is s
 KEPT = 2.0  # weight of columns and of large patches in the choice of a layout, at no variation
 TRIED = 0.25  # share of the layouts that are drawn at variation 1
 SAME = 0.001  # of the range [-1, 1]: what differs less is the photograph, however few of the layouts differ more
-COPY, NEW = 0.4, 0.8  # of the median difference from the training image: less is a copy, and not chosen; at variation 1
+COPY, NEW = 0.4, 0.9  # of the median difference from the training image: less is a copy, and not chosen; at variation 1
 
 
 class Composition:
