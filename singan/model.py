@@ -317,7 +317,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        lit = found is not None and (own != first or (model._reorders and beyond_half(variation) > 0))
+        lit = found is not None and model._reorders and (own != first or beyond_half(variation) > 0)
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
