@@ -12,7 +12,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -30,12 +30,12 @@ from singan.errors import ConfigError
 from singan.files import CARD_FILE
 from singan.image import tensor_to_image
 from singan.networks import PatchNet
-from singan.patches.atlas import Atlas, below_one_another
+from singan.patches.atlas import Atlas, Mirrored, below_one_another, beside_its_mirror_image
 from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search, side_by_side
 from singan.patches.light import agreed, has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
-from singan.patches.rearrange import FINE, at_heights, cuts, drawn_out, order, placed
+from singan.patches.rearrange import FINE, PATHS, SMOOTH, at_heights, cuts, drawn_out, flipped_order, order, placed
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -45,6 +45,7 @@ from singan.pyramid import (
     from_bytes,
     own_size,
     published_resize,
+    reflected,
     resize,
     spread,
     steps_beyond,
@@ -100,9 +101,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     factor: float = 1.0
     others: list[torch.Tensor] = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
-    _patches: dict[int, Patches] = field(init=False, repr=False, default_factory=dict)  # by level, made when needed
+    _patches: dict[tuple[int, bool], Patches] = field(init=False, repr=False, default_factory=dict)  # by level, flips
     _composition: Composition | None = field(init=False, repr=False, default=None)  # of the training image at scale 0
     _cuts: tuple[tuple[int, int], torch.Tensor] | None = field(init=False, repr=False, default=None)  # of the last size
+    _flips: bool = field(init=False, repr=False, default=False)  # whether patches of its mirror image are there too
     _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
     _heights: torch.Tensor | None = field(init=False, repr=False, default=None)  # of rows, of a taller image (`taller`)
 
@@ -192,9 +194,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         coarsest scale that is drawn anew; what is coarser is the training image's. `variation` in [0, 1] mixes scale
         0's noise with the training image's own, z = v * e + sqrt(1 - v^2) * z_star: at 0 the layout is the training
         image's, at 1 free. Its columns stand in a new order, the more so up to two thirds. v is such that the samples'
-        diversity grows evenly with `variation`; by default it is `config.usual_variation`.
+        diversity grows evenly with `variation`; by default it is `config.usual_variation`. It may be `n` numbers, one
+        for each sample.
         `generators_only`: without patches, as large as the finest generator; `size` is then of that.
 
+        `flips`: parts of the photograph's mirror image come too, for newer pictures; writing is mirrored with them. Not
+        in tiles, from `start_scale` 0, and not by models that cannot (`can_flip`).
         `tile`: the image goes on at its other side, left and right ("x"), above and below ("y"), or "both". `mirror`:
         the right half is the mirror image of the left one ("x"), the lower one that of the upper one ("y"), "both", or
         a "kaleidoscope", which is square. `pin`: a mask of the photograph's shape; what is white in it stays, to the
@@ -219,9 +224,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         *,
         size: tuple[int, int] | None = None,
         start_scale: int = 0,
-        variation: float | None = None,
+        variation: float | Sequence[float] | None = None,
         seed: int = 0,
         generators_only: bool = False,
+        flips: bool = False,
         tile: Tile | None = None,
         mirror: Mirror | None = None,
         pin: Picture | None = None,
@@ -239,18 +245,32 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             raise ConfigError("Where pixels are from is known of patches alone: leave out generators_only.")
         model = self.bare() if generators_only else self
         variation = self.config.usual_variation if variation is None else variation
-        model.check_sampling(n, size, start_scale, variation, seed)
+        each = list(variation) if isinstance(variation, Sequence) else [variation] * n
+        if len(each) != n:
+            raise ConfigError(
+                f"There are {len(each)} numbers for variation and {n} samples: give one for each, or one."
+            )
+        for one in each or [0.0]:
+            model.check_sampling(n, size, start_scale, one, seed)
         size = size or model.image_size
         kept = model.constraints(size, start_scale, tile, mirror, pin, pin_to)
+        if flips:
+            if tile or start_scale:
+                raise ConfigError(
+                    "Flips are those of layouts, and of no tile: leave them out, or tile and start_scale."
+                )
+            model = model.flipped()
 
-        def one(k: int) -> Image.Image | Sample:
-            x, found = model.draw(seed + k, size, start_scale, variation, kept)
+        def draw(k: int) -> Image.Image | Sample:
+            x, found = model.draw(seed + k, size, start_scale, each[k], kept)
             if not source:
                 return tensor_to_image(x)
             assert found is not None  # sides start at more than a patch
-            return Sample(tensor_to_image(x), kept.traced(sources(found)))
+            at = sources(found)
+            at[..., 1] = reflected(at[..., 1], model.image_size[1])  # of a mirrored part
+            return Sample(tensor_to_image(x), kept.traced(at))
 
-        return at_once(one, n, model.device, AT_ONCE // math.prod(size))
+        return at_once(draw, n, model.device, AT_ONCE // math.prod(size))
 
     def constraints(
         self,
@@ -281,6 +301,21 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         config = replace(self.config, generators=None, field=False, voting_rounds=(0,), displacement=0.0, candidates=1)
         count = len(self.generators)
         return replace(self, config=config, scale_sizes=self.scale_sizes[:count], memory=[])
+
+    @property
+    def can_flip(self) -> bool:
+        """Whether samples may be made of the photograph's mirror image too: not of several pictures, nor of `paper`."""
+        return self._reorders and self.config.field
+
+    def flipped(self) -> SinGAN:
+        """This model, but what it draws is made of the photograph and of its mirror image. Raises `ConfigError` if it
+        cannot."""
+        if not self.can_flip:
+            none = "Mirrored parts are those of one picture whose columns stand in a new order"
+            raise ConfigError(f"{none}, which this model does not know: leave out flips, or make a draft of the photo.")
+        model = copy.copy(self)
+        model._flips, model._cuts = True, None
+        return model
 
     def tiled(self, wrap: Wrap) -> SinGAN:
         """This model, but what it draws goes on at its other side, down, across, or both."""
@@ -317,7 +352,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
             return draw_noise(1, size, scale, model.config, rng)
 
-        lit = found is not None and model._reorders and (own != first or beyond_half(variation) > 0)
+        lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
@@ -332,15 +367,17 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         narrower = own[1] > size[1]
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         count = min(count, FEW) if narrower else count
-        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)])
-        z, where = z.to(self.device), None
-        amount = self.config.displacement * reordered(variation)
-        better = amount * z[:, 4:, : size[0], : size[1]]
+        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
+        amount, columns, where = self.config.displacement * reordered(variation), None, None
+        if own[1] != size[1] or (amount and self._reorders):
+            better = z[:, 4:, : size[0], : size[1]]
+            if self._flips:
+                better = torch.randn(count, PATHS, 2, *SMOOTH, generator=rng).to(self.device)
+            better, cost = (FORCED if own[1] < size[1] else 1) * amount * better, self._cuts_of(own)
+            columns = flipped_order(cost, better, size[1]) if self._flips else order(cost, better)
         if own[1] != size[1]:  # a generator knows no such width
-            better = better if narrower else FORCED * better
-            entered = placed(resize(self.patches_at(0).images[0], own), order(self._cuts_of(own), better))
+            entered = self._placed(resize(self.patches_at(0).images[0], own), columns)
         else:
-            columns = order(self._cuts_of(own), better) if amount and self._reorders else None
             x = (spread if self.config.displacement else resize)(x, own)
             entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
         if self.others and self.config.field:
@@ -402,7 +439,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x) if settle else x  # also where there was no voting
             if lit and found and k == last:
-                lighter = agreed(x, found, self.patches_at(k).images[0], SEAM, PLAIN) - x
+                lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x
         if until is None and lighter is not None:
             x, settle = (x + resize(lighter, size)).clamp_(-1, 1), kept.settle(size)
             x = settle(x) if settle else x
@@ -469,12 +506,19 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Whether the photograph's columns may stand in a new order: of one picture, and no tile."""
         return bool(self.config.displacement) and not any(self._wrap) and not self.others
 
+    def _placed(self, x: torch.Tensor, columns: torch.Tensor | None) -> torch.Tensor:
+        """Images, (N, 3, H, W) or one, with those `columns`, (N, places), of them and of their mirror images."""
+        if columns is None:
+            return x
+        return placed(beside_its_mirror_image(x) if self._flips else x, columns)
+
     def _cuts_of(self, size: tuple[int, int]) -> torch.Tensor:
         """What it costs to cut the training image, at that size, that of scale 0, from column to column."""
         known = self._cuts  # which another thread may replace
         if known is None or known[0] != size:
             with torch.inference_mode():
-                known = self._cuts = size, cuts(resize(self.photo_tensor, (FINE * size[0], FINE * size[1])))
+                fine = resize(self.photo_tensor, (FINE * size[0], FINE * size[1]))
+                known = self._cuts = size, cuts(beside_its_mirror_image(fine) if self._flips else fine)
         return known[1]
 
     def invent(
@@ -486,7 +530,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             beyond = self._wrap if level else FLAT  # by its border the coarsest one knows above from below
             x = refine(self.generators[level], x, self.noise_amps[level] * noise[:, :3], self.config, beyond)
         x = x if level else closed(x, self._wrap)
-        x = x if columns is None else placed(x, columns)
+        x = self._placed(x, columns)
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
@@ -513,7 +557,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None, where: torch.Tensor | None = None
     ) -> Field:
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
-        if self.others or self._heights is not None:
+        if self.others or self._flips or self._heights is not None:
             reuse = max(reuse, ROOMY_REUSE)
         return search(
             x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held, heights=self._heights
@@ -531,11 +575,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def patches_at(self, level: int) -> Patches:
         """The photograph's patches at that level; kept from the first use on."""
-        patches = self._patches.get(level)
+        patches = self._patches.get((level, self._flips))
         if patches is None:
             with torch.inference_mode():
                 images = [self.memory[level]] if level < len(self.memory) else self.pictures_at(level)
                 image = below_one_another(images) if self.others else images[0]
+                image = beside_its_mirror_image(image) if self._flips else image
                 finest = max(0, self.voting_scales - 1)
                 if level == finest or not self.config.field:  # older files compare patches in full
                     filters = basis(image) if self.config.field else basis(image, 3 * PATCH**2)
@@ -543,8 +588,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                     filters = self.patches_at(finest).filters
                 compact = image.shape[2] * image.shape[3] > COMPACT_PIXELS
                 dtype = torch.float16 if compact else torch.float32
-                patches = Atlas(images, filters, dtype) if self.others else Patches(image, filters, dtype)
-                self._patches[level] = patches
+                one = (Mirrored if self._flips else Patches)(images[0], filters, dtype)
+                patches = Atlas(images, filters, dtype) if self.others else one
+                self._patches[level, self._flips] = patches
         return patches
 
     def reconstruct(self) -> Image.Image:

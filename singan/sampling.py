@@ -4,7 +4,7 @@ stay; and what can come along with a sample."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
@@ -29,9 +29,10 @@ class Drawing(TypedDict, total=False):
 
     size: tuple[int, int] | None
     start_scale: int
-    variation: float | None
+    variation: float | Sequence[float] | None
     seed: int
     generators_only: bool
+    flips: bool
     tile: Tile | None
     mirror: Mirror | None
     pin: Picture | None

@@ -337,6 +337,16 @@ def test_samples_are_those_of_one_call_of_the_model(run, trained, tmp_path):
             assert saved.tobytes() == image.tobytes()
 
 
+def test_variation_rises_and_mirrored_parts_come_where_they_are_asked_for(run, trained, tmp_path):
+    run("sample", trained, "--out", tmp_path, "--n", 3, "--variation", 0.4, "--variation-to", 0.9, "--flips")
+    model = singan.SinGAN.from_pretrained(trained)
+    for seed, variation in enumerate((0.4, 0.65, 0.9)):
+        with Image.open(tmp_path / f"sample-{seed}.png") as saved:
+            expected = model.sample(1, seed=seed, variation=variation, flips=True)[0]
+            assert saved.tobytes() == expected.tobytes()
+            assert (saved.text["variation"], saved.text["flips"]) == (str(variation), "True")
+
+
 def test_sample_writes_a_file_that_is_named_as_an_image(run, fails, trained, tmp_path):
     one, several = tmp_path / "one.jpg", tmp_path / "several.webp"
     assert run("sample", trained, "--out", one, "--n", 1, "--seed", 3)[1].splitlines() == [str(one)]

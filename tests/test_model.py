@@ -256,6 +256,16 @@ def test_content_moves_as_far_as_displacement_says_and_not_at_all_at_no_variatio
     assert torch.equal(mix_noise(z.clone(), model.z_star, 1.0), z)
 
 
+def test_each_sample_may_have_its_own_variation(tiny_model):
+    together = tiny_model.sample(3, seed=2, variation=[0.2, 0.5, 0.9])
+    alone = [tiny_model.sample(1, seed=2 + k, variation=v)[0] for k, v in enumerate((0.2, 0.5, 0.9))]
+    assert [one.tobytes() for one in together] == [one.tobytes() for one in alone]
+    with pytest.raises(ConfigError, match="2 numbers for variation and 3 samples"):
+        tiny_model.sample(3, variation=[0.2, 0.5])
+    with pytest.raises(ConfigError, match="variation is 2"):
+        tiny_model.sample(2, variation=[0.2, 2])
+
+
 @pytest.mark.parametrize("made", ["grown_model", "draft"])
 def test_columns_stand_in_a_new_order_the_more_so_up_to_two_thirds_of_variation(made, request, monkeypatch):
     model, asked = replace(request.getfixturevalue(made)), []

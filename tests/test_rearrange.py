@@ -8,7 +8,19 @@ import pytest
 import torch
 
 from singan.patches import rearrange
-from singan.patches.rearrange import FINE, NEAR, at_heights, cuts, drawn_out, order
+from singan.patches.rearrange import (
+    EACH,
+    FINE,
+    NEAR,
+    PATHS,
+    SMOOTH,
+    TURN,
+    at_heights,
+    cuts,
+    drawn_out,
+    flipped_order,
+    order,
+)
 
 
 def noise(n: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -89,7 +101,8 @@ def test_best_order_is_found(places):
     """Against all orders, by another program."""
     width, generator = 8, torch.Generator().manual_seed(2)
     costs, z = 3 * torch.rand(width, width, generator=generator), noise(1, 25, places)
-    worth = rearrange._worth(z, width)[0]
+    few = torch.nn.functional.adaptive_avg_pool2d(z, SMOOTH) * math.sqrt(z[0].numel() / math.prod(SMOOTH))
+    worth = rearrange._worth(few, width, places)[0]
     found = order(costs, z)[0].tolist()
 
     def leap(one: int, other: int) -> float:
@@ -103,6 +116,62 @@ def test_best_order_is_found(places):
         best = np.array(reached) - worth[place].numpy()
     total = sum(leap(*pair) for pair in pairwise(found)) - sum(float(worth[p, k]) for p, k in enumerate(found))
     assert total == pytest.approx(best.min(), abs=1e-5)
+
+
+def both(x: torch.Tensor) -> torch.Tensor:
+    """The cost of cuts of an image and its mirror image beside each other."""
+    return cost(torch.cat([x, x.flip(3)], 3))
+
+
+def turns(n: int, seed: int = 0, paths: int = PATHS) -> torch.Tensor:
+    return torch.randn(n, paths, 2, *SMOOTH, generator=torch.Generator().manual_seed(seed))
+
+
+def test_without_noise_no_column_is_mirrored():
+    x = torch.randn(1, 3, 25, 33, generator=torch.Generator().manual_seed(1))
+    assert flipped_order(both(x), 0 * turns(3), 33).tolist() == [list(range(33))] * 3
+    little = flipped_order(both(posts()), 0.1 * turns(12), 60)
+    assert not (little >= 60).all(1).any()  # nothing is the mirror image, whole
+
+
+@pytest.mark.parametrize(("width", "places"), [(7, 7), (33, 33), (90, 90), (40, 100), (40, 20)])
+def test_columns_and_mirrored_ones_come_in_runs_that_do_not_turn_round(width, places):
+    x, z = torch.randn(1, 3, 25, width, generator=torch.Generator().manual_seed(1)), 3 * turns(4)
+    found = flipped_order(both(x), z, places)
+    assert found.shape == (4, places) and found.min() >= 0 and found.max() < 2 * width
+    assert torch.equal(flipped_order(both(x), z[1:], places), found[1:])  # alone
+    near = min(NEAR, (width + 1) // 3)
+    for path in found.tolist():
+        for one, other in pairwise(path):
+            if (one < width) == (other < width):
+                assert other == one + 1 or abs(other - one - 1) >= near
+            else:
+                shown = [k if k < width else 2 * width - 1 - k for k in (one, other)]
+                assert abs(shown[0] - shown[1]) >= TURN * width
+
+
+def test_some_of_both_is_there_and_what_is_cut_shows_least():
+    costs, many, width = both(torch.randn(1, 3, 25, 60, generator=torch.Generator().manual_seed(1))), turns(12), 60
+    found = flipped_order(costs, many, width)
+    single = torch.cat([flipped_order(costs, many[:, k : k + 1], width) for k in range(PATHS)])
+
+    def mixed(paths: torch.Tensor) -> torch.Tensor:
+        share = (paths >= width).float().mean(1)
+        return (share > EACH) & (share < 1 - EACH)
+
+    def worst(paths: torch.Tensor) -> float:
+        return float(np.mean([max(costs[a, b].item() for a, b in pairwise(p) if b != a + 1) for p in paths.tolist()]))
+
+    assert mixed(found).all() and not mixed(single).all()
+    assert worst(found) < worst(single[mixed(single)])
+
+
+def test_nothing_is_cut_where_it_would_show_among_mirrored_columns_either():
+    x = posts()
+    height = (torch.cat([x, x.flip(3)], 3)[0, :, 12] > 0).any(0)
+    for found in flipped_order(both(x), turns(20), 60):
+        runs = "".join("#" if one else " " for one in height[found].tolist()).strip("#").split()
+        assert {len(run) for run in runs} <= {4}
 
 
 def test_cut_costs_less_where_there_is_texture():

@@ -259,6 +259,57 @@ def test_mirrored_tile_is_both(draft):
     assert np.array_equal(pixels, pixels[:, ::-1]) and found[-1] <= 1.3 * np.percentile(found, 95)
 
 
+# --- mirrored parts -------------------------------------------------------------------------------
+
+
+def ramps() -> Image.Image:
+    """160x120 px: hills that rise slowly to the right and fall steeply, under a plain sky."""
+    y, x = np.mgrid[:120, :160]
+    top = 90 - (x % 40)
+    pixels = np.where((y < top)[..., None], (150, 190, 230), (60, 40, 20))
+    rough = np.random.default_rng(0).normal(0, 6, (120, 160, 1)) * (y >= top)[..., None]
+    return Image.fromarray((pixels + rough).clip(0, 255).astype(np.uint8))
+
+
+def falling(image: Image.Image) -> float:
+    """The share of the ridge that falls slowly to the right, as the photograph's nowhere does."""
+    ridge = (np.asarray(image, float)[..., 2] < 120).argmax(0)
+    step = ridge[4:] - ridge[:-4]  # downwards is positive
+    return float(((step > 1) & (step < 8)).mean())
+
+
+@pytest.fixture(scope="module")
+def hills() -> singan.SinGAN:
+    return singan.draft(ramps())
+
+
+def test_mirrored_parts_are_there_where_they_are_asked_for(hills):
+    plain, flipped = (hills.sample(6, variation=0.7, seed=1, flips=flips) for flips in (False, True))
+    assert np.mean([falling(image) for image in plain]) < 0.03
+    assert np.mean([falling(image) for image in flipped]) > 0.12
+    assert hills.sample(1, variation=0.7, seed=3, flips=True)[0].tobytes() == flipped[2].tobytes()
+    assert hills.sample(1, variation=0.7, seed=1)[0].tobytes() == plain[0].tobytes()  # as before
+    still = hills.sample(1, variation=0, flips=True)[0]
+    assert np.abs(np.asarray(still, float) - np.asarray(hills.training_image)).mean() < 3
+
+
+@pytest.mark.parametrize("size", [(180, 160), (120, 320), (120, 90)])
+def test_mirrored_parts_of_other_proportions(hills, size):
+    images = hills.sample(2, size=size, variation=0.7, flips=True)
+    assert [image.size for image in images] == [size[::-1]] * 2
+    assert np.mean([falling(image) for image in images]) > 0.05
+
+
+def test_mirrored_parts_are_those_of_layouts(hills, tiny_model, tiny_picture):
+    for one, options in ((hills, {"tile": "x"}), (tiny_model, {"start_scale": 1})):
+        with pytest.raises(ConfigError, match="leave them out, or tile and start_scale"):
+            one.sample(1, flips=True, **options)
+    with pytest.raises(ConfigError, match="leave out flips, or make a draft"):
+        tiny_model.sample(1, generators_only=True, flips=True)
+    with pytest.raises(ConfigError, match="leave out flips, or make a draft"):
+        singan.draft([tiny_picture, ramps()]).sample(1, flips=True)
+
+
 # --- pins -----------------------------------------------------------------------------------------
 
 
@@ -518,7 +569,7 @@ def test_source_is_that_of_the_heaviest_vote(wrap, size):
             assert tuple(found[y, x].tolist()) in [place for away, place in votes if away == nearest]
 
 
-@pytest.mark.parametrize("options", [{}, {"tile": "both"}, {"mirror": "both"}, {"size": (70, 91)}])
+@pytest.mark.parametrize("options", [{}, {"tile": "both"}, {"mirror": "both"}, {"size": (70, 91)}, {"flips": True}])
 def test_sources_are_where_the_pixels_are_from(tiny_model, options):
     photo = np.asarray(tiny_model.training_image, float)
     for image, source in tiny_model.sample(2, source=True, **options):

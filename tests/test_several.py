@@ -13,7 +13,7 @@ from PIL import Image
 import singan
 from singan.cli import main
 from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning
-from singan.patches.atlas import Atlas, below_one_another
+from singan.patches.atlas import Atlas, Mirrored, below_one_another
 from singan.patches.field import carry_field, own_field, refine_field, search
 from singan.patches.mixture import HOLD, NEAR, alike, costs, evened, panorama, regions, shown
 from singan.patches.search import PATCH, Patches, basis
@@ -94,6 +94,23 @@ def test_no_patch_of_two_pictures_is_ever_taken(atlas, prior):
             assert (field.y[here] - k * field.source[0] <= height - PATCH).all()
             assert (field.x[here] <= width - PATCH).all()
         field = refine_field(carry_field(field, (33, 35), atlas), x, atlas, prior)
+
+
+@pytest.mark.parametrize("width", [33, 40])
+def test_patches_of_an_image_and_of_its_mirror_image_are_found_and_none_of_both(width):
+    image = noise((30, width), 4)
+    patches = Mirrored(image, basis(torch.cat([image, image.flip(3)], 3), 3 * PATCH**2))
+    for own, first in ((image, 0), (image.flip(3), width)):  # each where it stands, by its own place
+        field = search(own, patches, 0.5, reuse=math.inf)
+        assert torch.equal(field.x[0, 0] - first, search(image, Patches(image, patches.filters), 0.0).x[0, 0])
+        torch.testing.assert_close(vote(field, patches), own, rtol=0, atol=1e-5)
+    fine = Mirrored(noise((45, 3 * width // 2), 4), patches.filters)
+    x, larger = noise((30, width), 5), noise((45, 3 * width // 2), 6)
+    field = search(x, patches, 1.0)
+    found = refine_field(carry_field(field, (45, 3 * width // 2), fine), larger, fine, 1.0)
+    for one, side in ((field, width), (found, 3 * width // 2)):
+        assert ((one.x <= side - PATCH) | (one.x >= side)).all()
+        assert (one.x < side).any() and (one.x >= side).any()
 
 
 def test_field_is_carried_within_each_picture_in_its_own_proportion(images, atlas):

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+VariationTo = Annotated[
+    float | None, typer.Option(min=0, max=1, help="Of the last sample; those between rise evenly. [default: all alike]")
+]
+Flips = Annotated[bool, typer.Option("--flips", help="Parts of the photo's mirror image come too: newer pictures.")]
 Tile = Annotated[Literal["x", "y", "both"] | None, typer.Option(help="Go on at the other side: across, down, or both.")]
 Mirror = Annotated[
     Literal["x", "y", "both", "kaleidoscope"] | None,
@@ -48,6 +52,8 @@ def sample(
     size: Size = None,
     start_scale: StartScale = 0,
     variation: Variation = None,
+    variation_to: VariationTo = None,
+    flips: Flips = False,
     tile: Tile = None,
     mirror: Mirror = None,
     pin: Pin = None,
@@ -71,16 +77,18 @@ def sample(
 
     model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
+    last = variation if variation_to is None else variation_to
+    each = [round(variation + (last - variation) * k / max(1, n - 1), 4) for k in range(n)]
     maps = [load_map(path, model) for path in companion or ()]
-    options: dict[str, Any] = {"generators_only": generators_only, "tile": tile, "mirror": mirror}
+    options: dict[str, Any] = {"generators_only": generators_only, "flips": flips, "tile": tile, "mirror": mirror}
     pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
     asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
-    options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": variation}
+    options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": each}
     start, written = time.perf_counter(), []
     drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
-    for k, (path, one) in enumerate(zip(paths, drawn, strict=True), seed):
+    for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
         image, moved = one if endings else (one, None)  # and where its pixels are from
-        settings: dict[str, object] = {"seed": k, "variation": variation, "start_scale": start_scale}
+        settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
         settings |= {"size": f"{image.height}x{image.width}", **asked}
         files = _write(path, image, settings, moved, maps, endings)
         written.append(files)
@@ -89,6 +97,7 @@ def sample(
     if as_json:
         result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
+        result |= {} if variation_to is None else {"variation_to": variation_to}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
         print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
 

@@ -1,7 +1,9 @@
-"""The patches of several pictures at one level, searched and carried as if they were those of one.
+"""The patches of several pictures at one level, or of one and its mirror image, searched and carried as if they were
+those of one.
 
-The pictures stand below one another, each in a slot as high and as wide as the largest of them, so that row y of all is
-row y % height of picture y // height. Patches that are not wholly of one picture are left out.
+Several pictures stand below one another, each in a slot as high and as wide as the largest of them, so that row y of
+all is row y % height of picture y // height. A mirror image stands to the right of its picture. Patches that are not
+wholly of one picture are left out.
 """
 
 from __future__ import annotations
@@ -49,6 +51,36 @@ class Atlas(Patches):
 
     def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.row[y] / self.sides[0][y], x / self.sides[1][y]
+
+
+class Mirrored(Patches):
+    """All patches of an image, (1, 3, h, w), and of its mirror image: `image`, (1, 3, h, 2 * w), is both."""
+
+    def __init__(self, image: torch.Tensor, filters: torch.Tensor, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__(beside_its_mirror_image(image), filters, dtype)
+        self.images, self.width = [image], image.shape[3]
+        x = torch.arange(self.shape[1], device=image.device)
+        inside = ((x <= self.width - PATCH) | (x >= self.width)).expand(self.shape).flatten()
+        self.kept = inside.nonzero()[:, 0]
+        self.keys[~inside] = FAR
+
+    def placed(self, g: float) -> Keys:
+        if g not in self._prepared:
+            down, across = self.within(self.kept // self.shape[1], self.kept % self.shape[1])
+            places = torch.stack([g * down, SIDEWAYS * g * across], 1)
+            self._prepared[g] = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
+        return self._prepared[g]
+
+    def numbers(self, found: torch.Tensor) -> torch.Tensor:
+        return self.kept[found]
+
+    def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return y / self.size[0], x % self.width / self.width
+
+
+def beside_its_mirror_image(image: torch.Tensor) -> torch.Tensor:
+    """Images, (N, 3, H, W), and to the right of each its mirror image: (N, 3, H, 2 * W)."""
+    return torch.cat([image, image.flip(3)], 3)
 
 
 def slot(pictures: Sequence[tuple[int, int]]) -> tuple[int, int]:

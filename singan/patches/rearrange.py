@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from singan.patches.light import mean
 from singan.patches.search import between
+from singan.pyramid import reflected
 
 FINE = 3  # pixels that a column is wide where cuts are looked at
 BESIDE = 2  # columns on either side of a cut that are compared
@@ -22,6 +23,10 @@ SOURCES = 16  # columns from which each one may be leapt to: the cheapest
 STAY = 0.02  # what a column costs for each pixel that it is from its own place
 GAIN = 2.0  # deviation of what it is worth to have a column somewhere
 SMOOTH = 6, 8  # values that this has, over the offsets and across
+PATHS = 16  # of which one is taken, where there is a picture's mirror image too
+BOTH, WORST = 3.0, 0.3  # what it is worth to have some of both, in parts of the picture, and what a cut is that shows
+MIRRORED = 0.15  # what a mirrored column costs: at little variation not all of a picture is
+TURN, EACH = 0.2, 0.15  # of its width: as far a path leaps that turns round; as much there is to be of either
 BUSY, GIVE = 4, 3  # the power of a row's changes, of which great ones count most; by which busy rows are drawn out less
 
 
@@ -54,24 +59,62 @@ def order(cost: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
 
     `cost`, (W, W), as `cuts` gives it. `noise`, (N, 1, H, places), says where which columns had better be: standard
     normal times how much it counts; by 0 each stays, or as near to its share of the places as cuts allow. Of all orders
-    the one is taken whose worth less the cost of its cuts is greatest (Viterbi). As a column moves as one, things stay
-    whole and on what they stand on; they come twice, or not at all.
+    the one is taken whose worth less the cost of its cuts is greatest. As a column moves as one, things stay whole and
+    on what they stand on; they come twice, or not at all.
     """
-    width = len(cost)
-    worth, column = _worth(noise, width), torch.arange(width, device=cost.device)
-    near = (column - column[:, None] - 1).abs() < min(NEAR, (width + 1) // 3)
-    barred = cost.masked_fill(near, math.inf)
-    leap, source = barred.topk(min(SOURCES, width), 0, largest=False)  # (sources, W)
-    total, before = -worth[:, 0], []
-    for place in range(1, noise.shape[3]):
-        leapt, which = (total[:, source] + leap).min(1)
-        on = F.pad(total[:, :-1], (1, 0), value=math.inf)
+    width, device = len(cost), cost.device
+    few = F.adaptive_avg_pool2d(noise, SMOOTH) * math.sqrt(noise[0].numel() / math.prod(SMOOTH))
+    leaps = cost.masked_fill(_near(width, device), math.inf)
+    return _path(_worth(few, width, noise.shape[3]), leaps, torch.zeros(width, device=device))
+
+
+def flipped_order(cost: torch.Tensor, noise: torch.Tensor, places: int) -> torch.Tensor:
+    """As `order`, of the columns of a picture and of its mirror image beside it: (N, places), from 0 to 2 * W - 1.
+
+    `cost`, (2 * W, 2 * W), is that of both beside each other. `noise`, (N, paths, 2, *SMOOTH), says where columns of
+    either had better be. Of so many paths the one is taken that has some of both, shows most of the picture, and whose
+    worst cut shows least. Where a path leaps to the mirror image of what is there it would turn round, and both its
+    halves be alike: it has to leap farther.
+    """
+    (count, paths), width, device = noise.shape[:2], len(cost) // 2, cost.device
+    column = torch.arange(2 * width, device=device)
+    shown, side = reflected(column, width), column // width
+    turned = (shown - shown[:, None]).abs() < TURN * width
+    barred = torch.where(side == side[:, None], _near(width, device).repeat(2, 2), turned)
+    going = torch.zeros(2 * width, device=device).masked_fill(column == width, math.inf)
+    worth = torch.cat([_worth(one, width, places) for one in noise.flatten(0, 1).split(1, 1)], 2)
+    columns = _path(worth - MIRRORED * side, cost.masked_fill(barred, math.inf), going)
+    part = torch.zeros(len(columns), width, device=device).scatter_(1, shown[columns], 1.0).mean(1)
+    share = side[columns].float().mean(1)
+    both = (share > EACH) & (share < 1 - EACH)
+    leapt = columns[:, 1:] != columns[:, :-1] + 1
+    worst = (leapt * cost[columns[:, :-1], columns[:, 1:]]).amax(1)
+    best = (part + BOTH * both - WORST * worst).view(count, paths).argmax(1)
+    return columns.view(count, paths, places)[torch.arange(count, device=device), best]
+
+
+def _near(width: int, device: torch.device) -> torch.Tensor:
+    """Where a leap from column to column, (W, W), would only make a thing longer or shorter."""
+    column = torch.arange(width, device=device)
+    return (column - column[:, None] - 1).abs() < min(NEAR, (width + 1) // 3)
+
+
+def _path(worth: torch.Tensor, leaps: torch.Tensor, going: torch.Tensor) -> torch.Tensor:
+    """The columns, (N, places), whose `worth`, (N, places, W), less what it costs to get there is greatest (Viterbi):
+    `leaps`, (W, W), from any to any, and `going` on, (W,), to each from the one before it."""
+    column = torch.arange(len(leaps), device=leaps.device)[:, None]
+    leap, source = leaps.topk(min(SOURCES, len(leaps)), 0, largest=False)  # (sources, W)
+    cost = -worth.permute(1, 2, 0).contiguous()  # (places, W, N)
+    total, before = cost[0], []
+    for place in range(1, len(cost)):
+        leapt, which = (total.index_select(0, source.flatten()).view(*source.shape, -1) + leap[..., None]).min(0)
+        on = F.pad(total[:-1], (0, 0, 1, 0), value=math.inf) + going[:, None]
         before.append(torch.where(on <= leapt, column - 1, source[which, column]))
-        total = torch.minimum(on, leapt) - worth[:, place]
-    found = [total.argmin(1, keepdim=True)]
+        total = torch.minimum(on, leapt) + cost[place]
+    found = [total.argmin(0, keepdim=True)]
     for back in reversed(before):
-        found.append(back.gather(1, found[-1]))
-    return torch.cat(found[::-1], 1)
+        found.append(back.gather(0, found[-1]))
+    return torch.cat(found[::-1]).T
 
 
 def placed(x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
@@ -100,12 +143,10 @@ def at_heights(x: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
     return between(x.mT, heights * x.shape[2] - 0.5).mT
 
 
-def _worth(noise: torch.Tensor, width: int) -> torch.Tensor:
-    """What each place has of each of `width` columns, (N, places, width): smooth in the place and in how far it is from
-    the column's own."""
-    places = noise.shape[3]
-    few = F.adaptive_avg_pool2d(noise, SMOOTH) * math.sqrt(noise[0].numel() / math.prod(SMOOTH))
-    smooth = F.interpolate(few, (2 * width - 1, places), mode="bicubic", align_corners=True)[:, 0]
+def _worth(noise: torch.Tensor, width: int, places: int) -> torch.Tensor:
+    """What each of so many places has of each of `width` columns, (N, places, width), by `noise`, (N, 1, *SMOOTH):
+    smooth in the place and in how far it is from the column's own."""
+    smooth = F.interpolate(noise, (2 * width - 1, places), mode="bicubic", align_corners=True)[:, 0]
     place, column = (torch.arange(length, device=noise.device) for length in (places, width))
     away = column - torch.linspace(0, width - 1, places, device=noise.device)[:, None]
     return GAIN * smooth[:, away.round().long() + width - 1, place[:, None]] - STAY * away.abs()
