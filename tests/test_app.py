@@ -188,9 +188,44 @@ def test_new_seed_is_drawn_and_given_back(shipped, settings):
 
 
 def test_sample_carries_its_settings(shipped):
-    image = draw(shipped, number=1, variation=0.25, seed=3)[0][0]
+    image = draw(shipped, number=1, variation=0.25, seed=3, flips=True)[0][0]
     settings = {"seed": "3", "variation": "0.25", "start_scale": "0", "size": "40x52", "model": "blue"}
-    assert image.text == {**settings, "singan": singan.__version__}
+    assert image.text == {**settings, "flips": "True", "singan": singan.__version__}
+    plain = draw(shipped, number=1, variation=0.25, seed=3)[0][0]
+    assert plain.text == {**settings, "singan": singan.__version__}
+
+
+def test_variation_rises_from_sample_to_sample_and_is_told(shipped):
+    drawn = list(sample.sample(shipped, "blue", number=3, variation=0.4, seed=5, rising=True))[-1][0]
+    assert [caption for _, caption in drawn] == [
+        "seed 5 at 0.4",
+        "seed 6 at 0.55",
+        "seed 7 at 0.7",
+    ]
+    images = draw(shipped, number=3, variation=0.4, seed=5, rising=True)[0]
+    expected = shipped.load("blue").sample(3, seed=5, variation=[0.4, 0.55, 0.7])
+    assert [image.tobytes() for image in images] == [image.tobytes() for image in expected]
+    assert [image.text["variation"] for image in images] == ["0.4", "0.55", "0.7"]
+    assert sample.risen(0.7, 4) == [0.7, 0.75, 0.8, 0.85] and sample.risen(0.3, 1) == [0.3]
+    assert sample.risen(1, 2) == [1, 1] and sample.risen(0, 3) == [0, 0.25, 0.5]
+
+
+def test_mirrored_parts_are_drawn_where_the_pyramid_can(shipped, photo, whole_model):
+    expected = [shipped.load("blue").sample(1, variation=0.7, flips=flips)[0].tobytes() for flips in (True, False)]
+    found = [draw(shipped, number=1, variation=0.7, flips=flips)[0][0].tobytes() for flips in (True, False)]
+    assert found == expected and len(set(found)) == 2
+    assert "flips" not in draw(shipped, number=1, tile="x", flips=True)[0][0].text
+    assert sample.fit(shipped, "blue")[-1] == gr.update(visible=True, value=True)
+    assert sample.fit(shipped, "blue", flips=False)[-1] == gr.update(visible=True, value=False)  # it was turned off
+    several = singan.draft([photo, photo.rotate(180)])
+    for model in (several, whole_model):
+        mine, name = shipped.add("other", model)
+        assert model.can_flip == (model is whole_model and model.config.displacement > 0)
+        assert sample.fit(mine, name)[-2:] == (
+            (model.config.usual_variation, False),
+            gr.update(visible=model.can_flip, value=False),
+        )
+        assert ("flips" in draw(mine, name, number=1, flips=True)[0][0].text) == model.can_flip
 
 
 @pytest.mark.parametrize(
@@ -299,7 +334,7 @@ def test_result_goes_on_as_a_photo(shipped, photo_path):
 def test_usual_variation_of_a_published_model_is_taken_unless_another_was_chosen(shipped, photo, before, usual, after):
     config = TrainConfig.preset("paper", steps=1, width=8, critic_width=8)
     mine, name = shipped.add("paper", singan.train(photo, config))
-    assert sample.fit(mine, name, before, usual)[3:] == (after, 1.0)
+    assert sample.fit(mine, name, before, (usual, True))[3:5] == (after, (1.0, False))
 
 
 def test_it_is_said_of_a_draft_what_it_is(shipped, photo, tmp_path):

@@ -39,7 +39,7 @@ def answer(app_url, number, data, event=None, page=False):
     ("call", "data"),
     [
         ("sample", []),
-        ("sample", [None, "blue", "many", None, None, 0.5, 0, 0, False, "none", "none"]),
+        ("sample", [None, "blue", "many", None, None, 0.5, 0, 0, False, "none", "none", False, False]),
         ("draft", [None, "/etc/passwd"]),
         ("draft", [None, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]),
         ("edit", [None, "blue", 5, None, "auto", 0, False]),
@@ -60,16 +60,18 @@ def test_click_on_what_is_not_there_is_told(app_url, numbers, capfd):
 def test_faults_of_the_app_itself_are_not_hidden(app_url, numbers, capfd, monkeypatch):
     monkeypatch.setattr("singan.ui.shelf.Shelf.load", lambda self, name: 1 / 0)
     assert (
-        answer(app_url, numbers["sample"], [None, "blue", 1, None, None, 0.5, 0, 0, False, "none", "none"])["error"]
+        answer(
+            app_url, numbers["sample"], [None, "blue", 1, None, None, 0.5, 0, 0, False, "none", "none", False, False]
+        )["error"]
         is None
     )
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_seeds_that_no_answer_can_hold_are_refused(app_url, numbers):
-    said = answer(app_url, numbers["sample"], [None, "blue", 1, None, None, 0.5, 0, 10**30, False, "none", "none"])[
-        "error"
-    ]
+    said = answer(
+        app_url, numbers["sample"], [None, "blue", 1, None, None, 0.5, 0, 10**30, False, "none", "none", False, False]
+    )["error"]
     assert str(MAX_SEED) in said
 
 
@@ -113,7 +115,7 @@ def test_program_is_told_its_mistakes_in_plain_text(app_url, tmp_path):
 
 
 def test_page_gets_what_it_needs_beside_the_values(app_url, numbers):
-    data = [None, "<b>", 1, None, None, 0.5, 0, 0, False, "none", "none"]
+    data = [None, "<b>", 1, None, None, 0.5, 0, 0, False, "none", "none", False, False]
     assert "&lt;b&gt;" in answer(app_url, numbers["sample"], data, page=True)["error"]  # a toast takes it for HTML
     walk = [None, "blue", 0.1, 2, 10, True, 0, 0.1, 0.9, "webp", 0, False]
     status, picture, film, *_ = answer(app_url, numbers["animate"], walk, page=True)["data"]

@@ -11,7 +11,7 @@ from singan import ConfigError
 from singan.ui import link
 from singan.ui.shelf import Own, Shelf
 
-GOOD = {"model": "green-field", "seed": "7", "variation": "0.3", "number": "2"}
+GOOD = {"model": "green-field", "seed": "7", "variation": "0.3", "number": "2", "flips": "True", "rising": "False"}
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def opened_by(query):
 
 
 def test_link_opens_what_it_was_made_of(shelf):
-    box = link.make_link(shelf, "green-field", 2**53 - 1, 0.35, 16.0)
-    assert link.linked(shelf, dict(parse_qsl(box["value"]))) == ("green-field", 2**53 - 1, 0.35, 16)
+    box = link.make_link(shelf, "green-field", 2**53 - 1, 0.35, 16.0, flips=False, rising=True)
+    assert link.linked(shelf, dict(parse_qsl(box["value"]))) == ("green-field", 2**53 - 1, 0.35, 16, False, True)
     assert box["visible"]
 
 
@@ -46,6 +46,8 @@ def test_link_opens_what_it_was_made_of(shelf):
         {"number": "0"},
         {"number": "17"},
         {"number": "2.5"},
+        {"flips": "1"},
+        {"rising": "yes"},
     ],
 )
 def test_address_that_is_no_link_is_told_and_opens_nothing(shelf, change):
@@ -58,19 +60,21 @@ def test_address_that_is_no_link_is_told_and_opens_nothing(shelf, change):
 
 
 def test_address_without_a_link_changes_nothing(shelf):
-    assert link.open_link(shelf, "blue", opened_by({"__theme": "dark"})) == (gr.skip(),) * 9
+    assert link.open_link(shelf, "blue", opened_by({"__theme": "dark"})) == (gr.skip(),) * 11
     assert not link.is_linked(shelf, opened_by({})) and not link.is_linked(shelf, None)
 
 
 def test_linked_model_is_chosen_or_drawn_anew_and_the_settings_are_set(shelf):
     samples, name, renewed, mark, *settings = link.open_link(shelf, "blue", opened_by(GOOD))
     assert (samples, name, renewed, mark["selected_index"]) == (None, "green-field", gr.skip(), 1)
-    assert settings == [7, False, 0.3, 2, shelf.load("green-field").config.usual_variation]
-    _, name, renewed, *_ = link.open_link(shelf, "green-field", opened_by(GOOD))
+    assert settings == [7, False, 0.3, False, True, 2, (shelf.load("green-field").config.usual_variation, True)]
+    older = {name: text for name, text in GOOD.items() if name != "flips"}  # a link from before there were any
+    _, name, renewed, _, *settings = link.open_link(shelf, "green-field", opened_by(older))
+    assert settings[3:5] == [False, False]
     assert name == gr.skip() and len(renewed) == 16
 
 
 def test_model_of_ones_own_has_no_link(shelf):
     mine = replace(shelf, own={"mine": Own(shelf.load("blue"))})
     with pytest.raises(gr.Error, match="A link holds no photo"):
-        link.make_link(mine, "mine", 0, 0.5, 6)
+        link.make_link(mine, "mine", 0, 0.5, 6, True, True)

@@ -19,7 +19,7 @@ def page(app_url):
     """The text of the page once the first samples are in it."""
     for _ in range(200):
         text = httpx.get(app_url).text
-        if 'alt="seed 5"' in text:
+        if 'alt="seed 5 at ' in text:
             return text
         time.sleep(0.1)
     pytest.fail("the first samples do not come")
@@ -62,7 +62,11 @@ def test_page_says_all_that_gradio_says_but_what_no_script_reads(app_url, page):
 
 def test_first_look_shows_models_and_samples_without_another_request(page):
     look = LOOK.search(page)[0]
-    assert re.findall(r'alt="([^"]*)"', look) == ["blue", "green-field", *(f"seed {k}" for k in range(6))]
+    assert re.findall(r'alt="([^"]*)"', look) == [
+        "blue",
+        "green-field",
+        *(f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)),
+    ]
     assert all(source.startswith("data:image/webp;base64,") for source in re.findall(r'src="([^"]*)"', look))
     assert page.index(look) < page.index("window.gradio_config = ")  # it is seen before that is read
     assert 'id="intro"' not in look  # there is one in the page itself

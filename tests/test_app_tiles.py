@@ -108,7 +108,9 @@ def test_kaleidoscope_makes_the_sides_equal(shipped):
 # --- how new samples are
 
 
-@pytest.mark.parametrize("held", [{}, {"tile": "both"}, {"mirror": "x", "variation": 0.3, "width": 60}])
+@pytest.mark.parametrize(
+    "held", [{}, {"flips": True}, {"tile": "both"}, {"mirror": "x", "variation": 0.3, "width": 60}]
+)
 def test_map_is_that_of_the_sample_that_was_clicked(shipped, drawn, held):
     pictures, model = drawn(seed=5, **held), shipped.load("blue")
     views = copied.show_copied(shipped, pictures, 1)

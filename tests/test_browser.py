@@ -174,18 +174,18 @@ def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     expect(page.locator("#first-look")).to_be_hidden()  # it was there until now
     assert upload_is_first_card(page)
     before = captions(page, "samples")
-    assert before == [f"seed {k}" for k in range(6)]  # the same for everybody
+    assert before == [f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)]  # the same for everybody
     page.get_by_label("Number of samples").first.fill("2")
     page.get_by_role("button", name="Draw samples").click()
     expect(page.locator("#samples img")).to_have_count(2)
-    seed = re.fullmatch(r"seed (\d+)", captions(page, "samples")[0])[1]
-    assert f"seed {seed}" not in before
+    seed = re.fullmatch(r"seed (\d+) at 0.4", captions(page, "samples")[0])[1]
+    assert f"seed {seed} at 0.4" not in before
 
     page.locator("button:visible", has_text="Advanced").click()
     expect(page.get_by_label("Seed", exact=True)).to_have_value(seed)  # written back
 
     page.locator("#pyramids img").nth(1).click()  # another pyramid: drawn anew at once
-    expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed}")
+    expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed} at 0.4")
 
 
 def test_seed_that_is_kept_gives_the_same_pictures(open_page):
@@ -194,7 +194,7 @@ def test_seed_that_is_kept_gives_the_same_pictures(open_page):
     page.get_by_label("New seed each time").uncheck()
     page.get_by_label("Seed", exact=True).fill("12")
     page.get_by_role("button", name="Draw samples").click()
-    expect(page.locator("#samples .caption-label").first).to_have_text("seed 12")
+    expect(page.locator("#samples .caption-label").first).to_have_text("seed 12 at 0.4")
     first = page.locator("#samples img").first
     address = first.get_attribute("src")  # it holds a hash of the file's content
     assert address.endswith(".png")
@@ -361,7 +361,7 @@ def test_link_opens_the_same_samples_again(open_page, app_url):
     seed = captions(page, "samples")[0].split()[1]
     page.get_by_role("button", name="Link to these").click()
     expect(page.locator("#address textarea, #address input")).to_have_value(
-        f"{app_url}?model=green-field&seed={seed}&variation=0.3&number=2"
+        f"{app_url}?model=green-field&seed={seed}&variation=0.3&number=2&flips=True&rising=True"
     )
     addresses = "images => images.map(image => image.src)"
     drawn = page.locator("#samples img").evaluate_all(addresses)
@@ -369,7 +369,7 @@ def test_link_opens_the_same_samples_again(open_page, app_url):
     expect(other.locator("#said")).to_contain_text("All tabs work on green-field")
     expect(other.locator("#pyramids .thumbnail-item").nth(1)).to_have_class(re.compile("selected"))
     expect(other.get_by_label("number input for Variation", exact=True)).to_have_value("0.3")
-    assert captions(other, "samples") == [f"seed {seed}", f"seed {int(seed) + 1}"]
+    assert captions(other, "samples") == [f"seed {seed} at 0.3", f"seed {int(seed) + 1} at 0.65"]
     assert other.locator("#samples img").evaluate_all(addresses) == drawn  # which hold a hash of each file
 
 

@@ -128,6 +128,7 @@ def _sources(model: SinGAN, size: tuple[int, int], settings: dict[str, Any]) -> 
     """Where the sample that was made with those settings, which its file holds, has its pixels from."""
     check_megapixels(1, size)
     held: dict[str, Any] = {name: settings[name] for name in ("tile", "mirror") if name in settings}
+    held |= {"flips": True} if "flips" in settings else {}
     try:
         kinds = (("seed", int), ("start_scale", int), ("variation", float))
         held |= {name: kind(settings[name]) for name, kind in kinds}

@@ -11,7 +11,7 @@ import gradio as gr
 
 from singan.errors import ConfigError
 from singan.ui.frame import PRIVATE, SILENT
-from singan.ui.shelf import Shelf, Top, mark, toasts
+from singan.ui.shelf import Shelf, Top, mark, toasts, usual_settings
 from singan.ui.work import MAX_SEED
 
 MAX_SAMPLES = 16
@@ -32,14 +32,18 @@ class Linked(NamedTuple):
     seed: int
     variation: float
     number: int
+    flips: bool
+    rising: bool
 
 
 class Controls(NamedTuple):
-    """What is set by a link: the widgets of the tab Sample, and the state that holds the model's usual variation."""
+    """What is set by a link: the widgets of the tab Sample, and the state that holds what is usual for the model."""
 
     seed: Any
     new_seed: Any
     variation: Any
+    rising: Any
+    flips: Any
     number: Any
     usual: Any
 
@@ -51,7 +55,7 @@ def build_link(top: Top, controls: Controls) -> None:
         address = gr.Textbox(
             label="Address", show_label=False, interactive=False, visible=False, buttons=["copy"], elem_id="address"
         )
-    inputs = [top.shelf, top.name, controls.seed, controls.variation, controls.number]
+    inputs = [top.shelf, top.name, controls.seed, controls.variation, controls.number, controls.flips, controls.rising]
     made = button.click(make_link, inputs, address, queue=False, **SILENT)
     made.success(None, address, address, js=SHOW, **PRIVATE)
 
@@ -62,12 +66,12 @@ def wire_link(back: Any, top: Top, controls: Controls, samples: gr.Gallery) -> N
     back.then(open_link, [top.shelf, top.name], outputs, **SILENT)
 
 
-def make_link(shelf: Shelf, pyramid: str, seed: int, variation: float, number: int) -> dict:
+def make_link(shelf: Shelf, pyramid: str, seed: int, variation: float, number: int, flips: bool, rising: bool) -> dict:
     """The query of the address, in its box."""
     with toasts():
         if pyramid not in shelf.shipped():
             raise ConfigError("A link holds no photo: it can open the models that come with this app, and no others.")
-    query = urlencode(Linked(pyramid, seed, variation, int(number))._asdict())
+    query = urlencode(Linked(pyramid, seed, variation, int(number), flips, rising)._asdict())
     return gr.update(value=query, visible=True)
 
 
@@ -76,7 +80,8 @@ def linked(shelf: Shelf, query: Mapping[str, str]) -> Linked | None:
     if "model" not in query:
         return None
     try:
-        found = Linked(query["model"], int(query["seed"]), float(query["variation"]), int(query["number"]))
+        told = [{"True": True, "False": False}[query.get(name, "False")] for name in ("flips", "rising")]  # older: none
+        found = Linked(query["model"], int(query["seed"]), float(query["variation"]), int(query["number"]), *told)
     except (KeyError, ValueError):
         raise ConfigError(BROKEN) from None
     sound = 0 <= found.seed <= MAX_SEED and 1 <= found.number <= MAX_SAMPLES and 0 <= found.variation <= 1
@@ -98,8 +103,8 @@ def open_link(shelf: Shelf, pyramid: str, request: gr.Request) -> tuple[Any, ...
     with toasts():
         found = linked(shelf, request.query_params)
         if found is None:
-            return (gr.skip(),) * 9
-        usual = shelf.load(found.model).config.usual_variation
+            return (gr.skip(),) * 11
+        usual = usual_settings(shelf, found.model, shelf.load(found.model))
     chosen = (gr.skip(), secrets.token_hex(8)) if found.model == pyramid else (found.model, gr.skip())
-    settings = Controls(found.seed, False, found.variation, found.number, usual)
+    settings = Controls(found.seed, False, found.variation, found.rising, found.flips, found.number, usual)
     return None, *chosen, mark(shelf, found.model), *settings

@@ -18,7 +18,7 @@ from singan.ui.first import First
 from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
-from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts, usual_settings
 from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short
 
@@ -38,6 +38,13 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
                 label="Variation",
                 info="0 keeps the photo's layout, 1 invents freely.",
             )
+            rising = gr.Checkbox(True, label="Rising", info="Each sample varies more than the one before.")
+            flips = gr.Checkbox(
+                True,
+                label="Mirrored parts too",
+                info="Newer landscapes; writing is mirrored too.",
+                visible=not first or first.can_flip,
+            )
             number = gr.Slider(1, MAX_SAMPLES, 6, step=1, label="Number of samples")
             with gr.Row():
                 height = gr.Number(height_px, label="Height (px)", precision=0, min_width=100)
@@ -56,14 +63,14 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
             chain = build_gallery_chain(samples, "sample")
-            usual = gr.State(first.config.usual_variation if first else VARIATION)
-            link = Controls(seed, new_seed, variation, number, usual)
+            usual = gr.State(usual_settings(top.shelf.value, top.name.value, first) if first else (VARIATION, True))
+            link = Controls(seed, new_seed, variation, rising, flips, number, usual)
             build_link(top, link)
             laid = tiles.build_laid()
     chosen = [top.shelf, top.name]
-    controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror]
-    fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual, mirror], "api_visibility": "private"}
-    fitting["outputs"] = [height, width, start_scale, variation, usual]
+    controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror, flips, rising]
+    fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual, mirror, flips], "api_visibility": "private"}
+    fitting["outputs"] = [height, width, start_scale, variation, usual, flips]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     drawn = [run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")]
@@ -74,7 +81,10 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     wire_link(back, top, link, samples)
     tiles.wire_laid(drawn, samples, laid)
     copied.build(top, chain.inputs, drawn)
-    shown = First(samples, lambda: sample(top.shelf.value, top.name.value) if top.name.value else iter(()))
+    shown = First(
+        samples,
+        lambda: sample(top.shelf.value, top.name.value, flips=True, rising=True) if top.name.value else iter(()),
+    )
     demo.load(shown.open_page, [top.shelf, samples], samples, **SILENT)
     return chain, shown
 
@@ -91,6 +101,8 @@ def sample(
     new_seed: bool = False,
     tile: str = "none",
     mirror: str = "none",
+    flips: bool = False,
+    rising: bool = False,
 ) -> Iterator[tuple[list[tuple[str, str]], int]]:
     """Draw new pictures from a pyramid. Streams their files, each captioned with its seed, and the first seed.
 
@@ -106,6 +118,9 @@ def sample(
         tile: where the pictures go on at their other side: "x" left and right, "y" above and below, "both" or "none"
         mirror: "x": the right half is the mirror image of the left one, "y": the lower one of the upper one, "both",
             "kaleidoscope", which is square, or "none"
+        flips: parts of the photo's mirror image come too; not in tiles, from start scale 0 alone, and not from pyramids
+            of several pictures or of the published method
+        rising: each picture varies more than the one before, up to halfway from `variation` to 1
     """
     seed = pick_seed(seed, new_seed)
     newest = begin("sample")
@@ -116,31 +131,48 @@ def sample(
         size = (height or model.image_size[0], width or model.image_size[1])
         check_megapixels(number, size)
         model.check_sampling(number, size, start_scale, variation, seed)
+        each = risen(variation, number) if rising else [variation] * number
         held: dict[str, Any] = {name: one for name, one in {"tile": tile, "mirror": mirror}.items() if one != "none"}
+        if flips and model.can_flip and tile == "none" and not start_scale:
+            held["flips"] = True
         pictures = []
-        drawn = model.iter_samples(number, size=size, start_scale=start_scale, variation=variation, seed=seed, **held)
-        for k, image in enumerate(drawn, seed):  # each is shown as soon as it is there
+        drawn = model.iter_samples(number, size=size, start_scale=start_scale, variation=each, seed=seed, **held)
+        for k, (image, varied) in enumerate(
+            zip(drawn, each, strict=True), seed
+        ):  # each is shown as soon as it is there
             if not newest():
                 return
-            settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": variation}
+            settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": varied}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}", **held}
             path = Path(folder, f"{pyramid}-{k}.png")
             save_image(image, path, settings)
-            pictures.append((str(path), f"seed {k}"))
+            pictures.append((str(path), f"seed {k} at {varied:g}" if rising else f"seed {k}"))
             yield list(pictures), seed
 
 
+def risen(variation: float, number: int) -> list[float]:
+    """So many numbers, evenly from `variation` to halfway from there to 1."""
+    return [round(variation + (1 - variation) / 2 * k / max(1, number - 1), 3) for k in range(number)]
+
+
 def fit(
-    shelf: Shelf, pyramid: str, variation: float = VARIATION, usual: float = VARIATION, mirror: str = "none"
+    shelf: Shelf,
+    pyramid: str,
+    variation: float = VARIATION,
+    usual: tuple[float, bool] = (VARIATION, True),
+    mirror: str = "none",
+    flips: bool = True,
 ) -> tuple[Any, ...]:
     """The controls for a pyramid: its photo's height and width, for a kaleidoscope twice the shorter of them, its
-    scales to start from, and its usual variation if the `variation` that is set is the `usual` one of the pyramid
-    before.
+    scales to start from, its usual variation and mirrored parts if what is set is what is `usual` for the pyramid
+    before, and what is usual for this one.
 
     What is drawn of another one is not shown any more.
     """
     renew("sample")
     with toasts():
         model = shelf.load(pyramid)
-    own = model.config.usual_variation
-    return *tiles.squared(mirror, *model.image_size), start_scales(model), own if variation == usual else gr.skip(), own
+    size, own = tiles.squared(mirror, *model.image_size), usual_settings(shelf, pyramid, model)
+    varied = own[0] if variation == usual[0] else gr.skip()
+    turned = own[1] if flips == usual[1] else flips
+    return *size, start_scales(model), varied, own, gr.update(value=turned, visible=model.can_flip)

@@ -34,7 +34,7 @@ KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patc
 PATCH_BYTES = 150_000_000  # and of these as many as these bytes hold: 100 MB each, about
 OWN_BYTES = 200_000_000  # of all visitors' pyramids together
 MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
-FIRST = "spices"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
+FIRST = "tea-gardens"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
 # The ids of the tabs that follow when another pyramid is chosen: what they show is of it.
 FOLLOWING = ("sample", "harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")
@@ -304,6 +304,12 @@ def start_range(model: SinGAN | None) -> dict[str, Any]:
 def start_scales(model: SinGAN) -> dict:
     """That slider for another pyramid."""
     return gr.update(**start_range(model))
+
+
+def usual_settings(shelf: Shelf, name: str, model: SinGAN) -> tuple[float, bool]:
+    """The variation of samples unless another is chosen, and whether mirrored parts are in them: those of a visitor's
+    own photo may have writing in them, and its first draft is to be there soon."""
+    return model.config.usual_variation, name in shelf.shipped()
 
 
 @contextmanager
