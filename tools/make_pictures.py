@@ -48,7 +48,7 @@ def at_a_glance() -> Image.Image:
     placed = [(model.training_image, (0, 0), high)]
     across = [0, *(round(side * model.image_size[1] / model.image_size[0]) + GAP for side in (high, half, half))]
     left = [sum(across[: k + 1]) for k in range(4)]
-    for k, picture in enumerate(model.sample(4, variation=0.6, seed=0)):
+    for k, picture in enumerate(model.sample(4, variation=0.6, seed=0, flips=True)):
         placed.append((picture, (left[1 + k % 2], k // 2 * (half + GAP)), half))
     placed.append((singan.retarget(model, width=2, seed=0)[0], (left[3], 0), half))
     placed.append((singan.load_image(rough), (left[3], half + GAP), half))
@@ -78,6 +78,15 @@ def sizes() -> Image.Image:
         drawn = [model.sample(1, size=size, seed=5)[0] for size in ((width, height), (3 * height // 2, width))]
         rows.append([model.training_image, *drawn, *singan.retarget(model, width=0.5, seed=5)])
     return in_rows(rows, 220)
+
+
+def flips() -> Image.Image:
+    """Of each model a row: the photograph, and three samples with mirrored parts."""
+    rows = []
+    for name in ("tea-gardens", "spices"):
+        model = shipped(name)
+        rows.append([model.training_image, *model.sample(3, variation=0.6, flips=True)])
+    return in_rows(rows, 200)
 
 
 def tasks() -> Image.Image:
@@ -242,6 +251,7 @@ PICTURES = {
     "samples": samples,
     "strip": strip,
     "sizes": sizes,
+    "flips": flips,
     "tasks": tasks,
     "tiles": tiles,
     "companions": companions,
