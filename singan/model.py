@@ -245,13 +245,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             raise ConfigError("Where pixels are from is known of patches alone: leave out generators_only.")
         model = self.bare() if generators_only else self
         variation = self.config.usual_variation if variation is None else variation
-        each = list(variation) if isinstance(variation, Sequence) else [variation] * n
-        if len(each) != n:
+        numbers = variation if isinstance(variation, Sequence) else [variation]
+        if len(numbers) not in (1, n) or not numbers:
             raise ConfigError(
-                f"There are {len(each)} numbers for variation and {n} samples: give one for each, or one."
+                f"variation is {len(numbers)} numbers for {n} samples: give one for each, or one for all."
             )
-        for one in each or [0.0]:
-            model.check_sampling(n, size, start_scale, one, seed)
+        for number in numbers:
+            model.check_sampling(n, size, start_scale, number, seed)
         size = size or model.image_size
         kept = model.constraints(size, start_scale, tile, mirror, pin, pin_to)
         if flips:
@@ -262,7 +262,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             model = model.flipped()
 
         def draw(k: int) -> Image.Image | Sample:
-            x, found = model.draw(seed + k, size, start_scale, each[k], kept)
+            x, found = model.draw(seed + k, size, start_scale, numbers[k % len(numbers)], kept)
             if not source:
                 return tensor_to_image(x)
             assert found is not None  # sides start at more than a patch

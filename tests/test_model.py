@@ -260,8 +260,9 @@ def test_each_sample_may_have_its_own_variation(tiny_model):
     together = tiny_model.sample(3, seed=2, variation=[0.2, 0.5, 0.9])
     alone = [tiny_model.sample(1, seed=2 + k, variation=v)[0] for k, v in enumerate((0.2, 0.5, 0.9))]
     assert [one.tobytes() for one in together] == [one.tobytes() for one in alone]
-    with pytest.raises(ConfigError, match="2 numbers for variation and 3 samples"):
-        tiny_model.sample(3, variation=[0.2, 0.5])
+    for numbers in ([0.2, 0.5], []):
+        with pytest.raises(ConfigError, match=f"variation is {len(numbers)} numbers for 3 samples"):
+            tiny_model.sample(3, variation=numbers)
     with pytest.raises(ConfigError, match="variation is 2"):
         tiny_model.sample(2, variation=[0.2, 2])
 

@@ -22,9 +22,9 @@ from singan.ui.shelf import SHORT, Shelf, Top
 
 HINT = "Of the sample that you clicked, or of the first one."
 MAP_HINT = (
-    "One flat colour is one piece of the photo, copied whole; where colours meet, pieces were joined. White was not "
-    "moved. The disc tells from where: a pixel in its middle was taken from the place that has its colour, and the rim "
-    "is half the photo's longer side away."
+    "One flat colour is one piece of the photo, copied whole; where colours meet, pieces were joined, and where one "
+    "runs into another sideways, a piece is mirrored. White was not moved. The disc tells from where: a pixel in its "
+    "middle was taken from the place that has its colour, and the rim is half the photo's longer side away."
 )
 
 

@@ -137,16 +137,14 @@ def sample(
             held["flips"] = True
         pictures = []
         drawn = model.iter_samples(number, size=size, start_scale=start_scale, variation=each, seed=seed, **held)
-        for k, (image, varied) in enumerate(
-            zip(drawn, each, strict=True), seed
-        ):  # each is shown as soon as it is there
+        for k, image in enumerate(drawn):  # each is shown as soon as it is there
             if not newest():
                 return
-            settings: dict[str, object] = {"model": pyramid, "seed": k, "variation": varied}
+            settings: dict[str, object] = {"model": pyramid, "seed": seed + k, "variation": each[k]}
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}", **held}
-            path = Path(folder, f"{pyramid}-{k}.png")
+            path = Path(folder, f"{pyramid}-{seed + k}.png")
             save_image(image, path, settings)
-            pictures.append((str(path), f"seed {k} at {varied:g}" if rising else f"seed {k}"))
+            pictures.append((str(path), f"seed {seed + k}" + f" at {each[k]:g}" * rising))
             yield list(pictures), seed
 
 
