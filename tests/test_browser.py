@@ -417,8 +417,10 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
 
 def test_own_photo_is_there_again_when_the_page_is_opened_again(open_page, photo_path):
     page = open_page()
+    expect(page.get_by_label("Mirrored parts too")).to_be_checked()  # of a model that came with the app
     upload(page, photo_path)
     expect(page.locator("#said")).to_contain_text("tiles is a draft")
+    expect(page.get_by_label("Mirrored parts too")).not_to_be_checked()
     expect(page.locator("#samples img")).to_have_count(6)
     page.close()
     page = open_page(page.context)
