@@ -370,11 +370,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
         amount, columns, where = self.config.displacement * reordered(variation), None, None
         if own[1] != size[1] or (amount and self._reorders):
-            better = z[:, 4:, : size[0], : size[1]]
+            amount, cost = (FORCED if own[1] < size[1] else 1) * amount, self._cuts_of(own)
             if self._flips:
                 better = torch.randn(count, PATHS, 2, *SMOOTH, generator=rng).to(self.device)
-            better, cost = (FORCED if own[1] < size[1] else 1) * amount * better, self._cuts_of(own)
-            columns = flipped_order(cost, better, size[1]) if self._flips else order(cost, better)
+                columns = flipped_order(cost, amount * better, size[1])
+            else:
+                columns = order(cost, amount * z[:, 4:, : size[0], : size[1]])
         if own[1] != size[1]:  # a generator knows no such width
             entered = self._placed(resize(self.patches_at(0).images[0], own), columns)
         else:
@@ -507,10 +508,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return bool(self.config.displacement) and not any(self._wrap) and not self.others
 
     def _placed(self, x: torch.Tensor, columns: torch.Tensor | None) -> torch.Tensor:
-        """Images, (N, 3, H, W) or one, with those `columns`, (N, places), of them and of their mirror images."""
-        if columns is None:
-            return x
-        return placed(beside_its_mirror_image(x) if self._flips else x, columns)
+        """Images, (N, 3, H, W) or one, with those `columns`, (N, places), if there are any."""
+        return x if columns is None else placed(self._beside(x), columns)
+
+    def _beside(self, x: torch.Tensor) -> torch.Tensor:
+        """Images, (N, 3, H, W), and to the right of them their mirror images where these are there too."""
+        return beside_its_mirror_image(x) if self._flips else x
 
     def _cuts_of(self, size: tuple[int, int]) -> torch.Tensor:
         """What it costs to cut the training image, at that size, that of scale 0, from column to column."""
@@ -518,7 +521,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if known is None or known[0] != size:
             with torch.inference_mode():
                 fine = resize(self.photo_tensor, (FINE * size[0], FINE * size[1]))
-                known = self._cuts = size, cuts(beside_its_mirror_image(fine) if self._flips else fine)
+                known = self._cuts = size, cuts(self._beside(fine))
         return known[1]
 
     def invent(
@@ -579,8 +582,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if patches is None:
             with torch.inference_mode():
                 images = [self.memory[level]] if level < len(self.memory) else self.pictures_at(level)
-                image = below_one_another(images) if self.others else images[0]
-                image = beside_its_mirror_image(image) if self._flips else image
+                image = below_one_another(images) if self.others else self._beside(images[0])
                 finest = max(0, self.voting_scales - 1)
                 if level == finest or not self.config.field:  # older files compare patches in full
                     filters = basis(image) if self.config.field else basis(image, 3 * PATCH**2)

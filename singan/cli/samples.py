@@ -71,14 +71,15 @@ def sample(
     paths = _paths(out, range(seed, seed + n))
     _refuse_overwrite(paths, endings, force)
 
+    import numpy as np
+
     from singan.cli.results import load_model
     from singan.model import SinGAN
     from singan.tasks.companion import load_map
 
     model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
     variation = model.config.usual_variation if variation is None else variation
-    last = variation if variation_to is None else variation_to
-    each = [round(variation + (last - variation) * k / max(1, n - 1), 4) for k in range(n)]
+    each = [variation] * n if variation_to is None else np.linspace(variation, variation_to, n).round(4).tolist()
     maps = [load_map(path, model) for path in companion or ()]
     options: dict[str, Any] = {"generators_only": generators_only, "flips": flips, "tile": tile, "mirror": mirror}
     pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}

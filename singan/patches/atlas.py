@@ -18,7 +18,30 @@ from singan.patches.search import PATCH, SIDEWAYS, Keys, Patches, prepare
 FAR = 100.0  # in each direction, where no patch of a picture is: nothing is as near as that
 
 
-class Atlas(Patches):
+class Several(Patches):
+    """Patches of which those that are not wholly of one picture are left out."""
+
+    kept: torch.Tensor  # the numbers among `keys` of the others
+    picture: torch.Tensor | None = None  # that each of these is of, where voters pay for some
+
+    def leave_out(self, inside: torch.Tensor) -> None:
+        """All patches but those that are `inside`, (rows, columns), bool."""
+        self.kept = inside.flatten().nonzero()[:, 0]
+        self.keys[~inside.flatten()] = FAR
+
+    def placed(self, g: float) -> Keys:
+        if g not in self._prepared:
+            down, across = self.within(self.kept // self.shape[1], self.kept % self.shape[1])
+            places = torch.stack([g * down, SIDEWAYS * g * across], 1)
+            keys = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
+            self._prepared[g] = keys._replace(picture=self.picture)
+        return self._prepared[g]
+
+    def numbers(self, found: torch.Tensor) -> torch.Tensor:
+        return self.kept[found]
+
+
+class Atlas(Several):
     """All patches of several `images`, each (1, 3, any, any). `size` is that of a slot, `pictures` are the sizes of the
     images, `image` is all of them, (1, 3, pictures * height, width)."""
 
@@ -33,46 +56,21 @@ class Atlas(Patches):
         self.row = torch.arange(self.shape[0], device=device) % self.size[0]  # within its picture
         self.sides = sides.unbind(1)  # (height, width) of the picture that a row is of
         inside = self.row[:, None] <= self.sides[0][:, None] - PATCH
-        inside = inside & (torch.arange(self.shape[1], device=device) <= self.sides[1][:, None] - PATCH)
-        self.kept = inside.flatten().nonzero()[:, 0]
-        self.keys[~inside.flatten()] = FAR
-
-    def placed(self, g: float) -> Keys:
-        if g not in self._prepared:
-            y, x = self.kept // self.shape[1], self.kept % self.shape[1]
-            down, across = self.within(y, x)
-            places = torch.stack([g * down, SIDEWAYS * g * across], 1)
-            keys = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
-            self._prepared[g] = keys._replace(picture=y // self.size[0])
-        return self._prepared[g]
-
-    def numbers(self, found: torch.Tensor) -> torch.Tensor:
-        return self.kept[found]
+        self.leave_out(inside & (torch.arange(self.shape[1], device=device) <= self.sides[1][:, None] - PATCH))
+        self.picture = self.kept // self.shape[1] // self.size[0]
 
     def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.row[y] / self.sides[0][y], x / self.sides[1][y]
 
 
-class Mirrored(Patches):
+class Mirrored(Several):
     """All patches of an image, (1, 3, h, w), and of its mirror image: `image`, (1, 3, h, 2 * w), is both."""
 
     def __init__(self, image: torch.Tensor, filters: torch.Tensor, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(beside_its_mirror_image(image), filters, dtype)
         self.images, self.width = [image], image.shape[3]
         x = torch.arange(self.shape[1], device=image.device)
-        inside = ((x <= self.width - PATCH) | (x >= self.width)).expand(self.shape).flatten()
-        self.kept = inside.nonzero()[:, 0]
-        self.keys[~inside] = FAR
-
-    def placed(self, g: float) -> Keys:
-        if g not in self._prepared:
-            down, across = self.within(self.kept // self.shape[1], self.kept % self.shape[1])
-            places = torch.stack([g * down, SIDEWAYS * g * across], 1)
-            self._prepared[g] = prepare(torch.cat([self.keys[self.kept].float(), places], 1))
-        return self._prepared[g]
-
-    def numbers(self, found: torch.Tensor) -> torch.Tensor:
-        return self.kept[found]
+        self.leave_out(((x <= self.width - PATCH) | (x >= self.width)).expand(self.shape))
 
     def within(self, y: torch.Tensor, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return y / self.size[0], x % self.width / self.width

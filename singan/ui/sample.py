@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from singan.config import VARIATION
 from singan.errors import ConfigError
@@ -81,10 +82,8 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     wire_link(back, top, link, samples)
     tiles.wire_laid(drawn, samples, laid)
     copied.build(top, chain.inputs, drawn)
-    shown = First(
-        samples,
-        lambda: sample(top.shelf.value, top.name.value, flips=True, rising=True) if top.name.value else iter(()),
-    )
+    start = {"flips": flips.value, "rising": rising.value}
+    shown = First(samples, lambda: sample(top.shelf.value, top.name.value, **start) if top.name.value else iter(()))
     demo.load(shown.open_page, [top.shelf, samples], samples, **SILENT)
     return chain, shown
 
@@ -150,7 +149,7 @@ def sample(
 
 def risen(variation: float, number: int) -> list[float]:
     """So many numbers, evenly from `variation` to halfway from there to 1."""
-    return [round(variation + (1 - variation) / 2 * k / max(1, number - 1), 3) for k in range(number)]
+    return np.linspace(variation, (1 + variation) / 2, number).round(3).tolist()
 
 
 def fit(
