@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -71,6 +72,52 @@ def test_what_an_ended_process_left_is_swept_and_what_a_run_writes_is_not(tmp_pa
         assert not left.parent.parent.exists() and state.exists()
         assert os.path.isdir(live) and os.path.isdir(empty)
     assert not os.path.exists(live)
+
+
+def test_a_call_may_be_done_and_its_folder_gone_while_others_are_looked_through(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
+    looked = []
+
+    def gone(folder):
+        looked.append(folder)
+        shutil.rmtree(folder)
+        return iter(())
+
+    with uploads.scratch(), uploads.scratch("run"):
+        monkeypatch.setattr(uploads, "_files", gone)
+        uploads.sweep_scratch()
+    assert len(looked) == 2
+
+
+def test_another_app_may_remove_a_folder_while_it_is_looked_through(tmp_path, monkeypatch):
+    old, soon = aged(tmp_path / "a" / "photo.png", 2), tmp_path / "b"
+    soon.mkdir()
+    scandir, visits = os.scandir, []
+
+    def listed(place):
+        visits.append(str(place))
+        if visits.count(str(soon)) == 2:  # first its files are looked for, then it
+            soon.rmdir()
+        return scandir(place)
+
+    monkeypatch.setattr(os, "scandir", listed)
+    uploads.sweep(tmp_path)
+    assert not old.exists() and not soon.exists()
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other_one(tmp_path, monkeypatch):
+    files = [aged(tmp_path / name / "photo.png", 2) for name in "ab"]
+    unlink = Path.unlink
+
+    def locked(path, missing_ok=False):
+        if path == files[0]:
+            raise PermissionError(path)
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", locked)
+    uploads.sweep(tmp_path)
+    uploads.make_room(tmp_path, quota=0)
+    assert [path.exists() for path in files] == [True, False]
 
 
 def test_one_thing_is_computed_at_a_time_and_one_short_one_beside_it(built_app):

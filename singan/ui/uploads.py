@@ -117,7 +117,7 @@ def make_room(folder: Path, quota: int | None = None) -> None:
     for path, status in files:
         total += status.st_size
         if total > (QUOTA_BYTES if quota is None else quota):
-            path.unlink(missing_ok=True)
+            _remove(path)
 
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
@@ -125,13 +125,16 @@ def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     _touch(list(_kept))
     for path, status in list(_files(folder)):
         if time.time() - status.st_mtime > seconds:
-            path.unlink(missing_ok=True)
-    for path in sorted((one for one in folder.rglob("*") if one.is_dir()), reverse=True):
-        try:
-            if time.time() - path.stat().st_mtime > seconds:
-                path.rmdir()
-        except OSError:  # there is something in it
-            continue
+            _remove(path)
+    for place, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # there is something in it, or it has just gone
+            if time.time() - os.stat(place).st_mtime > seconds and place != str(folder):
+                os.rmdir(place)
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # another app has removed it, or, on Windows, one reads it: the next sweep finds it
+        path.unlink()
 
 
 def keep_swept(folder: Path) -> None:
@@ -168,9 +171,10 @@ def scratch(kind: str = "call") -> TemporaryDirectory[str]:
 def sweep_scratch(seconds: float = 2 * KEEP_SECONDS) -> None:
     """Remove scratch folders in which nothing was written for so long: a run writes its state every half minute."""
     for path in _scratch_base().glob("*-*"):
-        newest = max((status.st_mtime for _, status in _files(path)), default=path.stat().st_mtime)
-        if time.time() - newest > seconds:
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):  # a call that is done removes its own at any moment
+            newest = max((status.st_mtime for _, status in _files(path)), default=path.stat().st_mtime)
+            if time.time() - newest > seconds:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def is_scratch(path: str) -> bool:
