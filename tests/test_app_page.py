@@ -6,10 +6,12 @@ import re
 import socket
 import time
 
+import anyio
 import httpx
 import pytest
+from starlette.responses import FileResponse
 
-from singan.ui.page import SCRIPTS, make_page
+from singan.ui.page import SCRIPTS, Packed, make_page
 
 LOOK = re.compile(r'<div id="first-look">.*?</div></div>', re.DOTALL)
 
@@ -46,6 +48,24 @@ def test_page_is_made_once_for_each_address(app_url, page, monkeypatch):
         other = httpx.get(app_url, headers={"x-forwarded-host": "singan.example", "x-forwarded-proto": "https"}).text
         assert config_of(other)["root"] == "https://singan.example" and len(made) == 1
     assert config_of(page)["root"] == app_url.rstrip("/")
+
+
+def test_script_is_whole_for_others_though_the_first_to_ask_for_it_leaves_in_the_middle(tmp_path):
+    script = tmp_path / "a.js"
+    script.write_text("export const a = 1;\n" * 9000)
+    packed, sent = Packed(FileResponse(script)), []
+    scope = {"type": "http", "method": "GET", "path": "/assets/a.js", "headers": [(b"accept-encoding", b"gzip")]}
+
+    async def left():
+        await anyio.sleep(0)
+        return {"type": "http.disconnect"}
+
+    async def take(message):
+        sent.append(message)
+
+    for receive in (left, anyio.sleep_forever):
+        anyio.run(packed, scope, receive, take)
+    assert gzip.decompress(sent[-1]["body"]) == script.read_bytes()
 
 
 def test_page_says_all_that_gradio_says_but_what_no_script_reads(app_url, page):

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import gradio as gr
-from anyio import to_thread
+from anyio import sleep_forever, to_thread
 from gradio.route_utils import get_root_url
 from gradio.routes import toorjson
 from PIL import Image
@@ -70,20 +70,20 @@ class Packed:
         if scope["type"] != "http" or scope["method"] != "GET" or not _takes_packed(scope):
             await self.app(scope, receive, send)
         elif path == "/":
-            await self._send_page(scope, receive, send)
+            await self._send_page(scope, send)
         elif lasting is not None:
-            await self._send_file(path, lasting, scope, receive, send)
+            await self._send_file(path, lasting, scope, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _send_page(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_page(self, scope: Scope, send: Send) -> None:
         app, query = scope["app"], parse_qs(scope["query_string"].decode("latin-1"))
         blocks = app.get_blocks()
         root = get_root_url(Request(scope), "/", app.root_path or scope.get("root_path") or blocks.custom_mount_path)
         key, config = (str(root), bool(query)), blocks.config
         made = self.pages.get(key)
         if made is None or made[0] is not config or OTHER & query.keys():
-            status, headers, body = await _answer(self.app, scope, receive)
+            status, headers, body = await _answer(self.app, scope)
             if status != 200:
                 await _send(send, status, headers, body)
                 return
@@ -95,9 +95,9 @@ class Packed:
                     self.pages.popitem(last=False)
         await _send(send, 200, {b"content-type": b"text/html; charset=utf-8", b"content-encoding": b"gzip"}, made[1])
 
-    async def _send_file(self, path: str, lasting: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send_file(self, path: str, lasting: str, scope: Scope, send: Send) -> None:
         if path not in self.files:
-            status, headers, body = await _answer(self.app, scope, receive)
+            status, headers, body = await _answer(self.app, scope)
             if status != 200:
                 await _send(send, status, headers, body)
                 return
@@ -114,9 +114,16 @@ def _takes_packed(scope: Scope) -> bool:
     return plain and b"gzip" in headers.get(b"accept-encoding", b"")
 
 
-async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, dict[bytes, bytes], bytes]:
-    """What an app answers, as a whole: status, headers and body."""
+async def _answer(app: ASGIApp, scope: Scope) -> tuple[int, dict[bytes, bytes], bytes]:
+    """What an app answers, as a whole: status, headers and body. It is for all who come later too: who asked may leave
+    meanwhile, of which the app, that would then break off in the middle of a file, hears nothing."""
     messages: list[Message] = []
+    asked: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Message:
+        if not asked:
+            await sleep_forever()
+        return asked.pop()
 
     async def take(message: Message) -> None:
         messages.append(message)
