@@ -55,6 +55,17 @@ def agreed(
     """`x`, (N, 3, H, W), which the `field` makes of `photo`, (1, 3, h, w), with its light evened out where patches of
     different sources meet: steps there that the sources do not have are spread, if smaller than `seam`, of the range
     [-1, 1], and where steps from pixel to pixel are about `plain`, than less."""
+    right = _steps(x, field, photo, seam, plain)
+    lighter = []
+    for one in right.split(1, 1):  # one channel after the other, which takes a third of the memory
+        one = torch.cat([one, one.flip(2)], 2)  # the mirror image: nothing is spread over the border
+        one = _spread(torch.cat([one, one.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
+        lighter.append(one[..., : x.shape[2], : x.shape[3]].clone())
+    return (x + torch.cat(lighter, 1)).clamp(-1, 1)
+
+
+def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plain: float) -> torch.Tensor:
+    """What `agreed` spreads: of each pixel its steps from those around it that its sources do not have, (N, 3, H, W)."""
     at, colors = sources(field), photo[0].flatten(1)
     right = torch.zeros_like(x)
     for axis in (2, 3):
@@ -66,18 +77,14 @@ def agreed(
             return colors[:, places[0] * photo.shape[3] + places[1]].transpose(0, 1)
 
         here = shown(0)
-        onward, backward = shown(1) - here, here - shown(-1)
-        wanted = (onward.narrow(axis, 0, inside) + backward.narrow(axis, 1, inside)) / 2
+        wanted = shown(1).sub_(here).narrow(axis, 0, inside)  # in place: these are the largest tensors of a sample
+        wanted += here.sub_(shown(-1)).narrow(axis, 1, inside)
+        wanted /= 2
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
-        step = light_of(wanted - x.diff(dim=axis), seam * torch.exp(-busy / plain))
+        step = light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
         right.narrow(axis, 1, inside).add_(step)
         right.narrow(axis, 0, inside).sub_(step)
-    lighter = []
-    for one in right.split(1, 1):  # one channel after the other, which takes a third of the memory
-        one = torch.cat([one, one.flip(2)], 2)  # the mirror image: nothing is spread over the border
-        one = _spread(torch.cat([one, one.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
-        lighter.append(one[..., : x.shape[2], : x.shape[3]].clone())
-    return (x + torch.cat(lighter, 1)).clamp(-1, 1)
+    return right
 
 
 def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
@@ -86,7 +93,7 @@ def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
         2 - 2 * torch.cos(2 * math.pi * turns.to(right.device))
         for turns in (torch.fft.fftfreq(right.shape[2]), torch.fft.rfftfreq(right.shape[3]))
     )
-    spectrum = torch.fft.rfft2(right) / (down[:, None] + across + fade**-2)
+    spectrum = torch.fft.rfft2(right).div_(down[:, None] + across + fade**-2)
     return torch.fft.irfft2(spectrum, s=(right.shape[2], right.shape[3]))
 
 
