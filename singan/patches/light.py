@@ -65,7 +65,7 @@ def agreed(
 
 
 def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plain: float) -> torch.Tensor:
-    """What `agreed` spreads: of each pixel its steps from those around it that its sources do not have, (N, 3, H, W)."""
+    """What `agreed` spreads: of each pixel the steps from those around it that its sources have not, (N, 3, H, W)."""
     at, colors = sources(field), photo[0].flatten(1)
     right = torch.zeros_like(x)
     for axis in (2, 3):
