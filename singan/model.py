@@ -389,10 +389,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
-        if self._composition is None:
-            self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
+        known = self._composition  # which another thread may drop
+        if known is None:
+            known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, images[0], self._composition, variation)
+        best = most_alike(seen, images[0], known, variation)
         return drawn[best : best + 1], found.one(best)
 
     def taller(

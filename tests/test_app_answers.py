@@ -138,4 +138,6 @@ def test_last_used_ones_are_kept_with_their_files(tmp_path, monkeypatch):
     assert kept.get("b") is None and len(uploads._kept) == before + 3  # "a" was used since, and has its file too
     kept.put("d", ())
     assert kept.get("a") is None and len(uploads._kept) == before + 1
+    os.remove(kept.get("c")[0])  # as an app does that shares the folder and needs room
+    assert kept.get("c") is None and kept.get("d") == () and len(uploads._kept) == before
     assert answers.MAX_ANSWERS >= 16

@@ -2,15 +2,19 @@
 
 import json
 import re
+import threading
 from pathlib import Path
 from uuid import uuid4
 
+import anyio
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from singan.ui import calls
+from singan.ui import LAUNCH, calls
+from singan.ui.shelf import Shelf
 from singan.ui.work import MAX_SEED
 
 CANVAS = {"background": None, "layers": [], "composite": None, "id": None}
@@ -126,3 +130,45 @@ def test_unknown_call_is_told(app_url):
     body = {"fn_index": 10**6, "data": [], "session_hash": "a"}
     refused = httpx.post(f"{app_url}gradio_api/queue/join", json=body)
     assert refused.status_code == 404 and refused.json()["detail"] == "There is no such call: reload the page."
+
+
+def test_nobody_waits_for_the_end_of_a_run_that_was_left():
+    ending, end = threading.Event(), threading.Event()
+
+    def run():
+        try:
+            while True:
+                yield "computing"
+        finally:
+            ending.set()
+            end.wait(20)
+
+    with gr.Blocks(analytics_enabled=False) as demo:
+        gr.Button().click(run, None, gr.Textbox(), api_name="run")
+    _, url, _ = calls.leave_apart(demo.queue()).launch(
+        prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **LAUNCH
+    )
+    try:
+        job = Client(url, verbose=False).submit(api_name="/run")
+        while not job.outputs():
+            pass
+        leaving = threading.Thread(target=job.cancel, daemon=True)
+        leaving.start()
+        assert ending.wait(20)
+        assert httpx.get(f"{url}config", timeout=10).status_code == 200 and not end.is_set()
+    finally:
+        end.set()
+        leaving.join()
+        demo.close(verbose=False)
+
+
+def test_runs_of_the_app_are_ended_so(built_app, pretrained):
+    sample = next(fn for fn in built_app.fns.values() if fn.api_name == "sample")
+
+    async def begun():
+        given = [Shelf(pretrained), "blue", 1, None, None, 0.4, 0, 3, False, "none", "none", False, False]
+        iterator = (await built_app.call_function(sample, given))["iterator"]
+        await iterator.aclose()
+        return type(iterator)
+
+    assert anyio.run(begun) is calls._Apart

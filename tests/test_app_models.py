@@ -253,3 +253,11 @@ def test_client_pushes_on_a_space_with_its_own_token(space_url, hub_server):
     assert "It is on the Hub" in said and hub_server.repositories["alice/blue"].private
     with pytest.raises(Exception, match="Nobody is logged in"):
         Client(space_url, verbose=False).predict(pyramid="blue", repo_id="alice/b", api_name="/push")
+
+
+def test_pyramid_that_has_to_give_way_while_pictures_are_made_is_not_shown(pretrained, tiny_model, monkeypatch):
+    shelf, mine = Shelf(pretrained).add("mine", tiny_model)
+    names = shelf.names()
+    monkeypatch.setattr(Shelf, "names", lambda _: names)
+    monkeypatch.setattr(shelf.own[mine], "_model", None)
+    assert [name for _, name in shelf.pictures()] == [name for name in names if name != mine]

@@ -126,6 +126,24 @@ def test_slow_job_yields_so_that_it_can_be_cancelled_and_ends_when_closed():
     assert ended.is_set()
 
 
+@pytest.mark.parametrize("long", [False, True])
+def test_next_job_computes_nothing_before_one_that_was_left_has_ended(long):
+    inside, most, go_on = [], [], threading.Event()
+
+    def job(on_event):
+        inside.append(1)
+        most.append(len(inside))
+        while not go_on.is_set():
+            on_event(TaskEvent(1, 9, "step"))
+            go_on.wait(0.05)
+        inside.pop()
+
+    first, second = (watch(job, lambda event: event, long=long) for _ in range(2))
+    assert next(first) is not None and next(second) is None  # which waits
+    go_on.set()
+    assert list(first) is not None and list(second) is not None and most == [1, 1]
+
+
 # --- injection
 
 

@@ -160,5 +160,7 @@ def test_pictures_that_are_no_samples_are_told(shipped, photo, tmp_path, text):
 def test_nothing_is_said_before_there_are_samples_and_of_those_that_are_gone(shipped):
     with pytest.raises(gr.Error, match="There are no samples yet"):
         list(copied.show_copied(shipped, None))
+    with pytest.raises(gr.Error, match="not kept any more"):
+        list(copied.show_copied(shipped, [("/swept/after/an-hour.png", "seed 0")]))
     gone = copied.forget()
     assert gone.sources["value"] is None and gone.legend["visible"] is False and copied.HINT in gone.status

@@ -105,6 +105,22 @@ def test_another_app_may_remove_a_folder_while_it_is_looked_through(tmp_path, mo
     assert not old.exists() and not soon.exists()
 
 
+@pytest.mark.parametrize("taken", [uploads.keep, uploads._touch])
+@pytest.mark.parametrize("clear", [uploads.sweep, lambda folder: uploads.make_room(folder, quota=0)])
+def test_a_file_is_left_that_was_taken_for_a_new_one_while_others_were_looked_at(tmp_path, monkeypatch, clear, taken):
+    old, equal = (aged(tmp_path / name / "photo.png", 2) for name in "ab")
+    files = uploads._files
+
+    def looked(folder):
+        yield from files(folder)
+        taken([equal])
+
+    monkeypatch.setattr(uploads, "_kept", set())
+    monkeypatch.setattr(uploads, "_files", looked)
+    clear(tmp_path)
+    assert equal.exists() and not old.exists()
+
+
 def test_a_file_that_cannot_be_removed_keeps_no_other_one(tmp_path, monkeypatch):
     files = [aged(tmp_path / name / "photo.png", 2) for name in "ab"]
     unlink = Path.unlink

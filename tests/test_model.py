@@ -518,3 +518,11 @@ def test_repr_is_three_short_lines_and_notebooks_show_the_picture(tiny_model):
 def test_size_that_is_none_is_refused(tiny_model, size):
     with pytest.raises(ConfigError, match="^size is .*; give .height, width. in whole pixels"):
         tiny_model.sample(size=size)
+
+
+def test_what_another_thread_drops_while_a_sample_is_drawn_is_not_missed(tiny_model, monkeypatch):
+    """As the app does with the patches of those whose model was not used last."""
+    expected = tiny_model.sample(1, seed=3)[0]
+    around = singan.model.around
+    monkeypatch.setattr(singan.model, "around", lambda *given: (tiny_model.to("cpu"), around(*given))[1])
+    assert tiny_model.sample(1, seed=3)[0].tobytes() == expected.tobytes()

@@ -32,13 +32,13 @@ from singan.ui import (
     train,
     variation,
 )
-from singan.ui.calls import answer_in_time, answer_plainly, tell_strange
+from singan.ui.calls import answer_in_time, answer_plainly, leave_apart, tell_strange
 from singan.ui.chain import wire_chain
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
-from singan.ui.shelf import KEEP_SECONDS, Shelf, build_top
+from singan.ui.shelf import Shelf, build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")
@@ -65,7 +65,7 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
     keep_trimmed()
     keep_swept(folder_of_uploads())  # first: of a file that is there already the page makes no new one
     shelf = Shelf(Path(pretrained_dir), Limits.from_environment(os.environ))
-    with gr.Blocks(title="SinGAN", analytics_enabled=False, delete_cache=(KEEP_SECONDS, KEEP_SECONDS)) as demo:
+    with gr.Blocks(title="SinGAN", analytics_enabled=False) as demo:
         gr.HTML(INTRO)
         top = build_top(shelf)
         photo.build(top)
@@ -105,6 +105,6 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             wire_chain(chain, top, tabs, small)
     keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click
     # Closed: a call that passes the queue would be computed beside all others.
-    answer_plainly(answer_in_time(tell_strange(demo)))
+    answer_plainly(answer_in_time(tell_strange(leave_apart(demo))))
     first.start(demo)
     return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
@@ -24,9 +25,14 @@ class Answers:
 
     def get(self, key: Hashable) -> tuple[Any, ...] | None:
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-            return deepcopy(self._answers.get(key))  # gradio takes apart what it is given
+            answer = self._answers.pop(key, None)
+            if answer is None:
+                return None
+            if not all(map(os.path.exists, _files(answer))):  # another app may have made room
+                self._let_go([answer])
+                return None
+            self._answers[key] = answer
+            return deepcopy(answer)  # gradio takes apart what it is given
 
     def put(self, key: Hashable, moment: tuple[Any, ...]) -> None:
         """Keep a moment that is `served`, and its files."""
@@ -35,7 +41,10 @@ class Answers:
             self._answers[key] = answer
             keep(_files(answer))
             gone = [self._answers.popitem(last=False)[1] for _ in range(len(self._answers) - self.most)]
-            forget(set(_files(gone)) - set(_files(list(self._answers.values()))))
+            self._let_go(gone)
+
+    def _let_go(self, gone: list[tuple[Any, ...]]) -> None:
+        forget(set(_files(gone)) - set(_files(list(self._answers.values()))))
 
 
 def served(value: Any) -> Any:

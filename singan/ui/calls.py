@@ -1,14 +1,16 @@
 """What is sent to pages and programs: to both nothing that is not of their newest input; to programs plain values and
-plain text, and what is wrong with calls that no page makes."""
+plain text, and what is wrong with calls that no page makes. And how calls end that nobody waits for."""
 
 from __future__ import annotations
 
+import asyncio
 import html
 from contextvars import ContextVar
 from typing import Any
 
 import gradio as gr
-from gradio.utils import is_prop_update
+from anyio import to_thread
+from gradio.utils import SyncToAsyncIterator, is_prop_update
 
 from singan.ui.look import status_text
 from singan.ui.work import turns
@@ -92,6 +94,34 @@ def answer_in_time(demo: gr.Blocks) -> gr.Blocks:
     demo.process_api = process_newest  # type: ignore[method-assign]
     demo.postprocess_data = postprocess_newest  # type: ignore[method-assign]
     return demo
+
+
+def leave_apart(demo: gr.Blocks) -> gr.Blocks:
+    """The app, ending a run that was left in a thread of its own. gradio ends it where all requests are answered, and a
+    run ends at its next event, for which everybody would wait."""
+    call: Any = demo.call_function
+
+    async def call_apart(*args: Any, **kwargs: Any) -> Any:
+        result = await call(*args, **kwargs)
+        if type(result["iterator"]) is SyncToAsyncIterator:
+            result["iterator"] = _Apart(result["iterator"].iterator, result["iterator"].limiter)
+        return result
+
+    demo.call_function = call_apart  # type: ignore[method-assign]
+    return demo
+
+
+class _Apart(SyncToAsyncIterator):
+    async def aclose(self, timeout: float = 60.0, retry_interval: float = 0.05) -> None:
+        """Close the generator; one that is computing its next value cannot be closed before that is there."""
+        for left in range(round(timeout / retry_interval), -1, -1):
+            try:
+                await to_thread.run_sync(self.iterator.close)
+                return
+            except ValueError as error:
+                if "already executing" not in str(error) or not left:
+                    raise
+            await asyncio.sleep(retry_interval)
 
 
 def _plain(value: Any) -> Any:

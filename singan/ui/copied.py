@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from singan import metrics
-from singan.errors import ConfigError
+from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor, save_image
 from singan.limits import check_megapixels
 from singan.model import SinGAN
@@ -86,6 +86,8 @@ def show_copied(shelf: Shelf, pictures: list[tuple[str, str]] | None, number: in
         path = nth(pictures, number)
         if path is None:
             raise ConfigError("There are no samples yet: draw some first.")
+        if not all(Path(one).exists() for one, _ in pictures or []):  # the page has been open for long
+            raise ImageError("These samples are not kept any more: draw them anew, by the same seed.")
         with Image.open(path) as image:
             size = image.height, image.width
             settings = {str(key): value for key, value in image.info.items()}

@@ -68,7 +68,7 @@ class Own:
             for k, own in enumerate(kept):
                 assert own._model is not None
                 weights += model_bytes(own._model)
-                patches += sum(one.nbytes for one in own._model._patches.values())
+                patches += sum(one.nbytes for one in list(own._model._patches.values()))  # others add to it
                 if k > 0 and (k >= KEEP_PATCHES or patches > PATCH_BYTES):
                     own._model.to(own._model.device)  # which drops them
                 if k > 0 and weights > OWN_BYTES:
@@ -148,8 +148,10 @@ class Shelf:
         """A picture of each pyramid, captioned with its name."""
         shown = []
         for name in self.names():
-            model = self.own[name].model if name in self.own else None
-            shown.append((_small(model.training_image) if model else _preview(self.directory / name), name))
+            own = self.own.get(name)
+            model = own and own.model
+            if model or not own:  # it may have had to give way just now
+                shown.append((_small(model.training_image) if model else _preview(self.directory / name), name))
         return shown
 
 

@@ -117,24 +117,25 @@ def make_room(folder: Path, quota: int | None = None) -> None:
     for path, status in files:
         total += status.st_size
         if total > (QUOTA_BYTES if quota is None else quota):
-            _remove(path)
+            _remove(path, time.time() - status.st_mtime)
 
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
     _touch(list(_kept))
-    for path, status in list(_files(folder)):
-        if time.time() - status.st_mtime > seconds:
-            _remove(path)
+    for path, _ in list(_files(folder)):
+        _remove(path, seconds)
     for place, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):  # there is something in it, or it has just gone
             if time.time() - os.stat(place).st_mtime > seconds and place != str(folder):
                 os.rmdir(place)
 
 
-def _remove(path: Path) -> None:
+def _remove(path: Path, seconds: float) -> None:
+    """Remove a file that was last used so long ago, and that has not just been taken for a new one, being equal."""
     with suppress(OSError):  # another app has removed it, or, on Windows, one reads it: the next sweep finds it
-        path.unlink()
+        if path not in _kept and time.time() - path.lstat().st_mtime >= seconds:
+            path.unlink()
 
 
 def keep_swept(folder: Path) -> None:

@@ -87,6 +87,7 @@ class Turns:
 
 
 turns = Turns()
+_lanes = {long: threading.Lock() for long in (False, True)}  # gradio begins the next job while one that was left ends
 
 
 def watch(
@@ -107,8 +108,14 @@ def watch(
         if long:
             short.give_way()
 
+    def alone() -> T:
+        with _lanes[long]:
+            if cancelled.is_set():
+                raise _Cancelled
+            return job(on_event)
+
     with ThreadPoolExecutor(1) as pool:  # which waits for the job when this ends
-        running = pool.submit(job, on_event)
+        running = pool.submit(alone)
         running.add_done_callback(lambda _: events.put(None))  # wakes the loop
         shown = -math.inf
         try:
