@@ -50,6 +50,16 @@ def test_oldest_uploads_give_way_to_new_ones(tmp_path):
     assert [path.exists() for path in (old, middle, new)] == [False, True, True]
 
 
+def test_what_one_app_keeps_gives_no_way_when_another_makes_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "_kept", set())
+    kept, new = aged(tmp_path / "a" / "photo.png", 9, 400), aged(tmp_path / "b" / "photo.png", 0, 400)
+    uploads.keep([kept])
+    monkeypatch.setattr(uploads, "_kept", set())  # the other one knows nothing of it
+    uploads._touch([kept])  # it is shown
+    uploads.make_room(tmp_path, quota=500)
+    assert kept.exists() and not new.exists()
+
+
 def test_files_are_swept_after_their_time_and_folders_with_them(tmp_path):
     old, new = aged(tmp_path / "a" / "photo.png", 1.1), aged(tmp_path / "b" / "photo.png", 0.9)
     uploads.sweep(tmp_path)

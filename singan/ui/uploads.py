@@ -95,14 +95,16 @@ def keep(files: Iterable[str | Path]) -> None:
     """Sweep these files of the folder never, and let no other app do it, as long as this process runs."""
     paths = set(map(Path, files))
     _kept.update(paths)
-    _touch(paths)
+    _touch(paths, KEEP_SECONDS)
 
 
-def _touch(paths: Iterable[Path]) -> None:
-    """Say to all apps that sweep the folder that the files are used."""
+def _touch(paths: Iterable[Path], ahead: float = 0.0) -> None:
+    """Say to all apps that sweep the folder that the files are used; or will be, so many seconds ahead, so that those
+    which make room take them for newer than all others."""
     for path in paths:
         with suppress(OSError, ValueError):  # a visitor's name of a file may have a zero in it
-            os.utime(path)
+            until = max(path.stat().st_mtime, time.time() + ahead)
+            os.utime(path, (until, until))
 
 
 def forget(files: Iterable[str | Path]) -> None:
@@ -122,7 +124,7 @@ def make_room(folder: Path, quota: int | None = None) -> None:
 
 def sweep(folder: Path, seconds: float = KEEP_SECONDS) -> None:
     """Remove files that were last written so long ago, also those of a process that was ended, and empty folders."""
-    _touch(list(_kept))
+    _touch(list(_kept), KEEP_SECONDS)
     for path, _ in list(_files(folder)):
         _remove(path, seconds)
     for place, _, _ in os.walk(folder, topdown=False):
