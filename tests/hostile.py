@@ -342,7 +342,8 @@ def at_once(answers: list[Answer]) -> int:
 
 async def lanes(server: Server) -> tuple[int, int, int]:
     """How many calls were computed at once: in each lane, and in both."""
-    photo = (await server.sent([("photo.png", saved(pixels(random.Random(0), (600, 450)), "PNG"))]))[0]
+    large = pixels(random.Random(0), (1800, 1350))  # a draft of a small one takes less than SLACK
+    photo = (await server.sent([("photo.png", saved(large, "PNG"))]))[0]
     drawn = [server.ask("sample", {1: "skyline", 2: 1}) for _ in range(15)]
     drafts = [server.ask("draft", {1: photo}) for _ in range(15)]
     found = await asyncio.gather(*drawn, *drafts)
