@@ -113,15 +113,7 @@ def leave_apart(demo: gr.Blocks) -> gr.Blocks:
 
 class _Apart(SyncToAsyncIterator):
     async def aclose(self, timeout: float = 60.0, retry_interval: float = 0.05) -> None:
-        """Close the generator; one that is computing its next value cannot be closed before that is there."""
-        for left in range(round(timeout / retry_interval), -1, -1):
-            try:
-                await to_thread.run_sync(self.iterator.close)
-                return
-            except ValueError as error:
-                if "already executing" not in str(error) or not left:
-                    raise
-            await asyncio.sleep(retry_interval)
+        await to_thread.run_sync(asyncio.run, super().aclose(timeout, retry_interval))
 
 
 def _plain(value: Any) -> Any:

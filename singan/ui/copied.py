@@ -86,13 +86,14 @@ def show_copied(shelf: Shelf, pictures: list[tuple[str, str]] | None, number: in
         path = nth(pictures, number)
         if path is None:
             raise ConfigError("There are no samples yet: draw some first.")
-        if not all(Path(one).exists() for one, _ in pictures or []):  # the page has been open for long
+        paths = [one for one, _ in pictures or []]
+        if not all(Path(one).exists() for one in paths):  # the page has been open for long
             raise ImageError("These samples are not kept any more: draw them anew, by the same seed.")
         with Image.open(path) as image:
             size = image.height, image.width
             settings = {str(key): value for key, value in image.info.items()}
         model = shelf.load(str(settings.get("model")))
-        told = diversity([path for path, _ in pictures or []], model)
+        told = diversity(paths, model)
         try:
             colored = _sources(model, size, settings)
         except ConfigError as error:  # of what the model does not know; how different they are is known all the same

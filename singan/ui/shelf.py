@@ -103,7 +103,7 @@ class Shelf:
 
     def load(self, name: str) -> SinGAN:
         """The pyramid of that name. Raises `CheckpointError` if there is none, or if it is damaged."""
-        model = self.own[name].model if name in self.own else None
+        model = self._mine(name)
         if model is not None:
             self.own[name].use()
             return model
@@ -127,7 +127,7 @@ class Shelf:
     def put(self, name: str, model: SinGAN, photos: list[Path] | None = None) -> tuple[Shelf, str]:
         """As `add`, but a draft gives way to another one of its photo, and a pyramid of fewer generators to one that
         goes on from there."""
-        old = self.own[name].model if name in self.own else None
+        old = self._mine(name)
         if old is None or not _same_photo(old, model):
             return self.add(name, model, photos)
         before, after = len(old.generators), len(model.generators)
@@ -141,16 +141,19 @@ class Shelf:
 
     def is_draft(self, name: str) -> bool:
         """Is that one of the visitor's own, without any training?"""
-        model = self.own[name].model if name in self.own else None
+        model = self._mine(name)
         return model is not None and not model.generators
+
+    def _mine(self, name: str) -> SinGAN | None:
+        """The visitor's own pyramid of that name, if there is one that has not had to give way."""
+        return self.own[name].model if name in self.own else None
 
     def pictures(self) -> list[tuple[Image.Image, str]]:
         """A picture of each pyramid, captioned with its name."""
         shown = []
         for name in self.names():
-            own = self.own.get(name)
-            model = own and own.model
-            if model or not own:  # it may have had to give way just now
+            model = self._mine(name)
+            if model or name not in self.own:  # it may have had to give way just now
                 shown.append((_small(model.training_image) if model else _preview(self.directory / name), name))
         return shown
 
