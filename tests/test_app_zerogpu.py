@@ -156,6 +156,11 @@ def test_stop_and_resume_reach_into_the_worker(run):
     assert "scales 2 device cpu" in calls
 
 
+def test_worker_waits_for_no_short_job_whose_end_it_would_not_hear_of(run):
+    program = PROGRAM.replace("photo, case", "learning.short.give_way = lambda: 1 / 0; photo, case", 1)
+    assert "scales 2" in run(program.replace("import sample", "import learning, sample"), "whole")
+
+
 def test_error_in_the_worker_keeps_its_text(run):
     program = """
 import sys

@@ -49,7 +49,8 @@ def learn(
                 if event.kind == "scale" and event.model:
                     event.model.save_pretrained(model)
                 yield replace(event, model=None)
-                short.give_way()
+                if not zerogpu.ON:  # a worker, which was forked, never hears that a short job has ended
+                    short.give_way()
                 finished = event.kind == "scale" and event.scale < event.scales - 1
                 over = event.kind == "step" and time.monotonic() - started > zerogpu.CALL_SECONDS
                 if zerogpu.ON and (finished or over):
