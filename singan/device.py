@@ -11,10 +11,12 @@ from itertools import islice
 from typing import TypeVar
 
 import torch
+import torch.nn.functional as F
 
 from singan.errors import ConfigError
 
 T = TypeVar("T")
+SPLIT, ROW = 2**14, 128  # numbers
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
@@ -56,6 +58,18 @@ def half_precision(device: torch.device, enabled: bool) -> torch.autocast:
 def amx_in_use(device: torch.device) -> bool:
     """Whether convolutions are in bfloat16 here, on a CPU with AMX."""
     return device.type == "cpu" and torch.is_autocast_enabled("cpu") and torch.cpu._is_amx_tile_supported()
+
+
+def total(x: torch.Tensor) -> torch.Tensor:
+    """The sum of all of `x`, in the same order whatever the number of threads: each sums whole rows."""
+    while x.numel() > SPLIT:  # what torch sums as one thread's share
+        x = x.sum(-1) if x.dim() > 1 else F.pad(x, (0, -len(x) % ROW)).view(-1, ROW).sum(1)
+    return x.sum()
+
+
+def deviation(x: torch.Tensor) -> torch.Tensor:
+    """The standard deviation of all of `x`, the same whatever the number of threads."""
+    return (total((x - total(x) / x.numel()).square()) / (x.numel() - 1)).sqrt()
 
 
 class _OneThread:

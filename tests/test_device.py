@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import singan
-from singan.device import at_once, half_precision, one_thread
+from singan.device import at_once, deviation, half_precision, one_thread, total
 
 
 @pytest.fixture
@@ -78,3 +78,17 @@ def test_samples_drawn_at_once_are_those_drawn_alone(three_threads, tiny_picture
     drawn = [image.tobytes() for image in model.sample(5, seed=3)]
     assert drawn == [model.sample(seed=3 + k)[0].tobytes() for k in range(5)]
     assert [image.tobytes() for image in model.iter_samples(5, seed=3)] == drawn
+
+
+@pytest.mark.parametrize("size", [(300_001,), (3, 517, 301), (1, 3, 9, 20_000), (5,)])
+def test_sums_do_not_depend_on_the_number_of_threads(size):
+    x = torch.rand(size, generator=torch.Generator().manual_seed(0))
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        try:
+            found.append((float(total(x)), float(deviation(x))))
+        finally:
+            torch.set_num_threads(1)
+    assert len(set(found)) == 1
+    assert found[0] == pytest.approx((float(x.double().sum()), float(x.double().std())), rel=1e-6)

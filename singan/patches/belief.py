@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from singan.device import total
+
+PIECE = 2**17  # numbers that are added up and looked through at once
+
 
 def propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, sweeps: int) -> torch.Tensor:
     """Which choice, of L, each of n nodes makes, (n,), so that little is paid: `alone`, (n, L), and at `edges`, (e, 2),
@@ -13,7 +17,7 @@ def propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, swee
     node, edge = torch.arange(len(alone), device=left.device), torch.arange(len(left), device=left.device)
 
     def cost(choice: torch.Tensor) -> float:
-        return float(alone[node, choice].sum() + cuts[edge, choice[left], choice[right]].sum())
+        return float(total(alone[node, choice]) + total(cuts[edge, choice[left], choice[right]]))
 
     best = node * 0
     least = cost(best)
@@ -23,8 +27,16 @@ def propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, swee
             choice = belief.argmin(1)
             if (now := cost(choice)) < least:
                 best, least = choice, now
-        onward, backward = belief[left] - back, belief[right] - forth
-        onward, backward = (cuts + onward[:, :, None]).amin(1), (cuts + backward[:, None]).amin(2)
+        onward, backward = _least(cuts, belief[left] - back, belief[right] - forth)
         forth = (forth + onward - onward.amin(1, keepdim=True)) / 2
         back = (back + backward - backward.amin(1, keepdim=True)) / 2
     return best
+
+
+def _least(cuts: torch.Tensor, onward: torch.Tensor, backward: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The least that each choice costs the node at the other end, both ways (e, L); in pieces that fit in the cache."""
+    count = max(1, PIECE // cuts.shape[1] ** 2)
+    parts = [part.split(count) for part in (cuts, onward[:, :, None], backward[:, None])]
+    forth = [(cut + ahead).amin(1) for cut, ahead in zip(parts[0], parts[1], strict=True)]
+    back = [(cut + behind).amin(2) for cut, behind in zip(parts[0], parts[2], strict=True)]
+    return torch.cat(forth), torch.cat(back)

@@ -8,6 +8,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from singan.device import total
 from singan.patches.search import PATCH
 from singan.patches.vote import Field, Wrap, sources
 
@@ -149,16 +150,16 @@ def solved(right: torch.Tensor, unknown: torch.Tensor, fade: float = math.inf) -
     if min(right.shape[2:]) > SMALL:  # whose steps are twice as long
         half = [F.avg_pool2d(part, 2, ceil_mode=True, count_include_pad=False) for part in (right, unknown)]
         coarse = solved(4 * half[0], (half[1] > 0.5).float(), fade / 2)
-        x = unknown * F.interpolate(coarse, size=right.shape[2:], mode="bilinear")
+        x = unknown * F.interpolate(coarse, size=right.shape[2:], mode="bilinear", antialias=True)  # row by row
     rest = right - laplace(x)
-    along, square, enough = rest, rest.square().sum(), TOLERANCE * right.square().sum()
+    along, square, enough = rest, total(rest.square()), TOLERANCE * total(right.square())
     for _ in range(ITERATIONS):
         if square <= enough:
             break
         moved = laplace(along)
-        share = square / (along * moved).sum()
+        share = square / total(along * moved)
         x, rest = x + share * along, rest - share * moved
-        before, square = square, rest.square().sum()
+        before, square = square, total(rest.square())
         along = rest + square / before * along
     whole[part] = x
     return whole

@@ -8,7 +8,8 @@ from functools import cached_property
 import torch
 import torch.nn.functional as F
 
-from singan.patches.belief import propagate
+from singan.device import deviation, total
+from singan.patches.belief import PIECE, propagate
 from singan.patches.light import FADE, light_of, solved
 from singan.pyramid import resize
 
@@ -30,6 +31,7 @@ BUSY = 0.22  # steps from pixel to pixel by which less of a step across a cut is
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 MARGIN = 5  # pixels around the hole that its light depends on
 NOWHERE = -(2**20)  # an offset that stands for none
+FAR = 2**21  # more than two offsets differ
 
 
 class Level:
@@ -52,7 +54,7 @@ class Level:
         self.around = needed & ~self.known  # what of the hole need not be drawn
         self.usable = F.adaptive_max_pool2d(1 - usable, size)[:, 0] == 0  # (S, height, width)
         self.image, self.sources = _shrunk(image, 1 - hole, size), _shrunk(sources, usable, size)
-        scale = CONTRAST / float(self.image.std().clamp_min(0.02))
+        scale = CONTRAST / float(deviation(self.image).clamp_min(0.02))
         self.shown = _planes(scale * self.image)
         self.offered = self.shown if self.sources is self.image else _planes(scale * self.sources)
         sure = self.known.clone()  # where the steps to the next pixels are known too
@@ -133,17 +135,23 @@ class Level:
         """What it costs that one of `nodes`, (m, 2), takes one of its `offsets`, (m, L, 3), and its neighbour, by
         `edges`, (e, 2), one of its own: (e, L, L)."""
         left, right = offsets[edges].unbind(1)  # (e, L, 3)
-        cost = torch.zeros(1, device=offsets.device)
-        for end in edges.T:
-            a, b = (self.features(self.offered, self.look(nodes[end], side)[0]) for side in (left, right))
-            cost = cost + torch.cdist(a, b).square() / a.shape[2]
-        same = (left[:, :, None] == right[:, None]).all(3)
-        return (cost.clamp(max=MOST) + CUT).masked_fill_(same, 0)
+        seen = [
+            [self.features(self.offered, self.look(nodes[end], side)[0]) for side in (left, right)] for end in edges.T
+        ]
+        left, right = _numbers(left), _numbers(right)
+        cost = torch.empty(*left.shape, right.shape[1], device=offsets.device)
+        count = max(1, PIECE // left.shape[1] ** 2)
+        for start in range(0, len(edges), count):
+            at = slice(start, start + count)
+            away = [torch.cdist(a[at], b[at]).square_().div_(a.shape[2]) for a, b in seen]
+            same = left[at, :, None] == right[at, None]
+            torch.add(*away, out=cost[at]).clamp_(max=MOST).add_(CUT).masked_fill_(same, 0)
+        return cost
 
     def cost(self, chosen: torch.Tensor) -> float:
         """What is paid for one offset of each node, (n, 3)."""
         cuts = self.cuts(self.nodes, chosen[:, None], self.edges)
-        return float(self.alone(self.nodes, chosen[:, None]).sum() + cuts.sum())
+        return float(total(self.alone(self.nodes, chosen[:, None])) + total(cuts))
 
     def choose_first(self, offsets: torch.Tensor, seed: int, most: int = KEPT) -> torch.Tensor:
         """One of `offsets`, (L, 3), for each node, (n, 3): of `most` that cost least somewhere, by what they cost."""
@@ -209,7 +217,7 @@ class Level:
         reach, side = max(1, round(SOFT * max(self.size) / 250)), torch.tensor(self.size, device=chosen.device)
         at = tuple((self.nodes - corner).T)
         label = lighter.new_full((1, 1, *lighter.shape[:2]), -1)
-        label[0, 0][at] = chosen.unique(dim=0, return_inverse=True)[1].to(label)
+        label[0, 0][at] = _numbers(chosen).unique(return_inverse=True)[1].to(label)
         both = F.pad(torch.cat([label, -label]), (reach,) * 4, mode="replicate")
         most, least = F.max_pool2d(F.max_pool2d(both, (2 * reach + 1, 1), 1), (1, 2 * reach + 1), 1)[:, 0]
         near = (most != -least)[at].nonzero()[:, 0]  # the nodes that have a cut around them
@@ -276,6 +284,12 @@ def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) ->
     if images.shape[2:] == size:
         return images
     return resize(images * known, size) / resize(known, size).clamp_min(0.05)
+
+
+def _numbers(offsets: torch.Tensor) -> torch.Tensor:
+    """A number for each of `offsets`, (..., 3), the same for the same."""
+    down, across, source = offsets.long().unbind(-1)
+    return (source * FAR + down) * FAR + across
 
 
 def _planes(images: torch.Tensor) -> torch.Tensor:

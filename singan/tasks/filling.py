@@ -10,6 +10,7 @@ from PIL import Image
 
 from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
+from singan.device import at_once, deviation
 from singan.errors import ConfigError, ImageError
 from singan.image import tensor_to_image
 from singan.model import SinGAN
@@ -27,6 +28,7 @@ SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
 GUESS = 0.25  # of the picture's deviation: how far the first guesses of two seeds are apart
 MAX_FILLED = 0.6  # of the picture
 MAX_EXTENSION = 1.0  # of a side, at each end
+AT_ONCE = 2**23  # pixels of results that are made at once: one of 12 megapixels, alone, takes 2.3 GB
 MAX_KEPT = 4096  # pixels a side that a model can keep
 
 
@@ -51,7 +53,7 @@ def fill(
     def drawn(seed: int) -> torch.Tensor:
         return stitch(image, hole, image, 1 - hole, sizes, seed, band=band)
 
-    return _each(drawn, n, seed, on_event, {"task": "fill"})
+    return _each(drawn, model.image_size, model.device, n, seed, on_event, {"task": "fill"})
 
 
 def extend(
@@ -95,10 +97,10 @@ def extend(
 
     def drawn(seed: int) -> torch.Tensor:
         noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)).to(real.device)
-        start = beyond + hole * GUESS * real.std() * resize(noise, size)
+        start = beyond + hole * GUESS * deviation(real) * resize(noise, size)
         return lit(canvas, inject(model, Injection(start, ROUNDS, region=weight), 1, seed), hole)
 
-    return _each(drawn, n, seed, on_event, settings)
+    return _each(drawn, size, model.device, n, seed, on_event, settings)
 
 
 def draft_of(photo: Image.Image, longest: int = MAX_KEPT) -> SinGAN:
@@ -107,18 +109,29 @@ def draft_of(photo: Image.Image, longest: int = MAX_KEPT) -> SinGAN:
 
 
 def _each(
-    drawn: Callable[[int], torch.Tensor], n: int, seed: int, on_event: OnEvent | None, settings: dict[str, object]
+    drawn: Callable[[int], torch.Tensor],
+    size: tuple[int, int],
+    device: torch.device,
+    n: int,
+    seed: int,
+    on_event: OnEvent | None,
+    settings: dict[str, object],
 ) -> list[Image.Image]:
-    """`n` images, as they are `drawn` with `seed` and those after it."""
+    """`n` images of `size`, as they are `drawn` with `seed` and those after it."""
     check_range("n", n, 1, 64, int)
     check_seed(seed, n)
+
+    @torch.inference_mode()
+    def job(k: int) -> Image.Image:
+        image = tensor_to_image(drawn(seed + k))
+        image.info.update(settings, seed=seed + k)
+        return image
+
     images = []
-    for k in range(n):
-        with torch.inference_mode():
-            images.append(tensor_to_image(drawn(seed + k)))
-        images[-1].info.update(settings, seed=seed + k)
+    for image in at_once(job, n, device, AT_ONCE // math.prod(size)):
+        images.append(image)
         if on_event:
-            on_event(TaskEvent(k + 1, n, "sample", images[-1]))
+            on_event(TaskEvent(len(images), n, "sample", image))
     return images
 
 
