@@ -17,6 +17,7 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
+from gradio import processing_utils
 from gradio_client import Client, handle_file
 from PIL import Image
 
@@ -25,7 +26,21 @@ from singan import PRESETS, CheckpointError, ImageError, SinGAN, TrainConfig, Tr
 from singan.limits import Limits
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
-from singan.ui import build_app, chain, edit, frame, harmonize, kept, learning, look, paint, sample, shelf, train
+from singan.ui import (
+    build_app,
+    chain,
+    edit,
+    frame,
+    harmonize,
+    kept,
+    learning,
+    look,
+    paint,
+    sample,
+    shelf,
+    train,
+    uploads,
+)
 from singan.ui import photo as photo_module
 from singan.ui.photo import draft, open_photo
 from singan.ui.runs import KEEP_RUNS, Runs
@@ -276,7 +291,8 @@ def test_large_photo_is_kept_and_drawn_at_1024_px(shipped, photo, tmp_path):
     mine, name = draft(shipped, str(tmp_path / "large.jpg"))
     assert sample.fit(mine, name)[:2] == (788, 1024)
     assert draw(mine, name, number=1)[0][0].size == (1024, 788)
-    assert max(mine.pictures()[0][0].size) == shelf.PICTURE_SIDE
+    with Image.open(mine.pictures()[0][0]) as picture:
+        assert max(picture.size) == shelf.PICTURE_SIDE
 
 
 def test_same_photo_again_is_the_same_draft_and_another_one_of_its_name_is_not(shipped, photo_path, photo, tmp_path):
@@ -591,7 +607,7 @@ def test_page_is_updated_at_once_and_then_at_a_steady_pace(monkeypatch, shipped,
 
 
 def test_preview_made_between_two_updates_is_shown_with_the_next(monkeypatch, shipped, photo_path, photo):
-    fake_run(monkeypatch, [event(), event(step=2, preview=photo), event("scale", step=3)])
+    fake_run(monkeypatch, [event(), event(step=2, shown=photo), event("scale", step=3)])
     shown = []
     with pytest.raises(gr.Error, match="Enough"):
         shown.extend(
@@ -735,7 +751,18 @@ def test_photo_of_a_format_that_is_costly_to_read_is_refused(tmp_path):
 def test_pictures_of_pyramids_do_not_depend_on_where_the_app_was_started(shipped, tmp_path, monkeypatch):
     """gradio serves files from the folder that it was started in, and from no other."""
     monkeypatch.chdir(tmp_path)
-    assert all(isinstance(picture, Image.Image) for picture, _ in shipped.pictures())
+    assert all(uploads.folder_of_uploads() in Path(file).parents for file, _ in shipped.pictures())
+
+
+def test_pictures_of_pyramids_are_not_written_again_while_they_are_read(shipped, monkeypatch):
+    first, written = shipped.pictures(), []
+    before = [Path(file).read_bytes() for file, _ in first]
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: written.append(path))
+    monkeypatch.setattr(processing_utils, "save_pil_to_cache", lambda *args, **options: written.append(args))
+    shown = gr.Gallery(format="png").postprocess(shipped.pictures())
+    assert [one.image.path for one in shown.root] == [file for file, _ in first] and written == []
+    assert [Path(file).read_bytes() for file, _ in first] == before
+    assert all(time.time() - Path(file).stat().st_mtime < 60 for file, _ in first)  # so that they are not swept now
 
 
 # --- looks

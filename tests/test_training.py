@@ -118,6 +118,14 @@ def test_previews_do_not_change_the_result(tiny_picture, tiny_config, tiny_model
     assert same(last.model, tiny_model)
 
 
+def test_previews_are_drawn_once_and_only_if_somebody_looks_at_them(tiny_picture, tiny_config, monkeypatch):
+    drawn, sample = [], singan.SinGAN.sample
+    monkeypatch.setattr(singan.SinGAN, "sample", lambda model, *args: drawn.append(model) or sample(model, *args))
+    *_, last = iter_train(tiny_picture, replace(tiny_config, steps=(1,)), seed=1)
+    assert drawn == []
+    assert last.preview is last.preview and drawn == [last.model]
+
+
 def test_pictures_are_the_first_sample_of_what_is_learned_so_far(tiny_picture, tiny_config):
     """So that none jumps when a scale is done, or the run."""
     events = list(iter_train(tiny_picture, tiny_config, seed=1, preview_every=6))

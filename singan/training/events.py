@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from PIL import Image
@@ -31,12 +32,20 @@ class TrainEvent:
     losses: dict[str, float]  # critic_real D(x), critic_fake D(G(z)), penalty, reconstruction (RMSE, 0 to 255)
     seconds: float  # since the start, those before a resume included
     seconds_left: float | None
-    preview: Image.Image | None = None  # a sample: on "scale", "done", and steps if asked for; the photo for a draft
     model: SinGAN | None = None  # the finished scales: on "scale" and "done"
+    shown: Image.Image | None = None  # a preview that is drawn already
+
+    @cached_property
+    def preview(self) -> Image.Image | None:
+        """The first sample of what is learned so far: on "scale", "done", and steps if asked for; of a draft its photo.
+        Drawn when it is first looked at."""
+        if self.shown or not self.model:
+            return self.shown
+        return self.model.sample()[0] if self.model.generators else self.model.training_image
 
 
 def make_event(
-    kind: Kind, run: TrainingRun, scale: int, step: int, *, preview: Image.Image | None = None, model: bool = False
+    kind: Kind, run: TrainingRun, scale: int, step: int, *, shown: Image.Image | None = None, model: bool = False
 ) -> TrainEvent:
     """An event of that step of that scale; with the `model` or without."""
     steps = run.steps or [0]  # none: a draft
@@ -52,8 +61,8 @@ def make_event(
         losses=dict(run.losses),
         seconds=run.seconds,
         seconds_left=_seconds_left(run, scale, step),
-        preview=preview,
         model=run.model if model else None,
+        shown=shown,
     )
 
 

@@ -23,7 +23,6 @@ from singan.training.progress import with_bar
 from singan.training.resume import Keeper
 from singan.training.start import begin_scale, scale_trainer, start_run
 from singan.training.state import Diverged, TrainingRun
-from singan.training.step import ScaleTrainer
 
 CHECKPOINT_SECONDS = 30.0
 
@@ -145,10 +144,10 @@ def _learn(
                 run.state = begin_scale(run, run.state.attempt + 1)
                 continue
             if stopped:
-                yield make_event("done", run, run.scale, run.state.step, preview=preview(run), model=True)
+                yield make_event("done", run, run.scale, run.state.step, model=True)
                 return
-            yield make_event("scale", run, run.scale - 1, run.steps[run.scale - 1], preview=preview(run), model=True)
-        yield make_event("done", run, max(0, last), sum(run.steps[-1:]), preview=preview(run), model=True)
+            yield make_event("scale", run, run.scale - 1, run.steps[run.scale - 1], model=True)
+        yield make_event("done", run, max(0, last), sum(run.steps[-1:]), model=True)
 
 
 def _learn_scale(
@@ -167,17 +166,10 @@ def _learn_scale(
         run.seconds = time.monotonic() - start
         keeper.save(CHECKPOINT_SECONDS)
         look = preview_every is not None and state.step % preview_every == 0
-        yield make_event("step", run, run.scale, state.step, preview=preview(run, trainer) if look else None)
+        yield make_event("step", run, run.scale, state.step, shown=trainer.so_far().model.sample()[0] if look else None)
     keeper.save()  # where it goes on from if it is broken off in the next line
     with keeper.changing():
         run.finished, run.state = trainer.finish(), None
     run.seconds = time.monotonic() - start
     keeper.save()
     return False
-
-
-def preview(run: TrainingRun, trainer: ScaleTrainer | None = None) -> Image.Image:
-    """The first sample of the finished scales, and of the one that `trainer` is at; of a draft its photo."""
-    if not run.real:
-        return run.model.training_image
-    return (trainer.so_far() if trainer else run.finished).model.sample()[0]

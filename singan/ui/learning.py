@@ -39,6 +39,7 @@ def learn(
     lose its text on the way out of the worker.
     """
     resuming, started = (folder / STATE_FILE).exists(), time.monotonic()
+    seen: Image.Image | None = None  # of the finished scales
     kept: dict[str, Any] = {"checkpoint_dir": folder, "resume": resuming}
     events = iter_train(images, config, shares=shares, seed=seed, preview_every=preview_every, **kept)
     with closing(events):
@@ -48,7 +49,9 @@ def learn(
                     started = time.monotonic()  # so that a call does at least one step
                 if event.kind == "scale" and event.model:
                     event.model.save_pretrained(model)
-                yield replace(event, model=None)
+                shown = seen if event.kind == "done" and seen else event.preview
+                yield replace(event, model=None, shown=shown)
+                seen = shown if event.kind == "scale" else seen
                 if not zerogpu.ON:  # a worker, which was forked, never hears that a short job has ended
                     short.give_way()
                 finished = event.kind == "scale" and event.scale < event.scales - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 import math
 import threading
@@ -25,6 +26,7 @@ from singan.model import SinGAN
 from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
 from singan.ui.look import note
+from singan.ui.uploads import stored
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}  # what takes seconds, behind no training
@@ -148,13 +150,14 @@ class Shelf:
         """The visitor's own pyramid of that name, if there is one that has not had to give way."""
         return self.own[name].model if name in self.own else None
 
-    def pictures(self) -> list[tuple[Image.Image, str]]:
-        """A picture of each pyramid, captioned with its name."""
+    def pictures(self) -> list[tuple[str, str]]:
+        """The file of a picture of each pyramid, captioned with its name."""
         shown = []
         for name in self.names():
             model = self._mine(name)
             if model or name not in self.own:  # it may have had to give way just now
-                shown.append((_small(model.training_image) if model else _preview(self.directory / name), name))
+                png = _small(model.training_image) if model else _preview(self.directory / name)
+                shown.append((stored(png), name))
         return shown
 
 
@@ -171,15 +174,17 @@ def _load(directory: Path) -> SinGAN:
 
 
 @lru_cache(maxsize=64)
-def _preview(directory: Path) -> Image.Image:
+def _preview(directory: Path) -> bytes:
     """The picture of a shipped pyramid; not its file, which gradio serves only to an app that was started beside it."""
     with Image.open(directory / "preview.png") as picture:
         return _small(picture.convert("RGB"))
 
 
-def _small(picture: Image.Image) -> Image.Image:
+def _small(picture: Image.Image) -> bytes:
+    png = io.BytesIO()
     picture.thumbnail((PICTURE_SIDE, PICTURE_SIDE), Image.Resampling.LANCZOS)
-    return picture
+    picture.save(png, "PNG")
+    return png.getvalue()
 
 
 def plain_name(text: str) -> str:

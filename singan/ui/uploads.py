@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from posixpath import normpath
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ from typing import Any
 from anyio import to_thread
 from gradio.utils import get_upload_folder
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from singan.files import atomic_path
 
 MAX_FILES = 4  # of one request: config.json, model.safetensors, and what else is in a model's folder
 MAX_REQUEST_BYTES = 45_000_000  # two files of the largest size, and what is around them
@@ -162,6 +165,18 @@ def keep_swept(folder: Path) -> None:
 
 def folder_of_uploads() -> Path:
     return Path(get_upload_folder())
+
+
+def stored(png: bytes) -> str:
+    """The path of a picture in that folder, by its content, which is whole whenever it is read: gradio would write the
+    same file anew each time that it is shown."""
+    path = folder_of_uploads() / sha256(png).hexdigest() / "image.png"
+    _touch([path])
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(path) as part:
+            part.write_bytes(png)
+    return str(path)
 
 
 def scratch(kind: str = "call") -> TemporaryDirectory[str]:
