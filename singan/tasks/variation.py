@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from PIL import Image, ImageOps
 
 from singan.checks import check_range
-from singan.model import SinGAN
+from singan.device import at_once
+from singan.model import AT_ONCE, SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 
 MAX_SAMPLES = 1000
@@ -53,9 +56,12 @@ def variation_map(
     size = model.scale_sizes[-1]  # that of the photograph would show no more
     mean = torch.zeros(size, device=model.device)
     squares = torch.zeros_like(mean)  # Welford's sums: no sample is kept
-    for k in range(n):
+
+    def drawn(k: int) -> torch.Tensor:
         x = model.sample_tensor(seed + k, model.image_size, start_scale, variation, until=model.num_scales)
-        x = x.clamp(-1, 1).mean((0, 1))
+        return x.clamp(-1, 1).mean((0, 1))
+
+    for k, x in enumerate(at_once(drawn, n, model.device, AT_ONCE // math.prod(model.image_size))):
         before = x - mean
         mean += before / (k + 1)
         squares += before * (x - mean)

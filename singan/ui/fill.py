@@ -218,12 +218,12 @@ def pin(
         to = (down / 100, across / 100) if moved else None
 
         def job(model: SinGAN, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            images = []
-            for k in range(number):
-                image = model.sample(variation=variation, seed=seed + k, pin=mask, pin_to=to)[0]
-                image.info = {"task": "pin", "seed": seed + k, "variation": variation, **({"pin_to": to} if to else {})}
+            images: list[Image.Image] = []
+            for image in model.iter_samples(number, variation=variation, seed=seed, pin=mask, pin_to=to):
+                image.info = {"task": "pin", "seed": seed + len(images), "variation": variation}
+                image.info |= {"pin_to": to} if to else {}
                 images.append(image)
-                on_event(TaskEvent(k + 1, number, "sample"))
+                on_event(TaskEvent(len(images), number, "sample"))
             return images
 
         return job
