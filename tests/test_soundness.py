@@ -7,6 +7,7 @@ that agree with those of float32. Without such a CPU the second holds whatever t
 
 import math
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -34,6 +35,7 @@ SIZES = [
     (768, 1024), (1024, 683), (577, 1023), (341, 1024), (1024, 300), (54, 70), (61, 62), (91, 94), (93, 61),
     (40, 92), (25, 63), (33, 257), (129, 71),
 ]  # fmt: skip
+SMALL = SIZES[6::2]
 
 # Its first steps would part ways in the two precisions, and each scale starts from the one before: so tiny ones.
 PAPER = {"steps": 1, "width": 16, "critic_width": 16, "mixed_precision": True, "generator_lr": 1e-9, "critic_lr": 1e-9}
@@ -63,9 +65,8 @@ def trainers(size, config):
             run.finished = trainer.finish()
 
 
-@pytest.fixture
-def widths(monkeypatch):
-    """The widths of what 3x3 convolutions put out, and of what transposed ones take in."""
+def recorded(monkeypatch) -> set[int]:
+    """The widths of what 3x3 convolutions put out, and of what transposed ones take in, from now on."""
     found = set()
     convolve, transposed = F.conv2d, F.conv_transpose2d
 
@@ -84,34 +85,78 @@ def widths(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_no_step_has_a_width_that_is_not_sound(size, name, widths, monkeypatch):
+def fill_free_memory_with_nan() -> None:
+    """Take memory in pieces of many sizes, write NaN into it, and give it back."""
+    pieces = [torch.full((2**k * m // 4,), math.nan) for k in range(8, 19) for m in (4, 5, 6, 7) for _ in range(3)]
+    del pieces
+
+
+class Step(NamedTuple):
+    """A step of one scale: its size, its widths, and all gradients of the generator, and of the critic."""
+
+    size: tuple[int, int]
+    widths: set[int]
+    gradients: list[torch.Tensor]
+
+
+def steps(size, config, half: bool) -> list[Step]:
+    """One of each scale, amid NaN, with the crops that a CPU with AMX gets."""
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, "amx_in_use", lambda device: True)
+        widths = recorded(patch)
+        for trainer in trainers(size, config):
+            trainer.precision = half_precision(torch.device("cpu"), half)
+            fill_free_memory_with_nan()
+            widths.clear()
+            losses = trainer.step()
+            assert all(map(math.isfinite, losses.values())), (trainer.run.scale, losses)
+            both = (trainer.state.generator, trainer.state.critic)
+            gradients = [torch.cat([p.grad.flatten() for p in network.parameters()]).clone() for network in both]
+            found.append(Step(trainer.size, set(widths), gradients))
+    return found
+
+
+@pytest.fixture(scope="module", params=[(size, name) for size in SIZES for name in CONFIGS], ids=str)
+def taken(request) -> tuple[TrainConfig, list[Step], list[Step]]:
+    """A config, and the steps of each scale of a picture in bfloat16, and in float32, on the same crops and noise."""
+    size, name = request.param
     config = CONFIGS[name](size)
-    config = replace(config, width=(2,), critic_width=(2,))  # widths in pixels do not depend on it
-    monkeypatch.setattr(networks, "amx_in_use", lambda device: True)
-    for trainer in trainers(size, config):
-        widths.clear()
-        trainer.step()
+    return config, steps(size, config, True), steps(size, config, False)
+
+
+def test_no_step_has_a_width_that_is_not_sound(taken):
+    config, half, _ = taken
+    for scale, step_ in enumerate(half):
         # Of generator, critic and penalty; columns of several layers may be as wide as one another.
-        assert len(widths) >= (2 if config.published else 2 * config.layers - 2)
-        assert widths <= SOUND_WIDTHS, f"scale {trainer.run.scale}, {trainer.size}: {sorted(widths - SOUND_WIDTHS)}"
+        assert len(step_.widths) >= (2 if config.published else 2 * config.layers - 2)
+        assert step_.widths <= SOUND_WIDTHS, f"scale {scale}, {step_.size}: {sorted(step_.widths - SOUND_WIDTHS)}"
 
 
-def test_widths_would_not_be_sound_if_crops_were_as_wide_as_they_could_be(widths, monkeypatch):
+def test_gradients_amid_nan_agree_with_those_of_float32(taken):
+    config, *both = taken
+    for scale, steps_ in enumerate(zip(*both, strict=True)):
+        for kind, half, full in zip(("generator", "critic"), *(one.gradients for one in steps_), strict=True):
+            assert half.isfinite().all() and full.isfinite().all(), (scale, kind)
+            error = float((half - full).norm() / full.norm())
+            assert error < (TOLERANCE_PAPER if config.published else TOLERANCE), f"scale {scale}, {kind}: {error:.3f}"
+
+
+def test_widths_would_not_be_sound_if_crops_were_as_wide_as_they_could_be(monkeypatch):
     """What the test above is worth: with each config, and the crops that TrainConfig has, most sizes would fail."""
+    widths = recorded(monkeypatch)
     monkeypatch.setattr(step, "sound_width", lambda width, layers: width)
     monkeypatch.setattr(networks, "amx_in_use", lambda device: False)
     for name, config in CONFIGS.items():
         failing = 0
-        for size in SIZES[::3]:
+        for size in SMALL:
             widths.clear()
             chosen = replace(config(size), width=(2,), critic_width=(2,))
             chosen = chosen if chosen.published else replace(chosen, crop_size=TrainConfig().crop_size)
             for trainer in trainers(size, chosen):
                 trainer.step()
             failing += not widths <= SOUND_WIDTHS
-        assert failing >= (1 if name == "fast" else len(SIZES[::3]) // 2), name
+        assert failing >= (1 if name == "fast" else len(SMALL) // 2), name
 
 
 def test_in_float32_crops_are_as_wide_as_they_can_be():
@@ -133,40 +178,6 @@ def test_sound_width_is_the_widest_that_is(layers):
     for width in range(2 * layers + 2, 200):
         chosen = sound_width(width, layers)
         assert chosen <= width and sound(chosen) and not any(sound(w) for w in range(chosen + 1, width + 1))
-
-
-# --- gradients ------------------------------------------------------------------------------------
-
-
-def fill_free_memory_with_nan() -> None:
-    """Take memory in pieces of many sizes, write NaN into it, and give it back."""
-    pieces = [torch.full((2**k * m // 4,), math.nan) for k in range(8, 19) for m in (4, 5, 6, 7) for _ in range(3)]
-    del pieces
-
-
-def gradients(size, config, half: bool) -> list[list[torch.Tensor]]:
-    """Of one step of each scale, on the same crops and noise: all of the generator's, all of the critic's."""
-    found = []
-    for trainer in trainers(size, config):
-        trainer.precision = half_precision(torch.device("cpu"), half)
-        fill_free_memory_with_nan()
-        losses = trainer.step()
-        assert all(map(math.isfinite, losses.values())), (trainer.run.scale, losses)
-        networks = (trainer.state.generator, trainer.state.critic)
-        found.append([torch.cat([p.grad.flatten() for p in network.parameters()]).clone() for network in networks])
-    return found
-
-
-@pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_gradients_amid_nan_agree_with_those_of_float32(size, name):
-    config = CONFIGS[name](size)
-    pairs = zip(*(gradients(size, config, half) for half in (True, False)), strict=True)
-    for scale, pair in enumerate(pairs):
-        for kind, half, full in zip(("generator", "critic"), *pair, strict=True):
-            assert half.isfinite().all() and full.isfinite().all(), (scale, kind)
-            error = float((half - full).norm() / full.norm())
-            assert error < (TOLERANCE_PAPER if config.published else TOLERANCE), f"scale {scale}, {kind}: {error:.3f}"
 
 
 def test_three_runs_from_one_seed_give_the_same_weights_to_the_last_bit():

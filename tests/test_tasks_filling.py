@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 import singan
@@ -51,20 +50,6 @@ def test_each_result_goes_by_its_own_seed(model, hole):
     first, second = fill(model, hole, n=2, seed=4)
     assert second.tobytes() == fill(model, hole, seed=5)[0].tobytes() != first.tobytes()
     assert (first.info["seed"], second.info["seed"], first.info["task"]) == (4, 5, "fill")
-
-
-def test_results_do_not_depend_on_the_number_of_threads():
-    y, x = np.mgrid[:240, :320]
-    pixels = np.stack([y, x // 2, 120 + 60 * np.sin(x / 9) * np.cos(y / 7)], axis=2).astype(np.uint8)
-    model, mask = singan.draft(Image.fromarray(pixels)), Image.new("L", (320, 240))
-    mask.paste(255, (60, 40, 240, 190))
-    found = [fill(model, mask)[0]]
-    torch.set_num_threads(2)
-    try:
-        found += [fill(model, mask)[0], *fill(model, mask, n=2)[:1]]
-    finally:
-        torch.set_num_threads(1)
-    assert len({image.tobytes() for image in found}) == 1
 
 
 def test_extended_picture_holds_the_photograph_and_goes_on_as_it_does(model, photo):
