@@ -1,6 +1,7 @@
 """The tabs of the tasks in a real browser, as test_browser.py does for the others."""
 
 import re
+import time
 
 import pytest
 from PIL import Image
@@ -8,6 +9,7 @@ from playwright.sync_api import expect
 from test_browser import browser, downloaded, go_to, open_page, overflow, stroke  # noqa: F401  # two fixtures
 
 import singan
+from singan.tasks.injection import TaskEvent
 
 DONE = re.compile(r"Done in \d")
 TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Second picture", "Animate", "Denoise"]
@@ -179,6 +181,41 @@ def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path
     press(page, "Draw the rest anew")
     expect(page.locator("#fill-results img").first).to_have_js_property("naturalWidth", 260)
     expect(page.locator("#fill-results .caption-label")).to_have_count(3)
+
+
+def test_what_is_asked_for_during_a_run_is_run_next(open_page, photo, monkeypatch):
+    """By the button, and by an example; what ran until then ends."""
+    begun, ended = [], []
+
+    def fill(model, mask, *, n, seed, on_event):
+        begun.append(seed)
+        try:
+            while len(begun) % 2:  # every second one gives a result
+                on_event(TaskEvent(1, n, "sample"))
+                time.sleep(0.05)
+        finally:
+            ended.append(seed)
+        image = photo.copy()
+        image.info = {"task": "fill", "seed": seed}
+        return [image]
+
+    monkeypatch.setattr(singan, "fill", fill)
+    page = open_page()
+    go_to(page, "Fill")
+    stroke(page, "fill-canvas")
+    press(page, "Fill what is painted over")
+    expect(visible_status(page)).to_contain_text("Sample 1 of 3")
+    press(page, "Fill what is painted over")
+    expect(page.locator("#fill-results .caption-label")).to_have_text(["seed 0"])
+    assert len(begun) == len(ended) == 2
+    examples = page.locator(".examples:visible .thumbnail-item")
+    examples.nth(0).click()
+    expect(visible_status(page)).to_contain_text("Sample 1 of 3")
+    expect(page.locator("#fill-results img")).to_have_count(0)
+    examples.nth(1).click()
+    expect(page.locator("#fill-results .caption-label")).to_have_text(["seed 0"])
+    expect(page.locator("#said")).to_contain_text("All tabs work on green-field")
+    assert len(begun) == len(ended) == 4
 
 
 def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo):

@@ -89,7 +89,8 @@ class Examples:
                 ANSWERS.put(self._key(shelf, number, settings), moment)
 
         clicked = gallery.select(load_example, [top.shelf, *self.settings], opened, **PRIVATE)
-        return clicked.success(run_example, [top.shelf, number, *self.settings], self.view, **options, **PRIVATE)
+        last: Any = {**options, **PRIVATE, "trigger_mode": "always_last"}  # one that is clicked during a run comes next
+        return clicked.success(run_example, [top.shelf, number, *self.settings], self.view, **last)
 
     def _key(self, shelf: Shelf, number: int, settings: Sequence[Any]) -> Hashable:
         """All that the answer goes by; a file of another time is another one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -101,8 +102,10 @@ def renew(tab: str) -> None:
 
 
 def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:
-    """What wires a run of the tab to the button: an older one that is still in progress ends at once."""
-    return button.click(lambda: renew(tab), queue=False, trigger_mode="multiple", **PRIVATE).then
+    """What wires a run of the tab to the button: an older one that is still in progress ends at once, and the new one
+    begins then, which the page would else leave out."""
+    click = button.click(lambda: renew(tab), queue=False, trigger_mode="multiple", **PRIVATE)
+    return partial(click.then, trigger_mode="always_last")
 
 
 def session() -> str | None:
