@@ -1,5 +1,6 @@
 """What tests share: a tiny picture and model, and for the app's tests tiny pyramids and the app on a free port."""
 
+import functools
 import os
 import tempfile
 from dataclasses import replace
@@ -29,11 +30,13 @@ os.environ["OMP_NUM_THREADS"] = "1"  # of each worker, and of the processes that
 import numpy as np
 import pytest
 import torch
+import typer.main
 from PIL import Image
 
 import singan
 
 torch.set_num_threads(1)
+typer.main.get_command = functools.cache(typer.main.get_command)  # made anew it takes longer than most commands
 
 
 def pytest_xdist_auto_num_workers():

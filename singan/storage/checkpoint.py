@@ -103,7 +103,7 @@ def _photo_sizes(description: Description) -> list[tuple[str, Size]]:
 def pack(photo: torch.Tensor) -> torch.Tensor:
     """A photograph, (H, W, 3) uint8, without loss as the bytes of a WebP file, (n,) uint8."""
     packed = io.BytesIO()
-    Image.fromarray(photo.cpu().numpy()).save(packed, "WEBP", lossless=True, exact=True, quality=100, method=4)
+    Image.fromarray(photo.cpu().numpy()).save(packed, "WEBP", lossless=True, exact=True, quality=75, method=4)
     return torch.frombuffer(bytearray(packed.getvalue()), dtype=torch.uint8)
 
 
