@@ -665,6 +665,19 @@ def test_newest_run_of_a_tab_in_a_session_is_the_one_that_shows():
     assert [first(), second(), elsewhere(), other()] == [False, True, True, True]
 
 
+def test_run_of_what_a_tab_shows_no_more_is_never_the_newest():
+    turns = Turns()
+    before = turns.take("a", "sample", of="blue")
+    turns.show("a", "sample", "green")
+    assert not before()
+    mine = turns.take("a", "sample", of="green")
+    late = turns.take("a", "sample", "run", of="blue")  # it was asked for before, and waited for its turn
+    assert [mine(), late(), turns.is_stale("run")] == [True, False, True]
+    assert turns.take("b", "sample", of="blue")() and turns.take("a", "edit", of="blue")()
+    turns.show(None, "sample", "green")
+    assert turns.take(None, "sample", of="blue")()
+
+
 def check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on):
     """Between `begun` and `go_on` the tab of a run has other input: that one shows nothing, and the next one does."""
     composite[1].save(tmp_path / "mask.png")

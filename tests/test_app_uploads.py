@@ -146,11 +146,11 @@ def test_a_file_that_cannot_be_removed_keeps_no_other_one(tmp_path, monkeypatch)
     assert [path.exists() for path in files] == [True, False]
 
 
-def test_one_thing_is_computed_at_a_time_and_one_short_one_beside_it(built_app):
+def test_one_thing_is_computed_at_a_time_and_one_short_one_and_one_draft_beside_it(built_app):
     """Each call waits in a lane; what is in none but computes nothing is the call that stops a run."""
     calls = [fn for fn in built_app.fns.values() if fn.api_name and fn.api_visibility == "public"]
     lanes = {(fn.concurrency_id, fn.concurrency_limit) for fn in calls if fn.queue}
-    assert lanes == {("long", 1), ("short", 1), ("network", 2)}
+    assert lanes == {("long", 1), ("short", 1), ("quick", 1), ("network", 2)}
     assert [fn.api_name for fn in calls if not fn.queue] == ["stop"]
 
 

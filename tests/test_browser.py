@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import shutil
+import threading
 import time
 import zipfile
 from dataclasses import replace
@@ -413,6 +414,25 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     expect(page.get_by_label("Height (px)")).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     expect(page.get_by_label("number input for Start scale", exact=True)).to_be_visible()  # it has generators now
+
+
+def test_draft_of_an_upload_waits_for_no_drawing_and_ends_it(open_page, photo_path, monkeypatch):
+    go_on, whole = threading.Event(), SinGAN.iter_samples
+
+    def slow(*args, **options):
+        for image in whole(*args, **options):
+            yield image
+            assert go_on.wait(20)
+
+    page = open_page()
+    monkeypatch.setattr(SinGAN, "iter_samples", slow)
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.locator("#samples img")).to_have_count(1)
+    upload(page, photo_path)
+    expect(page.locator("#said")).to_contain_text("tiles is a draft")
+    go_on.set()
+    expect(page.locator("#samples img")).to_have_count(6)
+    expect(page.locator("#samples img").first).to_have_attribute("src", re.compile("/tiles-"))
 
 
 def test_own_photo_is_there_again_when_the_page_is_opened_again(open_page, photo_path):

@@ -1,7 +1,10 @@
 """The tabs of the tasks in a real browser, as test_browser.py does for the others."""
 
 import re
+import threading
 import time
+from collections import OrderedDict
+from contextlib import closing
 
 import pytest
 from PIL import Image
@@ -10,6 +13,8 @@ from test_browser import browser, downloaded, go_to, open_page, overflow, stroke
 
 import singan
 from singan.tasks.injection import TaskEvent
+from singan.ui import enlarge
+from singan.ui.work import turns
 
 DONE = re.compile(r"Done in \d")
 TABS = ["Super-resolution", "Harmonize", "Edit", "Fill", "Paint to image", "Second picture", "Animate", "Denoise"]
@@ -216,6 +221,59 @@ def test_what_is_asked_for_during_a_run_is_run_next(open_page, photo, monkeypatc
     expect(page.locator("#fill-results .caption-label")).to_have_text(["seed 0"])
     expect(page.locator("#said")).to_contain_text("All tabs work on green-field")
     assert len(begun) == len(ended) == 4
+
+
+def test_stopped_run_is_begun_again_at_once(open_page, photo_path, monkeypatch):
+    """The button comes back when the stopped run has ended: until then the page would begin no other."""
+    begun, learn_all = [], enlarge.learn_all
+
+    def slowly(*args):
+        begun.append(time.monotonic())
+        with closing(learn_all(*args)) as events:
+            for event in events:
+                yield event
+                time.sleep(1)  # until it hears of Stop
+
+    monkeypatch.setattr(enlarge, "learn_all", slowly)
+    page = open_page()
+    go_to(page, "Super-resolution")
+    page.locator("#small input[type=file]").set_input_files(photo_path)
+    expect(page.locator("#small")).to_contain_text("tiles")
+    for count in (1, 2):
+        press(page, "Enlarge")
+        expect(visible_status(page)).to_contain_text("Learning: step")
+        assert len(begun) == count
+        page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+
+
+def test_of_pictures_that_are_clicked_in_a_row_the_last_one_alone_is_drawn(open_page, pretrained, monkeypatch):
+    drawn, clicked, whole = [], threading.Event(), singan.SinGAN.iter_samples
+
+    def slow(model, *args, **options):
+        drawn.append(model.z_star.sum().item())
+        for image in whole(model, *args, **options):
+            yield image
+            assert clicked.wait(20)
+
+    def shown(name):
+        for _ in range(200):
+            if any(of == name for _, of in list(turns._newest.values())):
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError(f"{name} is not shown")
+
+    monkeypatch.setattr(turns, "_newest", OrderedDict())
+    page = open_page()
+    monkeypatch.setattr(singan.SinGAN, "iter_samples", slow)
+    press(page, "Draw samples")
+    expect(page.locator("#samples img")).to_have_count(1)
+    for number, name in ((1, "green-field"), (0, "blue")):  # blue is being drawn already
+        page.locator("#pyramids img").nth(number).click()
+        shown(name)
+    clicked.set()
+    expect(page.locator("#samples img")).to_have_count(6)
+    blue = singan.SinGAN.from_pretrained(pretrained / "blue").z_star.sum().item()
+    assert drawn == [blue, blue]
 
 
 def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo):

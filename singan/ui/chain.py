@@ -11,7 +11,7 @@ import gradio as gr
 from singan.errors import ImageError
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.photo import draft
-from singan.ui.shelf import SHORT, Shelf, Top, mark_new, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, mark_new, toasts
 
 GOES = {"super-resolution": "Enlarge it", "edit": "Edit it", "fill": "Fill it", "animate": "Animate it"}  # tab: button
 
@@ -73,6 +73,6 @@ def wire_chain(chain: Chain, top: Top, tabs: gr.Tabs, small: gr.File) -> None:
         if tab == "super-resolution":
             taken = button.click(file, chain.inputs, small, **SILENT)
         else:
-            taken = button.click(to_photo, [top.shelf, *chain.inputs], [top.shelf, top.name], **SHORT, **SILENT)
+            taken = button.click(to_photo, [top.shelf, *chain.inputs], [top.shelf, top.name], **QUICK, **SILENT)
             taken.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
         taken.success(lambda tab=tab: gr.Tabs(selected=tab), None, tabs, queue=False, **PRIVATE)

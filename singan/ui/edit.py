@@ -20,7 +20,7 @@ from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
 from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
-from singan.ui.shelf import SHORT, Shelf, Top, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, toasts
 
 How = canvas.Move | Literal["changed"]
 HINT = (
@@ -43,7 +43,7 @@ def build(top: Top, examples: Path) -> Chain:
             apply = gr.Button("Show it, and change more", size="sm")
         tab.build_buttons("Upload an edit")
         tab.prepare, tab.asked = prepared, [how, right, down]
-    apply.click(change, [*tab.drawn, *tab.asked], tab.drawn, show_progress="minimal", **SHORT, **PRIVATE)
+    apply.click(change, [*tab.drawn, *tab.asked], tab.drawn, show_progress="minimal", **QUICK, **PRIVATE)
     tab.upload.upload(None, None, how, js="() => 'changed'", **PRIVATE)
     gr.on([tab.clear.click, top.here.change], None, None, how, js="() => 'copy'", **PRIVATE)
     return tab.chain

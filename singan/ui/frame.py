@@ -47,13 +47,14 @@ def build_buttons(label: str) -> tuple[gr.Button, gr.Button]:
 
 def wire_buttons(go: gr.Button, stop: gr.Button, runs: Iterable[Any], stopped: Any = None) -> None:
     """Give the buttons back when one of the `runs` ends. With `stopped`, (status, value), Stop cancels them and gives
-    that component the value."""
+    that component the value: until a run has ended, which it does at its next event, the page would begin no other."""
     for run in runs:
         for ended in (run.success, run.failure):
             ended(idle, None, [go, stop], queue=False, **PRIVATE)
     if stopped:
         status, text = stopped
-        stop.click(lambda: (text, *idle()), None, [status, go, stop], cancels=list(runs), queue=False, **PRIVATE)
+        stopping = text, gr.update(interactive=False)
+        stop.click(lambda: stopping, None, [status, stop], cancels=list(runs), queue=False, **PRIVATE)
 
 
 def idle() -> tuple[dict, dict]:
@@ -85,10 +86,10 @@ def framed(
                 raise
 
 
-def begin(tab: str) -> Callable[[], bool]:
+def begin(tab: str, of: str | None = None) -> Callable[[], bool]:
     """This call is the newest run of the tab in this session. Returns a function that says whether it still is; what it
-    gives is not shown any more once it is not."""
-    return turns.take(session(), tab, LocalContext.event_id.get(None))
+    gives is not shown any more once it is not. `of`: the pyramid that it is a run of, where the tab `shows` one."""
+    return turns.take(session(), tab, LocalContext.event_id.get(None), of)
 
 
 def is_stale() -> bool:
@@ -99,6 +100,11 @@ def is_stale() -> bool:
 def renew(tab: str) -> None:
     """What runs in that tab of this session is not shown any more: its input has changed."""
     turns.take(session(), tab)
+
+
+def shows(tab: str, pyramid: str) -> None:
+    """As `renew`: that tab of this session shows another pyramid."""
+    turns.show(session(), tab, pyramid)
 
 
 def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.frame import SILENT
 from singan.ui.photo import open_photo
-from singan.ui.shelf import SHORT, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts
 from singan.ui.uploads import MAX_FILES
 
 
@@ -31,7 +31,7 @@ def build(top: Top) -> None:
                 label="Shares", placeholder="2, 1, 1", info="How much of each; empty: the same.", max_length=100
             )
             go = gr.Button("Mix them", variant="primary")
-    mixed = go.click(mix, [top.shelf, photos, shares], [top.shelf, top.name], **SHORT, api_name="mix")
+    mixed = go.click(mix, [top.shelf, photos, shares], [top.shelf, top.name], **QUICK, api_name="mix")
     mixed.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
 
 

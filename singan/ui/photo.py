@@ -16,7 +16,7 @@ from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.look import note
-from singan.ui.shelf import SHORT, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts, works_on
+from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts, works_on
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 
@@ -37,7 +37,7 @@ def build(top: Top) -> None:
 
 def take(top: Top, upload: gr.File, **options: Any) -> Any:
     """Make a draft of what is uploaded there, and choose it. Returns the event."""
-    event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **SHORT, **options)
+    event = upload.upload(draft, [top.shelf, upload], [top.shelf, top.name], **QUICK, **options)
     event.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
     return event
 

@@ -30,6 +30,7 @@ from singan.ui.uploads import stored
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 1}  # what takes seconds, behind no training
+QUICK: dict[str, Any] = {"concurrency_id": "quick", "concurrency_limit": 1}  # what takes one at most, behind no drawing
 KEEP_SECONDS = 3600  # how long pyramids, runs and files are kept after their last use
 KEEP_OWN = 3  # pyramids of one visitor in memory
 KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory,

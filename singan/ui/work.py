@@ -59,26 +59,36 @@ class Turns:
     KEEP = 2000  # sessions and tabs
 
     def __init__(self) -> None:
-        self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], int]()
+        self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], tuple[int, str | None]]()
         self._runs = OrderedDict[str, Callable[[], bool]]()
 
-    def take(self, session: str | None, tab: str, run: str | None = None) -> Callable[[], bool]:
+    def take(self, session: str | None, tab: str, run: str | None = None, of: str | None = None) -> Callable[[], bool]:
         """Be the newest one. Returns a function that says whether that is still so; without a session it always is.
-        `run`: the call whose results that is about, for `is_stale`."""
+        `run`: the call whose results that is about, for `is_stale`; `of`: what it is a run of, if that matters."""
         if session is None:
             return lambda: True
         key = session, tab
         with self._lock:
-            mine = self._newest.pop(key, 0) + 1
-            self._newest[key] = mine
+            mine, shown = self._newest.pop(key, (0, None))
+            late = of is not None and shown not in (None, of)
+            mine += not late
+            self._newest[key] = mine, shown
             while len(self._newest) > self.KEEP:
                 self._newest.popitem(last=False)
-            newest = lambda: self._newest.get(key) == mine  # noqa: E731
+            newest = lambda: not late and self._newest.get(key, (0, None))[0] == mine  # noqa: E731
             if run is not None:
                 self._runs[run] = newest
             while len(self._runs) > self.KEEP:
                 self._runs.popitem(last=False)
         return newest
+
+    def show(self, session: str | None, tab: str, of: str) -> None:
+        """The tab shows this from now on: its runs end, and one of anything else, which was asked for before and comes
+        late as others were ahead of it, is not the newest."""
+        if session is not None:
+            self.take(session, tab)
+            with self._lock:
+                self._newest[session, tab] = self._newest.get((session, tab), (0, None))[0], of
 
     def is_stale(self, run: str | None) -> bool:
         """Has something newer come since that call took its turn?"""
