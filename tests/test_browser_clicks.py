@@ -62,7 +62,7 @@ class Visitor:
 @pytest.fixture
 def own(photo, tmp_path):
     """A photograph of which a wide brush covers a part."""
-    photo.resize((104, 80), Image.Resampling.BICUBIC).save(tmp_path / "own.png")
+    photo.resize((208, 160), Image.Resampling.BICUBIC).save(tmp_path / "own.png")
     return tmp_path / "own.png"
 
 
@@ -72,7 +72,7 @@ def visitor(request, open_page, own):  # noqa: F811
 
 
 def test_own_photo_is_sampled_edited_and_filled(visitor, own):
-    natural = "images => images.filter(image => image.complete && image.naturalWidth === 104).length"
+    natural = "images => images.filter(image => image.complete && image.naturalWidth === 208).length"
     for _ in range(100):
         if visitor.page.locator("#samples img").evaluate_all(natural) == 6:
             break
@@ -112,7 +112,7 @@ def test_own_photo_is_enlarged_and_denoised(visitor, own, monkeypatch):
     monkeypatch.setattr("singan.tasks.super_resolution.STEPS", 3)
     visitor.open("Super-resolution")
     visitor.press("Enlarge")
-    visitor.sees("From 104x80 to 416x320 px")
+    visitor.sees("From 208x160 to 832x640 px")
     visitor.open("Denoise")
     visitor.actions += 1
     visitor.page.locator("#noisy input[type=file]").set_input_files(own)
