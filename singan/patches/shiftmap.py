@@ -31,7 +31,7 @@ BUSY = 0.22  # steps from pixel to pixel by which less of a step across a cut is
 SOFT = 0.5  # pixels at 250 px on either side of a cut where both sides are seen
 MARGIN = 5  # pixels around the hole that its light depends on
 NOWHERE = -(2**20)  # an offset that stands for none
-FAR = 2**21  # more than two offsets differ
+SPAN = 2**21  # more than two offsets differ
 
 
 class Level:
@@ -289,7 +289,7 @@ def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) ->
 def _numbers(offsets: torch.Tensor) -> torch.Tensor:
     """A number for each of `offsets`, (..., 3), the same for the same."""
     down, across, source = offsets.long().unbind(-1)
-    return (source * FAR + down) * FAR + across
+    return (source * SPAN + down) * SPAN + across
 
 
 def _planes(images: torch.Tensor) -> torch.Tensor:

@@ -28,7 +28,7 @@ SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
 GUESS = 0.25  # of the picture's deviation: how far the first guesses of two seeds are apart
 MAX_FILLED = 0.6  # of the picture
 MAX_EXTENSION = 1.0  # of a side, at each end
-AT_ONCE = 2**23  # pixels of results that are made at once: one of 12 megapixels, alone, takes 2.3 GB
+FILLED_AT_ONCE = 2**23  # pixels of results that are made at once: one of 12 megapixels, alone, takes 2.3 GB
 MAX_KEPT = 4096  # pixels a side that a model can keep
 
 
@@ -128,7 +128,7 @@ def _each(
         return image
 
     images = []
-    for image in at_once(job, n, device, AT_ONCE // math.prod(size)):
+    for image in at_once(job, n, device, FILLED_AT_ONCE // math.prod(size)):
         images.append(image)
         if on_event:
             on_event(TaskEvent(len(images), n, "sample", image))
