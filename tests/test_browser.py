@@ -452,7 +452,8 @@ def test_own_photo_is_there_again_when_the_page_is_opened_again(open_page, photo
 
 def test_sample_goes_on_to_another_tab_with_one_click(open_page):
     page = open_page()
-    page.locator("#samples .thumbnail-item").nth(1).click()
+    with page.expect_response(re.compile("/run/predict")):  # which one was clicked
+        page.locator("#samples .thumbnail-item").nth(1).click()
     seed = captions(page, "samples")[1].split()[1]
     page.get_by_role("button", name="Edit it").locator("visible=true").click()
     expect(page.locator("#said")).to_contain_text(f"blue-{seed} is a draft")
