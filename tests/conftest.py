@@ -39,11 +39,6 @@ torch.set_num_threads(1)
 typer.main.get_command = functools.cache(typer.main.get_command)  # made anew it takes longer than most commands
 
 
-def pytest_xdist_auto_num_workers():
-    """One more than there are cores: what drives the browser waits for it half of the time."""
-    return 1 + (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
-
-
 def pytest_collection_modifyitems(items):
     """The slowest files first, or a worker would be left with the last of them while the other has nothing to do."""
     items.sort(key=lambda item: not item.path.name.startswith("test_browser"))
