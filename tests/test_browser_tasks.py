@@ -253,6 +253,7 @@ def test_stopped_run_is_begun_again_at_once(open_page, photo_path, monkeypatch):
         expect(visible_status(page)).to_contain_text("Learning: step")
         assert len(begun) == count
         page.get_by_role("button", name="Stop", exact=True).locator("visible=true").click()
+        expect(visible_status(page)).to_contain_text("Stopped; nothing is kept.")
 
 
 def test_of_pictures_that_are_clicked_in_a_row_the_last_one_alone_is_drawn(open_page, pretrained, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -191,7 +192,8 @@ def animate(
         model, path = shelf.load(pyramid), folder / f"{pyramid}-{first}.{kind}"
         walk: dict[str, Any] = {"alpha": alpha, "beta": beta, "variation": variation, "loop": loop, "seed": first}
         walk |= {"frames": frames, "fps": fps, "start_scale": start_scale}
-        yield from watched(lambda on_event: singan.animate(model, path, **walk, on_event=on_event), View)
+        working = partial(View, **busy())
+        yield from watched(lambda on_event: singan.animate(model, path, **walk, on_event=on_event), working)
         text = f"{frames} frames, {path.stat().st_size / 1e6:.1f} MB, in {time.perf_counter() - start:.1f} s."
         moving, still = shown(str(path)), shown(None)
         film, picture = (moving, still) if kind == "mp4" else (still, moving)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -155,7 +156,8 @@ def super_resolve(
         else:
             model = yield from _learn(small, factor, first, shelf.limits.max_seconds, folder)
         result = yield from watched(
-            lambda on_event: enlarge(model, small, factor, detail=detail, seed=first, on_event=on_event), View
+            lambda on_event: enlarge(model, small, factor, detail=detail, seed=first, on_event=on_event),
+            partial(View, **busy()),
         )
         plain, learned = folder / "bicubic.png", folder / "super-resolution.png"
         save_image(small.resize(result.size, Image.Resampling.BICUBIC), plain, {"factor": factor})
@@ -195,7 +197,8 @@ def _learn(
                 last = time.monotonic()
                 notes = [PREVIEW] if event.preview else notes
                 status = run_status(_where(event), event.total_step / max(1, event.total_steps), notes)
-                yield View(status, _so_far(image, event, folder) if event.preview else gr.skip())
+                picture = _so_far(image, event, folder) if event.preview else gr.skip()
+                yield View(status, picture, **busy())
     return SinGAN.from_pretrained(learned, device=zerogpu.DEVICE)
 
 

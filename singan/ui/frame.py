@@ -63,7 +63,8 @@ def idle() -> tuple[dict, dict]:
 
 
 def busy() -> dict[str, Any]:
-    """The two buttons of a view while a run is."""
+    """The two buttons of a view while a run is; said at each moment of it, as the page may hear late that one which was
+    stopped has ended, when the next one has begun."""
     return {"go": gr.update(interactive=False), "stop": gr.update(interactive=True)}
 
 
