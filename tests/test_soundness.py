@@ -2,7 +2,8 @@
 
 On CPUs with AMX, torch's bfloat16 gradient of a 3x3 convolution reads unwritten memory where the output has certain
 widths (singan/networks.py). So no step may have such a width, and a step amid memory full of NaN gives finite gradients
-that agree with those of float32. Without such a CPU the second holds whatever the widths are; the first tells anywhere.
+that agree with those of float32. Both are looked at in the same steps, with the crops of such a CPU. Without one the
+second holds whatever the widths are; the first tells anywhere.
 """
 
 import math
@@ -35,7 +36,7 @@ SIZES = [
     (768, 1024), (1024, 683), (577, 1023), (341, 1024), (1024, 300), (54, 70), (61, 62), (91, 94), (93, 61),
     (40, 92), (25, 63), (33, 257), (129, 71),
 ]  # fmt: skip
-SMALL = SIZES[6::2]
+SMALL = SIZES[6::2]  # steps of which are soon made
 
 # Its first steps would part ways in the two precisions, and each scale starts from the one before: so tiny ones.
 PAPER = {"steps": 1, "width": 16, "critic_width": 16, "mixed_precision": True, "generator_lr": 1e-9, "critic_lr": 1e-9}

@@ -121,16 +121,14 @@ def test_what_was_drawn_otherwise_takes_on_the_light_along_its_edge():
     assert abs(float(beyond[0, 0, 20, 28]) - 0.5) < 0.03 and float(beyond[0, 0, 20, -1]) < 0.45  # which fades
 
 
-def test_light_does_not_depend_on_the_number_of_threads(monkeypatch):
+def test_light_does_not_depend_on_the_number_of_threads(three_threads, monkeypatch):
     monkeypatch.setattr(light, "ITERATIONS", 2)  # beside other processes threads wait for one another
     right = torch.rand(1, 3, 190, 260, generator=torch.Generator().manual_seed(0)) - 0.5
-    found = [solved(right, torch.ones(1, 1, 190, 260))]
-    torch.set_num_threads(2)
-    try:
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
         found.append(solved(right, torch.ones(1, 1, 190, 260)))
-    finally:
-        torch.set_num_threads(1)
-    assert torch.equal(*found)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
 
 
 @pytest.mark.parametrize("size", [(9, 11), (70, 90)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from singan.device import total
@@ -34,9 +36,16 @@ def propagate(alone: torch.Tensor, cuts: torch.Tensor, edges: torch.Tensor, swee
 
 
 def _least(cuts: torch.Tensor, onward: torch.Tensor, backward: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The least that each choice costs the node at the other end, both ways (e, L); in pieces that fit in the cache."""
-    count = max(1, PIECE // cuts.shape[1] ** 2)
-    parts = [part.split(count) for part in (cuts, onward[:, :, None], backward[:, None])]
-    forth = [(cut + ahead).amin(1) for cut, ahead in zip(parts[0], parts[1], strict=True)]
-    back = [(cut + behind).amin(2) for cut, behind in zip(parts[0], parts[2], strict=True)]
-    return torch.cat(forth), torch.cat(back)
+    """The least that each choice costs the node at the other end, both ways: (e, L)."""
+    forth, back = torch.empty_like(onward), torch.empty_like(backward)
+    for at in pieces(*onward.shape):
+        forth[at] = (cuts[at] + onward[at, :, None]).amin(1)
+        back[at] = (cuts[at] + backward[at, None]).amin(2)
+    return forth, back
+
+
+def pieces(edges: int, choices: int) -> Iterator[slice]:
+    """The parts of so many edges that are looked at one by one: what all pairs of choices cost there stays in the
+    cache."""
+    count = max(1, PIECE // choices**2)
+    return (slice(start, start + count) for start in range(0, edges, count))

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from singan.device import deviation, total
-from singan.patches.belief import PIECE, propagate
+from singan.patches.belief import pieces, propagate
 from singan.patches.light import FADE, light_of, solved
 from singan.pyramid import resize
 
@@ -140,9 +140,7 @@ class Level:
         ]
         left, right = _numbers(left), _numbers(right)
         cost = torch.empty(*left.shape, right.shape[1], device=offsets.device)
-        count = max(1, PIECE // left.shape[1] ** 2)
-        for start in range(0, len(edges), count):
-            at = slice(start, start + count)
+        for at in pieces(*left.shape):
             away = [torch.cdist(a[at], b[at]).square_().div_(a.shape[2]) for a, b in seen]
             same = left[at, :, None] == right[at, None]
             torch.add(*away, out=cost[at]).clamp_(max=MOST).add_(CUT).masked_fill_(same, 0)

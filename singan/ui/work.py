@@ -86,9 +86,9 @@ class Turns:
         """The tab shows this from now on: its runs end, and one of anything else, which was asked for before and comes
         late as others were ahead of it, is not the newest."""
         if session is not None:
-            self.take(session, tab)
             with self._lock:
-                self._newest[session, tab] = self._newest.get((session, tab), (0, None))[0], of
+                before, _ = self._newest.pop((session, tab), (0, None))
+                self._newest[session, tab] = before + 1, of
 
     def is_stale(self, run: str | None) -> bool:
         """Has something newer come since that call took its turn?"""
