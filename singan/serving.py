@@ -19,7 +19,10 @@ def prepare() -> None:
     # after 1 us without work, which between two operations there always is, and a core is lost; or so set, after 10 us.
     os.environ.setdefault("OMP_WAIT_POLICY", "active")
     os.environ.setdefault("GOMP_SPINCOUNT", "300000")  # while they are not: 3 ms, as without that
-    os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir(), f"singan-app-{user}")))
+    given, own = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir(), f"singan-app-{user}"
+    folder = Path(given) if Path(given).name == own else Path(given, own)  # in what is given, where others may be
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # gradio's monitoring, which is off, would go through its last 10,000 calls with pandas twice a call

@@ -17,6 +17,7 @@ from pathlib import Path
 import gradio as gr
 import httpx
 import pytest
+import torch
 from gradio import processing_utils
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -528,7 +529,7 @@ def test_stop_before_the_first_scale_leaves_a_run_to_resume(shipped, photo_path)
 @pytest.mark.parametrize("run_id", [None, "", "guessed"])
 def test_run_that_nobody_knows_can_neither_be_stopped_nor_resumed_nor_taken(shipped, run_id):
     assert train.stop(run_id) == gr.update(interactive=False)
-    assert train.reopen(shipped, run_id) == train.View()
+    assert train.reopen(shipped, "blue", run_id) == train.View()
     with pytest.raises(gr.Error, match="There is no run to resume: it is finished, or was dropped after an hour"):
         next(train.resume(shipped, run_id))
 
@@ -541,11 +542,40 @@ def test_finished_run_is_not_resumed(shipped, photo_path):
 
 def test_reopened_page_takes_the_model_of_its_run(shipped, photo_path):
     run_id = run(shipped, photo_path)[0].run_id
-    view = train.reopen(shipped, run_id)
+    view = train.reopen(shipped, "blue", run_id)
     assert re.search("Your last run: Done after .*2 scales learned.* is among the models at the top", view.status)
     assert view.shelf.names() == ["tiles", "blue", "green-field"] and view.name == SKIP
     assert view.download["visible"] and len(view.scales["value"]) == 2
     assert view.resume_button == gr.update(visible=False)
+    assert view.pictures["selected_index"] == 1  # of "blue", which stays chosen
+    again = train.reopen(view.shelf, "tiles", run_id)  # as the page had it
+    assert again.pictures["selected_index"] == 0 and again.shelf is view.shelf
+
+
+def test_photo_that_would_be_kept_larger_than_a_model_may_be_is_refused_before_it_is_learned(
+    shipped, photo, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train, "MAX_PHOTO_PIXELS", 52 * 40)
+    photo.save(tmp_path / "fits.png")
+    assert "learned" in list(train.train(shipped, "", str(tmp_path / "fits.png"), steps=1))[-1].status
+    photo.resize((104, 80)).save(tmp_path / "large.png")
+    with pytest.raises(
+        gr.Error, match="kept with 0.0 megapixels together, and this app keeps .*: lower .*Photo kept at"
+    ):
+        list(train.train(shipped, "", str(tmp_path / "large.png"), steps=1))
+
+
+def test_largest_photo_that_is_offered_can_be_learned_and_loaded(shipped, tiny_model, tmp_path):
+    height, width = 2048, 2048  # "Photo kept at" goes up to that
+    train._check_sizes([Image.new("RGB", (width, height))], TrainConfig.preset("fast", photo_size=2048))
+    photo = torch.zeros(height, width, 3, dtype=torch.uint8)
+    replace(tiny_model, photo=photo).save_pretrained(tmp_path / "large")
+    assert shelf.load_own(tmp_path / "large", "large").photo_size == (height, width)
+    others = [torch.zeros(height // 2, width, 3, dtype=torch.uint8) for _ in range(3)]
+    model = replace(tiny_model, photo=photo, others=others, shares=[0.25] * 4)
+    model.save_pretrained(tmp_path / "several")
+    with pytest.raises(CheckpointError, match="several cannot be used: it takes .* MB, and this app takes up to"):
+        shelf.load_own(tmp_path / "several", "several")
 
 
 def test_page_that_was_closed_in_mid_run_finds_its_scales_and_can_resume(shipped, photo_path):
@@ -554,7 +584,7 @@ def test_page_that_was_closed_in_mid_run_finds_its_scales_and_can_resume(shipped
     while not next(views).scales.get("value"):
         pass
     views.close()  # what gradio does when the page is closed
-    view = train.reopen(shipped, run_id)
+    view = train.reopen(shipped, "blue", run_id)
     assert "Your last run: Scale 1 of 2" in view.status and "1 scale learned" in view.status
     assert view.resume_button == gr.update(visible=True)
     assert "2 scales learned" in list(train.resume(shipped, run_id))[-1].status
@@ -564,7 +594,7 @@ def test_run_in_progress_is_not_taken_by_a_second_window(shipped, photo_path, mo
     views = train.train(shipped, "", str(photo_path))
     run_id = next(views).run_id
     with pytest.raises(gr.Error, match="This run is in progress in another window"):
-        train.reopen(shipped, run_id)
+        train.reopen(shipped, "blue", run_id)
     views.close()
 
 
@@ -627,7 +657,7 @@ def test_run_that_is_dropped_leaves_no_files_behind(monkeypatch, shipped, photo_
     assert len(list((tmp_path / "app-scratch").iterdir())) == 1
     train.RUNS.drop(run_id)
     assert list((tmp_path / "app-scratch").iterdir()) == []
-    assert train.reopen(shipped, run_id) == train.View()
+    assert train.reopen(shipped, "blue", run_id) == train.View()
 
 
 def test_idle_runs_are_dropped_after_their_time(monkeypatch, shipped, photo_path, tmp_path):
@@ -908,6 +938,18 @@ def test_client_stops_and_resumes_a_run_by_its_id_alone(app_url, photo_path):
     with zipfile.ZipFile(archive) as files:
         assert {Path(member).name for member in files.namelist()} >= {"config.json", "model.safetensors"}
     assert name == "tiles"
+
+
+def test_photo_that_came_during_a_training_is_there_after_it(app_url, photo_path, photo, tmp_path):
+    photo.save(tmp_path / "other.png")
+    client = Client(app_url, verbose=False)
+    job = client.submit(photo=handle_file(photo_path), steps=80, api_name="/train")
+    while not any(state[4] for state in job.outputs()):
+        assert not job.done()
+    assert client.predict(photo=handle_file(tmp_path / "other.png"), api_name="/draft") == "other"
+    *_, name, _ = job.result()
+    for pyramid in ("other", name):
+        assert len(client.predict(pyramid=pyramid, number=1, api_name="/sample")[0]) == 1
 
 
 def test_client_makes_a_draft_and_every_call_works_on_it(app_url, photo_path):

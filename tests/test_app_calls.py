@@ -13,7 +13,8 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from singan.ui import LAUNCH, calls
+import singan
+from singan.ui import LAUNCH, build_app, calls
 from singan.ui.shelf import Shelf
 from singan.ui.work import MAX_SEED
 
@@ -130,6 +131,22 @@ def test_unknown_call_is_told(app_url):
     body = {"fn_index": 10**6, "data": [], "session_hash": "a"}
     refused = httpx.post(f"{app_url}gradio_api/queue/join", json=body)
     assert refused.status_code == 404 and refused.json()["detail"] == "There is no such call: reload the page."
+
+
+def test_examples_are_shown_wherever_the_app_was_started(monkeypatch, tmp_path):
+    """By gradio's own rule a picture is, only if it lies in that folder, or in the one for temporary files."""
+    monkeypatch.chdir(tmp_path)
+    demo = build_app(Path(singan.__file__).parent.parent / "pretrained")
+    _, url, _ = demo.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    try:
+        clicked = [(number, fn) for number, fn in demo.fns.items() if str(fn.api_name).startswith("load_example")]
+        for number, fn in clicked:
+            given = [None if block.stateful else block.value for block in fn.inputs]
+            data = answer(url, number, given, {"index": 0, "value": None}, page=True)
+            assert "error" not in data, (fn.api_name, data)
+        assert len(clicked) == 9
+    finally:
+        demo.close(verbose=False)
 
 
 def test_nobody_waits_for_the_end_of_a_run_that_was_left():

@@ -1,5 +1,6 @@
 """Of the tab Sample: tiles and mirror images, and what is said of how new samples are."""
 
+import io
 import re
 import shutil
 
@@ -7,6 +8,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import singan
 from singan import metrics
@@ -39,6 +41,14 @@ def opened(path):
     with Image.open(path) as image:
         image.load()
     return image
+
+
+def tile_of(image):
+    """The bytes of a PNG that calls itself a tile."""
+    info, png = PngInfo(), io.BytesIO()
+    info.add_text("tile", "both")
+    image.save(png, "PNG", pnginfo=info)
+    return png.getvalue()
 
 
 def last(views):
@@ -164,3 +174,18 @@ def test_nothing_is_said_before_there_are_samples_and_of_those_that_are_gone(shi
         list(copied.show_copied(shipped, [("/swept/after/an-hour.png", "seed 0")]))
     gone = copied.forget()
     assert gone.sources["value"] is None and gone.legend["visible"] is False and copied.HINT in gone.status
+
+
+@pytest.mark.parametrize("kind", ["EPS", "large", "none"])
+def test_gallery_of_what_is_no_sample_is_refused_undecoded(shipped, drawn, tmp_path, monkeypatch, kind):
+    path = tmp_path / "sent.png"
+    if kind == "EPS":  # which a program of the system would decode
+        Image.new("RGB", (40, 30)).save(path, "EPS")
+    else:
+        path.write_bytes(b"" if kind == "none" else tile_of(Image.new("1", (9000, 5000))))
+    monkeypatch.setattr(Image.Image, "load", None)
+    sent = [(str(path), "seed 1")]
+    with pytest.raises(gr.Error, match="are 45 megapixels" if kind == "large" else "is no sample of this app"):
+        tiles.lay(sent)
+    with pytest.raises(gr.Error, match="are 45 megapixels" if kind == "large" else "is no sample of this app"):
+        list(copied.show_copied(shipped, sent))

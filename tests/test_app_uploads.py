@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 import singan.ui
+from singan import serving
 from singan.ui import build_app, uploads
 
 
@@ -58,6 +60,21 @@ def test_what_one_app_keeps_gives_no_way_when_another_makes_room(tmp_path, monke
     uploads._touch([kept])  # it is shown
     uploads.make_room(tmp_path, quota=500)
     assert kept.exists() and not new.exists()
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_folder_that_is_swept_is_one_of_the_app_alone(monkeypatch, tmp_path, given):
+    """Of other things there, in a folder that somebody named, nothing is removed."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "environ", {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path / "given") if given else ""})
+    for _ in range(2):  # as app.py does after the command
+        serving.prepare()
+    own = uploads.folder_of_uploads()
+    assert own.parent == (tmp_path / "given" if given else tmp_path) and own.name.startswith("singan-app")
+    assert own.stat().st_mode & 0o777 == 0o700  # photos are private
+    other = aged(own.parent / "thesis.txt", 9)
+    uploads.sweep(uploads.folder_of_uploads())
+    assert other.exists()
 
 
 def test_files_are_swept_after_their_time_and_folders_with_them(tmp_path):

@@ -103,17 +103,38 @@ def start_training(page, photo, steps):
 
 
 def stroke(page, canvas):
-    """Draw a line over the middle of a canvas with the mouse."""
+    """Draw a line over the middle of a canvas with the mouse.
+
+    The picture is put on the canvas some time after it is seen, and nothing in the page says when: until then what is
+    drawn is lost, and drawn again.
+    """
     surface = page.locator(f"#{canvas} canvas").first
     expect(surface).to_be_visible()
     expect(page.locator(f"#{canvas}").get_by_role("button", name="Brush", exact=True)).to_be_visible()
-    page.wait_for_timeout(1000)  # the picture is drawn on it a moment later, and nothing in the page says when
-    box = surface.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 30, y)
-    page.mouse.down()
-    page.mouse.move(x + 30, y, steps=6)
-    page.mouse.up()
+    surface.scroll_into_view_if_needed()
+    for _ in range(20):
+        box = surface.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x + 30, y)  # where it stands in the end too
+        before = _at_rest(page, surface)
+        page.mouse.move(x - 30, y)
+        page.mouse.down()
+        page.mouse.move(x + 30, y, steps=6)
+        page.mouse.up()
+        if _at_rest(page, surface) != before:
+            return
+    raise AssertionError(f"nothing is drawn on {canvas}")
+
+
+def _at_rest(page, surface):
+    """What is seen there, once it has not changed for a moment."""
+    seen = surface.screenshot()
+    for _ in range(50):
+        page.wait_for_timeout(150)
+        before, seen = seen, surface.screenshot()
+        if seen == before:
+            break
+    return seen
 
 
 def downloaded(page):
@@ -452,8 +473,7 @@ def test_own_photo_is_there_again_when_the_page_is_opened_again(open_page, photo
 
 def test_sample_goes_on_to_another_tab_with_one_click(open_page):
     page = open_page()
-    with page.expect_response(re.compile("/run/predict")):  # which one was clicked
-        page.locator("#samples .thumbnail-item").nth(1).click()
+    page.locator("#samples .thumbnail-item").nth(1).click()
     seed = captions(page, "samples")[1].split()[1]
     page.get_by_role("button", name="Edit it").locator("visible=true").click()
     expect(page.locator("#said")).to_contain_text(f"blue-{seed} is a draft")

@@ -1,5 +1,6 @@
 """Pictures that are put together by hand, and what is sent for a canvas."""
 
+import io
 import struct
 import zlib
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_canvas_too_large_is_refused_undecoded(tmp_path, monkeypatch):
     assert decoded["background"].size == (40, 30) and decoded["composite"] is None
     monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("decoded"))
     for background, layers in ((large, []), (sent(small), [large])):
-        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 3: shrink it first"):
+        with pytest.raises(gr.Error, match="The canvas is 10001x10001 px .*; the limit is 5: shrink it first"):
             canvas_.preprocess(EditorData(background=background, layers=layers, composite=None))
     with pytest.raises(gr.Error, match="The mask is 10001x10001 px"):
         mask.preprocess(ImageData(path=large.path))
@@ -195,6 +196,32 @@ def test_parts_of_a_canvas_on_its_way_are_few_and_small():
     for k in range(3 * editor.MAX_WAITING):
         canvas_.accept_blobs(part("0", str(k), 1))
     assert list(canvas_.blob_storage) == [str(k) for k in range(2 * editor.MAX_WAITING, 3 * editor.MAX_WAITING)]
+
+
+def test_canvas_that_is_lost_as_others_came_says_so_and_one_that_waits_for_its_call_is_not_lost(monkeypatch):
+    monkeypatch.setattr(editor, "WAITING_BYTES", 1000)
+    with gr.Blocks():
+        canvas_ = build_editor("Picture", editor.MASK_BRUSH, "a", None)
+    png = io.BytesIO()
+    Image.new("RGB", (30, 30), "red").save(png, "PNG")
+
+    def send(number, size=0):
+        data = {"type": "background", "index": None, "file": None, "id": number}
+        file = png.getvalue() + bytes(max(0, size - len(png.getvalue())))
+        canvas_.accept_blobs(AcceptBlobs.model_construct(data=data, files=[("f", file)]))
+
+    def call(number):
+        return canvas_.preprocess(EditorData.model_construct(background=None, layers=[], composite=None, id=number))
+
+    send("first", 400)
+    send("second", 500)
+    send("first", 450)  # its next part
+    assert call("first")["background"].size == (30, 30)
+    send("third", 501)
+    with pytest.raises(gr.Error, match="yours is lost: press again"):
+        call("second")
+    assert call("third")["background"].size == (30, 30)
+    assert call("blank")["background"] is None  # of which nothing is sent
 
 
 def test_canvases_stay_what_they_are_when_gradio_makes_them_anew_and_write_no_file():

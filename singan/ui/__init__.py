@@ -47,6 +47,7 @@ LAUNCH: dict[str, Any] = {
     "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads()), Middleware(Packed)]},
     "theme": THEME,
     "css": CSS,
+    "allowed_paths": [str(EXAMPLES)],  # else gradio shows them only to an app started above them
     "max_file_size": "20mb",
     "run_history": False,  # photos are private
     "enable_monitoring": False,

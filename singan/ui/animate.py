@@ -173,7 +173,7 @@ def animate(
         pyramid: name of a shipped pyramid, or of one trained in this session
         variation: how far things move, 0 to 1
         frames: number of frames, 2 to 200
-        fps: frames a second, 1 to 60
+        fps: frames a second, 1 to 30
         loop: the last frame is followed by the first
         start_scale: coarsest scale that moves, 0 for everything
         alpha: pull back to the photo, 0 to 1

@@ -14,6 +14,12 @@ from singan.ui.photo import draft
 from singan.ui.shelf import QUICK, Shelf, Top, mark_new, toasts
 
 GOES = {"super-resolution": "Enlarge it", "edit": "Edit it", "fill": "Fill it", "animate": "Animate it"}  # tab: button
+# Which picture of a gallery was clicked, told by the page: by way of the server it was known some time after the click.
+SELECTED = """async () => {
+  await new Promise(done => setTimeout(done));
+  const pictures = [...document.querySelectorAll('#ID .thumbnail-item')];
+  return Math.max(0, pictures.findIndex(picture => picture.classList.contains('selected')));
+}"""
 
 
 @dataclass(frozen=True)
@@ -34,14 +40,9 @@ def build_chain(inputs: list[Any], path: Callable[..., str | None], here: str) -
 
 def build_gallery_chain(gallery: gr.Gallery, here: str) -> Chain:
     """The buttons under a gallery: they take the picture that was clicked, or the first one."""
-    number = gr.State(0)
-    gallery.select(selected, None, number, queue=False, **PRIVATE)
+    number = gr.Number(0, precision=0, visible=False)
+    gallery.select(None, None, number, js=SELECTED.replace("ID", str(gallery.elem_id)), **PRIVATE)
     return build_chain([gallery, number], nth, here)
-
-
-def selected(event: gr.SelectData) -> int:
-    """Which picture was clicked."""
-    return event.index if isinstance(event.index, int) else 0
 
 
 def nth(pictures: list[tuple[str, str]] | None, number: int) -> str | None:

@@ -19,6 +19,7 @@ from singan.ui.chain import nth
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import SHORT, Shelf, Top
+from singan.ui.work import open_sample
 
 HINT = "Of the sample that you clicked, or of the first one."
 MAP_HINT = (
@@ -89,7 +90,7 @@ def show_copied(shelf: Shelf, pictures: list[tuple[str, str]] | None, number: in
         paths = [one for one, _ in pictures or []]
         if not all(Path(one).exists() for one in paths):  # the page has been open for long
             raise ImageError("These samples are not kept any more: draw them anew, by the same seed.")
-        with Image.open(path) as image:
+        with open_sample(path) as image:
             size = image.height, image.width
             settings = {str(key): value for key, value in image.info.items()}
         model = shelf.load(str(settings.get("model")))
@@ -111,14 +112,14 @@ def diversity(paths: list[str], model: SinGAN) -> list[str]:
     """A sentence on how different samples are; none of a single one, or of unequal sizes."""
     sizes = set()
     for path in paths:
-        with Image.open(path) as image:
+        with open_sample(path) as image:
             sizes.add((image.height, image.width))
     if len(paths) < 2 or len(sizes) > 1:
         return []
     check_megapixels(len(paths), sizes.pop())
     greys = []
     for path in paths:
-        with Image.open(path) as image:
+        with open_sample(path) as image:
             greys.append(image_to_tensor(image.convert("RGB")).mean(1, keepdim=True))
     score = metrics.diversity(torch.cat(greys), image_to_tensor(model.training_image))
     return [

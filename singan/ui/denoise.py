@@ -78,7 +78,7 @@ def denoise(
     Parameters:
         pyramid: name of a shipped pyramid, or of one trained in this session
         noisy: the file of the noisy picture, which is resized to the pyramid's own
-        times: how often it goes through the pyramid, 1 to 10
+        times: how often it goes through the pyramid, 1 to 5
         scale: where it enters the pyramid, from "1" (smooth) to its last scale (faithful), or "auto"
         seed: seed of the noise that the pyramid adds
         new_seed: take a random seed instead

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 from abc import ABCMeta
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
 from fastapi import HTTPException
-from gradio.components.image_editor import AcceptBlobs, EditorData, EditorValue
+from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBlobs, EditorValue
 from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
@@ -27,7 +28,8 @@ Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite
 MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is over: it takes 12 bytes a pixel
 MAX_LAYERS = 1  # as many as the canvas has on the page
 MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
-MAX_WAITING = 8  # canvases that are, and whose call has not come
+MAX_WAITING, WAITING_BYTES = 64, 200_000_000  # canvases that are, and whose call has not come; and all of them together
+_lost: OrderedDict[str, None] = OrderedDict()  # the ids of those that had to give way
 # Seen on bright and on dark pictures, which are seen through it; its size goes by the picture's.
 MASK_BRUSH = gr.Brush(colors=[("#f97316", 0.6), ("#06b6d4", 0.6), ("#ec4899", 0.6)], color_mode="fixed")
 
@@ -35,6 +37,8 @@ MASK_BRUSH = gr.Brush(colors=[("#f97316", 0.6), ("#06b6d4", 0.6), ("#ec4899", 0.
 def _decode_canvas(self: gr.ImageEditor, payload: EditorData | None) -> EditorValue | None:
     """As gradio does, but what is too large is refused, and the composite, which nobody asks for, is left out."""
     parts = payload if payload is None or payload.id is None else self.blob_storage.get(payload.id)
+    if parts is None and payload is not None and payload.id in _lost:
+        raise gr.Error("Too many visitors sent a canvas at once; yours is lost: press again.", print_exception=False)
     if parts is not None:
         parts.composite = None
         layers = [layer for layer in parts.layers or [] if layer is not None]
@@ -62,9 +66,18 @@ def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
     whole = {"type", "index", "id"} <= data.data.keys() and len(data.files) == 1
     if not whole or not index.isdecimal() or int(index) >= MAX_LAYERS or len(data.files[0][1]) > MAX_PART_BYTES:
         raise HTTPException(413, "What was painted is too large: reload the page.")
-    while len(self.blob_storage) >= MAX_WAITING:
-        self.blob_storage.pop(next(iter(self.blob_storage)))
     gr.ImageEditor.accept_blobs(self, data)
+    waiting = self.blob_storage
+    while len(waiting) > MAX_WAITING or sum(map(_size, waiting.values())) > WAITING_BYTES:
+        oldest = next(iter(waiting))
+        del waiting[oldest]
+        _lost[oldest] = None
+        while len(_lost) > 10 * MAX_WAITING:
+            _lost.popitem(last=False)
+
+
+def _size(canvas: EditorDataBlobs) -> int:
+    return sum(len(part) for part in (canvas.background, canvas.composite, *canvas.layers) if part)
 
 
 _accept_blobs._is_server_fn = True  # type: ignore[attr-defined]  # as gradio marks what a page may call

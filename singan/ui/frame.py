@@ -14,7 +14,7 @@ from gradio.context import LocalContext
 from singan.errors import SinGANError
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
-from singan.ui.shelf import toasts
+from singan.ui.shelf import Shelf, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED, short, turns, watch
 
@@ -128,6 +128,16 @@ def watched(job: Callable[[OnEvent], T], view: Callable[..., V], *, long: bool =
 def progress(event: TaskEvent) -> str:
     """A status line with its bar."""
     return run_status(f"{event.unit.capitalize()} {event.done} of {event.total}", event.done / event.total, [])
+
+
+def present(shelf: Shelf) -> Shelf:
+    """The shelf of this session as it is now, for what puts something on it: since a call was given its own one, a
+    shorter one may have put something there. `shelf` itself where there is no session."""
+    blocks, name = LocalContext.blocks.get(None), session()
+    if blocks is None or name is None or name not in blocks.state_holder:
+        return shelf
+    states = list(blocks.state_holder[name].state_data.values())
+    return next((state for state in states if isinstance(state, Shelf)), shelf)
 
 
 def shown(value: Any) -> dict:

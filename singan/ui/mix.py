@@ -9,7 +9,7 @@ import gradio as gr
 from singan.errors import ConfigError, shortened
 from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
-from singan.ui.frame import SILENT
+from singan.ui.frame import SILENT, present
 from singan.ui.photo import open_photo
 from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts
 from singan.ui.uploads import MAX_FILES
@@ -49,6 +49,7 @@ def mix(shelf: Shelf, photos: list[str] | None, shares: str = "") -> tuple[Shelf
         opened = [open_photo(file, shelf.limits) for file in files]
         model = make_draft([image for image, _ in opened], shares=_numbers(shares), device=zerogpu.DEVICE)
         name = " + ".join(plain_name(file.stem) for file in files)
+        shelf = present(shelf)
         put = shelf.add(plain_name(name), model, photos=files)
     show_notes(text for _, notes in opened for text in notes)
     show_dropped(shelf, put[0])

@@ -17,6 +17,7 @@ from singan.errors import CheckpointError, HubError, one_line
 from singan.files import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
 from singan.model import SinGAN
 from singan.storage import hub
+from singan.ui.frame import present
 from singan.ui.shelf import Shelf, Top, load_own, plain_name, show_dropped, toasts
 from singan.ui.uploads import scratch
 
@@ -122,7 +123,8 @@ def push(shelf: Shelf, pyramid: str, repo_id: str, private: bool = True, token: 
 
 
 def _put(shelf: Shelf, name: str, model: SinGAN) -> tuple[Shelf, str, dict]:
-    before, (shelf, name) = shelf, shelf.add(plain_name(name), model)
+    before = present(shelf)
+    shelf, name = before.add(plain_name(name), model)
     show_dropped(before, shelf)
     return shelf, name, gr.update(value=shelf.pictures(), selected_index=0)
 

@@ -14,7 +14,7 @@ from singan.image import FORMATS, read_image
 from singan.limits import Limits
 from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
-from singan.ui.frame import PRIVATE, SILENT
+from singan.ui.frame import PRIVATE, SILENT, present
 from singan.ui.look import note
 from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts, works_on
 
@@ -53,6 +53,7 @@ def draft(shelf: Shelf, photo: str | None) -> tuple[Shelf, str]:
             raise ImageError("There is no photo yet: upload one first.")
         image, notes = open_photo(photo, shelf.limits)
         model = make_draft(image, device=zerogpu.DEVICE)
+        shelf = present(shelf)
         put = shelf.put(plain_name(Path(photo).stem), model, photos=[Path(photo)])
     show_notes(notes)
     show_dropped(shelf, put[0])

@@ -36,7 +36,8 @@ KEEP_OWN = 3  # pyramids of one visitor in memory
 KEEP_PATCHES = 8  # visitors' pyramids, the last used ones, that keep their patches in memory,
 PATCH_BYTES = 150_000_000  # and of these as many as these bytes hold: 100 MB each, about
 OWN_BYTES = 200_000_000  # of all visitors' pyramids together
-MAX_MODEL_BYTES = 36_000_000  # in memory, of one from outside; a photo of 1024x1024 px takes a third
+MAX_PHOTO_PIXELS = 2048 * 2048  # of the photos of one pyramid together
+MAX_MODEL_BYTES = 60_000_000  # in memory, of one that was trained here, or is from outside; so many pixels take 50
 FIRST = "tea-gardens"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
 # The ids of the tabs that follow when another pyramid is chosen: what they show is of it.
@@ -199,7 +200,8 @@ def load_own(folder: Path, called: str) -> SinGAN:
     """A model that came from outside. Raises `CheckpointError`, which does not tell where it lies on the server."""
     try:
         described = describe(folder)
-        size = 4 * (described.num_parameters + 3 * math.prod(described.photo_size or described.scale_sizes[-1]))
+        photos = [described.photo_size or described.scale_sizes[-1], *described.other_sizes]
+        size = 4 * (described.num_parameters + 3 * sum(map(math.prod, photos)))
         if size > MAX_MODEL_BYTES:
             raise CheckpointError(
                 f"it takes {size / 1e6:.0f} MB, and this app takes up to {MAX_MODEL_BYTES / 1e6:.0f}."

@@ -8,9 +8,10 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
 from singan.ui.frame import SILENT
+from singan.ui.shelf import toasts
+from singan.ui.work import open_sample
 
 TILES = [("none", "none"), ("left and right", "x"), ("above and below", "y"), ("both", "both")]
 MIRRORS = [*TILES, ("kaleidoscope", "kaleidoscope")]
@@ -50,7 +51,7 @@ def wire_laid(drawn: Iterable[Any], samples: gr.Gallery, laid: gr.Image) -> None
 def lay(pictures: list[tuple[str, str]] | None) -> dict:
     """The first picture of a gallery three times across, down, or both, as it goes on there; else nothing."""
     for path, _ in (pictures or [])[:1]:
-        with Image.open(path) as image:
+        with toasts(), open_sample(path) as image:
             rows, columns = LAID.get(str(image.info.get("tile")), (1, 1))
             if rows * columns > 1:
                 side = max(rows * image.height, columns * image.width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 import time
@@ -16,15 +17,16 @@ from PIL import Image
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ImageError, SinGANError
 from singan.limits import Limits
+from singan.pyramid import kept_size
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui.examples import build_examples, pictures_in
-from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
+from singan.ui.frame import PRIVATE, SILENT, build_buttons, present, wire_buttons
 from singan.ui.learning import run_events
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
-from singan.ui.shelf import KEEP_SECONDS, LONG, Shelf, Top, load_own, mark_new, plain_name, toasts
+from singan.ui.shelf import KEEP_SECONDS, LONG, MAX_PHOTO_PIXELS, Shelf, Top, load_own, mark_new, plain_name, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED
 
@@ -106,7 +108,7 @@ def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples:
     wire_buttons(train_button, stop_button, [run, again, example])
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
     sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
-    back.then(reopen, [top.shelf, run_id], list(view), **SILENT)
+    back.then(reopen, [top.shelf, top.name, run_id], list(view), **SILENT)
 
 
 def _build_settings() -> list[Any]:
@@ -214,13 +216,13 @@ def resume(shelf: Shelf, run_id: str | None) -> Iterator[View]:
         yield from _watch(run, shelf)
 
 
-def reopen(shelf: Shelf, run_id: str | None) -> View:
-    """Show a page that comes back what became of its run. Its model goes on the shelf, not yet chosen."""
+def reopen(shelf: Shelf, pyramid: str, run_id: str | None) -> View:
+    """Show a page that comes back what became of its run. Its model goes on the shelf; `pyramid` stays chosen."""
     run = RUNS.get(run_id)
     if run is None:
         return View()
     with toasts(), RUNS.use(run):
-        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [])
+        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [], chosen=pyramid)
     return view._replace(now=run.scales[-1][0]) if run.scales else view
 
 
@@ -255,6 +257,7 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
         try:
             opened = [open_photo(photo, shelf.limits) for photo in run.photos]
             notes = [text for _, said in opened for text in said]
+            _check_sizes([image for image, _ in opened], run.config)
             with closing(  # also when the visitor goes away: gradio closes this generator
                 run_events(run, [image for image, _ in opened])
             ) as events:
@@ -264,9 +267,19 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
         except SinGANError as error:
             run.status = str(error)
             run.state.unlink(missing_ok=True)  # it would only fail again
-            yield _result(run, shelf, run.status, notes, chosen=True)
+            yield _result(run, shelf, run.status, notes)
             raise
-        yield _result(run, shelf, run.status, notes, chosen=True)
+        yield _result(run, shelf, run.status, notes)
+
+
+def _check_sizes(photos: list[Image.Image], config: TrainConfig) -> None:
+    """Raise `ImageError` if the photos, as they are to be kept, are more than a pyramid here may hold."""
+    pixels = sum(math.prod(kept_size(photo.height, photo.width, config)) for photo in photos)
+    if pixels > MAX_PHOTO_PIXELS:
+        raise ImageError(
+            f"The photos would be kept with {pixels / 1e6:.1f} megapixels together, and this app keeps "
+            f"{MAX_PHOTO_PIXELS / 1e6:.1f} of a model: lower 'Photo kept at'."
+        )
 
 
 def _show(
@@ -312,8 +325,9 @@ def _where(event: TrainEvent) -> str:
     )
 
 
-def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = False) -> View:
-    """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume."""
+def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: str | None = None) -> View:
+    """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume. Its
+    model is chosen for all tabs, unless another one is `chosen`."""
     view = View(
         status=run_status(text, None, notes),
         scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
@@ -325,20 +339,21 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: bool = 
         more = " No scale is finished yet: resume it." if run.state.exists() else " No scale was finished."
         return view._replace(status=run_status(text + more, None, notes))
     model = load_own(run.model, run.name)
+    shelf = present(shelf)
     before = shelf.own.get(run.name)
     shelf, name = shelf.put(run.name, model)
     renewed = before is not None and before is not shelf.own.get(run.name)
     height, width = model.image_size
     count = "1 scale" if len(model.generators) == 1 else f"{len(model.generators)} scales"
-    where = "is now chosen for all tabs" if chosen else "is among the models at the top"
+    where = "is among the models at the top" if chosen else "is now chosen for all tabs"
     archive = shutil.make_archive(str(run.folder / run.name), "zip", run.model.parent)
     text = f"{text} {count} learned, samples of {height}x{width} px: {name!r} {where}."
     return view._replace(
         status=run_status(text, None, notes),
         download=gr.update(value=archive, visible=True),
-        sample_button=gr.update(visible=chosen),
+        sample_button=gr.update(visible=not chosen),
         shelf=shelf,
-        name=name if chosen else gr.skip(),
-        pictures=gr.update(value=shelf.pictures(), selected_index=0 if chosen else min(1, len(shelf.names()) - 1)),
-        renewed=secrets.token_hex(8) if chosen and renewed else gr.skip(),
+        name=gr.skip() if chosen else name,
+        pictures=mark_new(shelf, chosen or name),
+        renewed=gr.skip() if chosen or not renewed else secrets.token_hex(8),
     )

@@ -12,6 +12,10 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from PIL import Image
+
+from singan.errors import ImageError
+from singan.limits import check_megapixels
 from singan.tasks.injection import OnEvent, TaskEvent
 
 T = TypeVar("T")
@@ -140,6 +144,17 @@ def watch(
         finally:
             cancelled.set()
     return running.result()
+
+
+def open_sample(path: str) -> Image.Image:
+    """A sample of a gallery, whose file is what a page says it is: a PNG no larger than samples come, not yet decoded.
+    Raises `ImageError`, `ConfigError`."""
+    try:
+        image = Image.open(path, formats=("PNG",))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise ImageError("This picture is no sample of this app: draw samples anew.") from None
+    check_megapixels(1, (image.height, image.width))
+    return image
 
 
 def pick_seed(seed: int | None, new_seed: bool) -> int:
