@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from typing import TypeVar
 
@@ -20,12 +21,11 @@ SPLIT, ROW = 2**14, 128  # numbers
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, here or by the environment variable SINGAN_DEVICE, or the best there is: cuda, mps, cpu.
-    Raises `ConfigError` if it is not there."""
+    """The device asked for, here or by the environment variable SINGAN_DEVICE, or cuda where it is there, else cpu: of
+    mps PyTorch has not all operations that are needed. Raises `ConfigError` if it is not there."""
     device = device or os.environ.get("SINGAN_DEVICE") or None
     if device is None:
-        mps = torch.backends.mps.is_available()
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
@@ -72,27 +72,21 @@ def deviation(x: torch.Tensor) -> torch.Tensor:
     return (total((x - total(x) / x.numel()).square()) / (x.numel() - 1)).sqrt()
 
 
-class _OneThread:
-    """`with one_thread:` PyTorch computes in this thread alone; any number of threads may be in it at once."""
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._before = threading.Lock(), 0, 0
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._before = torch.get_num_threads()
-            self._inside += 1
-            torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                torch.set_num_threads(self._before)
-
-
-one_thread = _OneThread()
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch computes in this thread alone; any number of threads may be in this at once."""
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)  # of this thread, and of all that use PyTorch for the first time after it:
+    other = threading.Thread(target=torch.set_num_threads, args=[before])  # of those again what it was
+    other.start()
+    other.join()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int) -> Iterator[T]:
@@ -104,7 +98,7 @@ def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int
         return
 
     def alone(k: int) -> T:
-        with one_thread:
+        with one_thread():
             return job(k)
 
     numbers, pool = iter(range(count)), ThreadPoolExecutor(workers)

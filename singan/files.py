@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -12,6 +13,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from singan.errors import ConfigError
+
 if sys.platform != "win32":
     import fcntl
 
@@ -19,10 +22,20 @@ CONFIG_FILE, WEIGHTS_FILE, PREVIEW_FILE, CARD_FILE = "config.json", "model.safet
 CHECKPOINT, STATE_FILE = "checkpoint", "state.safetensors"  # of a training run: a folder in its model's, and its file
 SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}  # endings of images that are written
 IMAGES = tuple(SAVED)
+MAX_SIDES = {"JPEG": 65_500, "WEBP": 16_383}  # pixels: where these formats end
 PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends so is that of a photo
 SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
 STALE_SECONDS = 3600  # after which what a killed writer left is removed
 _writing = threading.Lock()
+
+
+def check_side(size: tuple[int, int], kind: str) -> None:
+    """Raise `ConfigError` if an image of that size, (width, height), is too long for a format."""
+    longest = MAX_SIDES.get(kind, math.inf)
+    if max(size) > longest:
+        raise ConfigError(
+            f"The image is {size[0]}x{size[1]} px; {kind} ends at {longest} px a side: write another kind, or smaller."
+        )
 
 
 def bundled(name: str) -> Path:

@@ -12,15 +12,16 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import ExifTags, Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from singan.errors import ImageError, ImageWarning, one_line
-from singan.files import SAVED, atomic_path
+from singan.files import SAVED, atomic_path, check_side
 from singan.limits import MAX_INPUT_PIXELS
 from singan.version import __version__
 
@@ -42,11 +43,12 @@ _UPRIGHT = {  # EXIF orientation -> what undoes it
 }
 
 
+Picture: TypeAlias = Image.Image | np.ndarray | str | os.PathLike[str]
 Noted = tuple[Image.Image, list[str]]  # an RGB image, and what of its source could not be kept
 
 
 def load_image(
-    source: Image.Image | np.ndarray | str | os.PathLike[str],
+    source: Picture,
     *,
     name: str = "",
     background: str = "white",
@@ -69,7 +71,7 @@ def load_image(
 
 
 def read_image(
-    source: Image.Image | np.ndarray | str | os.PathLike[str],
+    source: Picture,
     *,
     name: str = "",
     background: str = "white",
@@ -87,6 +89,40 @@ def read_image(
         path = os.fsdecode(source)
         return _from_file(Path(path), name or " ".join(path.split()), background, max_pixels, formats)
     raise ImageError(f"{name or 'Image'} is a {type(source).__name__}; give a path, a PIL image or a NumPy array.")
+
+
+def titled(what: str, picture: Picture) -> str:
+    """What messages call a picture: with the name of its file, if it has one."""
+    return f"{what} {Path(picture).name}" if isinstance(picture, (str, os.PathLike)) else what
+
+
+def read_mask(mask: Picture, size: tuple[int, int], same_shape: bool = False) -> torch.Tensor:
+    """Where a mask is white, (*size), bool; what is transparent counts as black. Of a larger one all is white that has
+    any white in it: a thin stroke stays.
+
+    Raises `ImageError` if it is black or white all over. One of another shape is stretched, which an `ImageWarning`
+    says; an `ImageError` where it has to be of the `same_shape`.
+    """
+    name = titled("The mask", mask)
+    # Without its notes: a painted layer is transparent where nothing was painted.
+    grey = read_image(mask, name=name, background="black")[0].convert("L")
+    height, width = size
+    if abs(grey.height * width / grey.width - height) > 1 and abs(grey.width * height / grey.height - width) > 1:
+        text = f"{name} is {grey.width}x{grey.height} px and the photograph {width}x{height}"
+        if same_shape:
+            raise ImageError(f"{text}: give one of the same shape.")
+        warnings.warn(f"{text}: it is stretched to that.", ImageWarning, stacklevel=4)
+    brightest = grey.getextrema()[1]
+    white = torch.from_numpy(np.array(grey))[None, None] >= 128
+    at = [min(sides) for sides in zip(white.shape[2:], size, strict=True)]
+    white = F.interpolate(F.adaptive_max_pool2d(white.float(), at), size=size)[0, 0] > 0
+    if not white.any():
+        raise ImageError(
+            f"{name} is black all over (its brightest value is {brightest} of 255): paint white in it what it is about."
+        )
+    if white.all():
+        raise ImageError(f"{name} is white all over: leave black what it is not about.")
+    return white
 
 
 def check_file(
@@ -131,6 +167,7 @@ def save_image(image: Image.Image, path: Path, settings: Mapping[Any, object]) -
     chunks, or as JSON in the description of its EXIF data."""
     facts = {str(key): str(value) for key, value in {**settings, "singan": __version__}.items()}
     kind = SAVED[path.suffix.lower()]
+    check_side(image.size, kind)
     with atomic_path(path) as part:
         if kind == "PNG":
             text = PngInfo()

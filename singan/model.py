@@ -28,7 +28,7 @@ from singan.config import TrainConfig, at_scale
 from singan.device import at_once, pick_device
 from singan.errors import ConfigError
 from singan.files import CARD_FILE
-from singan.image import tensor_to_image
+from singan.image import Picture, tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, Mirrored, below_one_another, beside_its_mirror_image
 from singan.patches.composition import Composition, most_alike, tried
@@ -51,7 +51,7 @@ from singan.pyramid import (
     steps_beyond,
     voting_scales,
 )
-from singan.sampling import Constraints, Drawing, Mirror, Picture, Sample, Tile, check_mirror, pinned, tiling
+from singan.sampling import Constraints, Drawing, Mirror, Sample, Settle, Tile, check_mirror, pinned, tiling, unheld
 from singan.scale import draw_noise, generator_tensors, load_generators, refine
 from singan.storage import checkpoint, hub
 from singan.storage.card import model_card, save_files
@@ -385,7 +385,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        drawn, found = self.apply_scale(0, settle(entered) if settle else entered, None, settle=settle, where=where)
+        drawn, found = self.apply_scale(0, settle(entered), None, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
@@ -404,17 +404,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         model, settle = copy.copy(self), kept.settle(size)
         model._heights = drawn_out(x, size[0])
         x = at_heights(x, model._heights)
-        return model, *model.apply_scale(0, settle(x) if settle else x, None, settle=settle)
-
-    def generate(
-        self, x: torch.Tensor, start_scale: int, size: tuple[int, int], noise: Noise, found: Field | None = None
-    ) -> torch.Tensor:
-        """`x`, (1, 3, any, any), through the levels from `start_scale` to the last: (1, 3, *size).
-
-        `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
-        `found`: the field of `x`, if it has one.
-        """
-        return self.go_on(x, start_scale, size, noise, found=found)[0]
+        return model, *model.apply_scale(0, settle(x), None, settle=settle)
 
     def go_on(
         self,
@@ -427,8 +417,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         kept: Constraints = FREE,
         lit: bool = False,
     ) -> tuple[torch.Tensor, Field | None]:
-        """`generate`, and the field at the end, if there is one; `kept`: what the image is held to at every level.
-        `lit`: its light is evened out in the end, where patches of different sources meet."""
+        """`x`, (1, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (1, 3, *size), and
+        its field, if there is one.
+
+        `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
+        `found`: the field of `x`, if it has one. `kept`: what the image is held to at every level. `lit`: its light is
+        evened out in the end, where patches of different sources meet.
+        """
         sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
         last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # that is small enough to be lit
         for k in range(start_scale, len(self.levels) if until is None else until):
@@ -439,18 +434,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             if found and found.pictures and k < self.voting_scales:
                 where = F.interpolate(shown(found)[:, None].float(), here)
             x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
-            x = settle(x) if settle else x  # also where there was no voting
+            x = settle(x)  # also where there was no voting
             if lit and found and k == last:
                 lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x
         if until is None and lighter is not None:
-            x, settle = (x + resize(lighter, size)).clamp_(-1, 1), kept.settle(size)
-            x = settle(x) if settle else x
+            x = kept.settle(size)((x + resize(lighter, size)).clamp_(-1, 1))
         if until is None and found and found.pictures:
             x = evened(x, found, self.patches_at(len(self.levels) - 1))
         if until is None and (kept.fades or any(kept.wrap)):
             x = over_into_sky(x) if kept.fades else x
-            x, settle = joined(x, (kept.wrap[0] or kept.fades, kept.wrap[1])), kept.settle(size)
-            x = settle(x) if settle else x
+            x = kept.settle(size)(joined(x, (kept.wrap[0] or kept.fades, kept.wrap[1])))
         return x, found
 
     def apply_scale(
@@ -463,7 +456,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rounds: int | None = None,
         reuse: float = REUSE,
         region: torch.Tensor | None = None,
-        settle: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        settle: Settle = unheld,
         where: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
         """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
@@ -494,8 +487,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 found = self.find_field(level, x, reuse, region)
             else:
                 found = self._carry(level, x, found, region)
-            x = vote(found, self.patches_at(level))
-            x = settle(x) if settle else x
+            x = settle(vote(found, self.patches_at(level)))
         return x, found
 
     def _own_size(self, size: tuple[int, int]) -> tuple[int, int]:

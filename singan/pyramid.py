@@ -85,7 +85,7 @@ def own_size(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """
     (height, width), (high, wide) = shape, size
     if high <= height or wide * height >= high * width:  # all of its height, and what width belongs to that
-        own = high, round(width * high / height)
+        own = high, max(1, round(width * high / height))
     else:
         own = round(height * max(1, wide / width)), max(width, wide)
     tall = high >= OTHER * own[0]
@@ -96,7 +96,7 @@ def own_size(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
 def spread(x: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """`x`, (N, C, H, W), resized; where it would be OTHER times as wide or more for its height, it goes on to both
     sides as its mirror image instead: what is there comes twice, and is not stretched."""
-    width = round(x.shape[3] * size[0] / x.shape[2])
+    width = max(1, round(x.shape[3] * size[0] / x.shape[2]))
     if size[1] < OTHER * width:
         return resize(x, size)
     return resize(x, (size[0], width))[..., mirrored((size[1] - width) // 2, width, size[1]).to(x.device)]
@@ -151,6 +151,8 @@ def displace(x: torch.Tensor, noise: torch.Tensor, wrap: Wrap = FLAT) -> torch.T
     content that leaves it at one side comes in at the other.
     """
     height, width = x.shape[2:]
+    if min(height, width) < 2:  # there is nowhere to go
+        return x
     noise = noise[:, :, :height, :width]  # there may be some beyond the border
     down, across = _smooth(noise[:, :1], (SMOOTH, SMOOTH)), _smooth(noise[:, 1:], (height, SMOOTH))[:, :1]
     whole = x.new_ones(len(x), 1)  # rows give all that there is to give

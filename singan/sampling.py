@@ -3,10 +3,8 @@ stay; and what can come along with a sample."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
@@ -14,14 +12,21 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from singan.errors import ConfigError, ImageError, shortened
-from singan.image import read_image
+from singan.errors import ConfigError, shortened
+from singan.image import Picture, read_mask
 from singan.patches.vote import FLAT, Wrap
 from singan.pyramid import resize
 
 Tile: TypeAlias = Literal["x", "y", "both"]
 Mirror: TypeAlias = Literal["x", "y", "both", "kaleidoscope"]
-Picture: TypeAlias = Image.Image | np.ndarray | str | os.PathLike[str]
+
+
+Settle: TypeAlias = Callable[[torch.Tensor], torch.Tensor]  # what an image, (N, 3, H, W), has to keep is put back
+
+
+def unheld(x: torch.Tensor) -> torch.Tensor:
+    """An image that has to keep nothing."""
+    return x
 
 
 class Drawing(TypedDict, total=False):
@@ -71,8 +76,8 @@ class Constraints:
     mirror: str | None = None
     pin: Pin | None = None
 
-    def settle(self, size: tuple[int, int]) -> Callable[[torch.Tensor], torch.Tensor] | None:
-        """What an image, (N, 3, *size), is put through so that it keeps them; None if there are none.
+    def settle(self, size: tuple[int, int]) -> Settle:
+        """What an image, (N, 3, *size), is put through so that it keeps them.
 
         In images that are smaller than the sample a pixel is pinned if any of it is: what is around a pinned region is
         drawn to go with it.
@@ -81,7 +86,7 @@ class Constraints:
         if mirror is not None:
             return lambda x: mirrored(x, mirror)
         if pin is None:
-            return None
+            return unheld
         shown, inside = resize(pin.shown, size), F.adaptive_max_pool2d(pin.mask, size) > 0
         return lambda x: torch.where(inside, shown, x)
 
@@ -138,7 +143,7 @@ def pinned(mask: Picture, photo: torch.Tensor, size: tuple[int, int], to: tuple[
     width, from 0 to 1; by default where it is in the photograph. Raises `ImageError` if the mask is black or white all
     over, or of another shape; `ConfigError` if its region does not fit in there.
     """
-    white = _read_mask(mask, (photo.shape[2], photo.shape[3]))
+    white = read_mask(mask, (photo.shape[2], photo.shape[3]), same_shape=True)
     places = white.nonzero()
     (top, left), (bottom, right) = places.amin(0).tolist(), (places.amax(0) + 1).tolist()
     middle = [(low + high) / 2 for low, high in ((top, bottom), (left, right))]
@@ -157,23 +162,6 @@ def pinned(mask: Picture, photo: torch.Tensor, size: tuple[int, int], to: tuple[
     device = photo.device
     shown = photo[:, :, rows.to(device)][..., columns.to(device)]
     return Pin(shown, inside[None, None].float().to(device), (down, across))
-
-
-def _read_mask(mask: Picture, size: tuple[int, int]) -> torch.Tensor:
-    """Where it is white, (*size), bool; what is transparent counts as black."""
-    name = f"The mask {Path(mask).name}" if isinstance(mask, (str, os.PathLike)) else "The mask"
-    grey = read_image(mask, name=name, background="black")[0].convert("L")
-    height, width = size
-    if abs(grey.height * width / grey.width - height) > 1 and abs(grey.width * height / grey.height - width) > 1:
-        raise ImageError(
-            f"{name} is {grey.width}x{grey.height} px and the photograph {width}x{height}: give one of the same shape."
-        )
-    white = torch.from_numpy(np.array(grey.resize((width, height), Image.Resampling.NEAREST))) >= 128
-    if not white.any():
-        raise ImageError(f"{name} is black all over: paint what is to stay in white.")
-    if white.all():
-        raise ImageError(f"{name} is white all over: nothing would be drawn anew. Leave black what may change.")
-    return white
 
 
 def _checked_place(to: Any) -> list[float]:

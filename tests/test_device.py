@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import singan
-from singan.device import at_once, deviation, half_precision, one_thread, total
+from singan.device import at_once, deviation, half_precision, one_thread, pick_device, total
 
 
 def test_half_precision_can_be_switched_off():
@@ -17,12 +17,44 @@ def test_half_precision_can_be_switched_off():
 
 def test_one_thread_gives_back_what_there_was_however_deep_and_whatever_is_raised(three_threads):
     def fail():
-        with one_thread, one_thread:
+        with one_thread(), one_thread():
             raise ZeroDivisionError(torch.get_num_threads())
 
     with pytest.raises(ZeroDivisionError, match="^1$"):
         fail()
     assert torch.get_num_threads() == 3
+
+
+def test_threads_that_are_in_it_in_turn_or_begin_meanwhile_have_all_of_them_after_it(three_threads):
+    entered, leave = ([threading.Event() for _ in range(2)] for _ in range(2))
+    seen = {}
+
+    def work(k):
+        with one_thread():
+            entered[k].set()
+            leave[k].wait(20)
+            seen[k, "inside"] = torch.get_num_threads()
+        seen[k, "after"] = torch.get_num_threads()
+
+    workers = [threading.Thread(target=work, args=[k]) for k in range(2)]
+    for worker, event in zip(workers, entered, strict=True):
+        worker.start()
+        assert event.wait(20)
+    fresh = threading.Thread(target=lambda: seen.update(fresh=torch.get_num_threads()))
+    fresh.start()
+    fresh.join()
+    for worker, event in zip(workers, leave, strict=True):  # the first one in is the first one out
+        event.set()
+        worker.join()
+    assert seen == {(0, "inside"): 1, (1, "inside"): 1, (0, "after"): 3, (1, "after"): 3, "fresh": 3}
+    assert torch.get_num_threads() == 3
+
+
+def test_what_is_not_asked_for_is_not_mps(monkeypatch):
+    monkeypatch.delenv("SINGAN_DEVICE")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device(None) == torch.device("cpu")
 
 
 def test_jobs_are_done_at_once_by_a_thread_each_and_come_in_order(three_threads):

@@ -14,8 +14,16 @@ import torch
 from PIL import ExifTags, Image
 
 import singan.image
-from singan.errors import ImageError, ImageWarning, SinGANError
-from singan.image import MAX_INPUT_PIXELS, MIN_SIDE, image_to_tensor, load_image, read_image, tensor_to_image
+from singan.errors import ConfigError, ImageError, ImageWarning, SinGANError
+from singan.image import (
+    MAX_INPUT_PIXELS,
+    MIN_SIDE,
+    image_to_tensor,
+    load_image,
+    read_image,
+    save_image,
+    tensor_to_image,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -566,3 +574,12 @@ def test_path_like_objects_are_accepted(rgb, tmp_path):
             return str(Path(tmp_path / "photo.png"))
 
     assert load_image(Elsewhere()).size == (30, 40)
+
+
+@pytest.mark.parametrize(("kind", "side"), [("webp", 16384), ("jpg", 65501)])
+def test_image_that_is_too_long_for_a_format_says_so(tmp_path, kind, side):
+    with pytest.raises(ConfigError, match=rf"The image is {side}x1 px; .* ends at {side - 1} px a side: write another"):
+        save_image(Image.new("RGB", (side, 1)), tmp_path / f"a.{kind}", {})
+    assert list(tmp_path.iterdir()) == []
+    save_image(Image.new("RGB", (side - 1, 1)), tmp_path / f"a.{kind}", {})
+    save_image(Image.new("RGB", (side, 1)), tmp_path / "a.png", {})

@@ -214,6 +214,13 @@ def test_large_images_are_shrunk_where_patches_are_compared_with_all(monkeypatch
     assert metrics.misplaced(real.flip(2), real) == pytest.approx(metrics.misplaced(half.flip(2), half), abs=0.02)
 
 
+@pytest.mark.parametrize("sizes", [((20, 900), (40, 60)), ((40, 60), (1500, 30)), ((16, 700), (16, 700))])
+def test_long_strips_have_a_coherence(sizes):
+    real, x = (image_to_tensor(picture(*size)) for size in sizes)
+    assert 0 <= metrics.coherence(x, real) <= 1
+    assert metrics.coherence(real, real) > 0.95
+
+
 def test_what_is_in_memory_at_once_does_not_change_a_figure(small, monkeypatch):
     before = metrics.coherence(small[1], small[0]), metrics.swd(small[1], small[0])
     monkeypatch.setattr("singan.metrics.patches.CHUNK", 1)

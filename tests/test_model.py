@@ -200,7 +200,7 @@ def test_generate_is_what_a_sample_is_made_with(tiny_model):
         return draw_noise(1, size, scale, tiny_model.config, rng)
 
     start = tiny_model.reconstruct_tensor(1)
-    out = tiny_model.generate(start, 1, (60, 50), noise)
+    out, _ = tiny_model.go_on(start, 1, (60, 50), noise)
     assert torch.equal(out, tiny_model.sample_tensor(5, (60, 50), 1, 1.0))
     assert asked == [(1, tiny_model.size_at(1, (60, 50)))]  # finer scales have no generator
 

@@ -52,6 +52,16 @@ def corners(side: int) -> list[int]:
 # --- the directions -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [(20, 30), (7, 7), (150, 290), (205, 411)])
+def test_directions_are_those_of_patches_at_even_steps(size):
+    image = smooth(3, *size)
+    patches = F.unfold(image, PATCH)[0].T.double()
+    some = patches[:: max(1, len(patches) // searching.BASIS_PATCHES)]
+    some = some - some.mean(0)
+    found = torch.linalg.eigh(some.T @ some).eigenvectors.T.flip(0)[: searching.DIRECTIONS]
+    assert torch.allclose(basis(image).flatten(1), (found / math.sqrt(ALL)).float(), atol=1e-6)
+
+
 def test_distances_on_all_directions_are_mean_squared_differences():
     real, x = smooth(0, 20, 30), smooth(1, 17, 22)
     keys, filters = Patches(real, basis(real, ALL)).keys, basis(real, ALL)

@@ -247,3 +247,11 @@ def test_a_post_is_as_high_as_it_was_though_nothing_changes_up_and_down_it():
 def test_plain_pictures_are_drawn_out_evenly():
     for x in (torch.zeros(1, 3, 20, 30), torch.linspace(-1, 1, 20)[:, None].expand(1, 3, 20, 30)):
         torch.testing.assert_close(drawn_out(x, 50), (torch.arange(50) + 0.5) / 50)
+
+
+def test_long_pictures_are_gone_through_in_parts_to_the_same_end(monkeypatch):
+    shown = cost(torch.cat([posts(), posts().flip(3)], 3))
+    drawn = torch.randn(3, PATHS, 2, *SMOOTH, generator=torch.Generator().manual_seed(0))
+    whole = flipped_order(shown, drawn, 60)
+    monkeypatch.setattr(rearrange, "AT_ONCE", 5 * 120 * 60)
+    assert torch.equal(flipped_order(shown, drawn, 60), whole)

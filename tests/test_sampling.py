@@ -366,7 +366,7 @@ def test_mask_of_the_photographs_shape_may_be_larger(draft):
         ({"mirror": "x", "pin": square((54, 70), 1, 1, 9, 9)}, ConfigError, "leave out pin or mirror"),
         ({"pin_to": (0.5, 0.5)}, ConfigError, "give pin too"),
         ({"pin": square((54, 70), 0, 0, 0, 0)}, ImageError, "black all over"),
-        ({"pin": square((54, 70), 0, 0, 54, 70)}, ImageError, "white all over: nothing would be drawn"),
+        ({"pin": square((54, 70), 0, 0, 54, 70)}, ImageError, "white all over: leave black"),
         ({"pin": square((54, 54), 1, 1, 9, 9)}, ImageError, "The mask is 54x54 px and the photograph 70x54"),
         ({"pin": "gone.png"}, ImageError, "The mask gone.png does not exist"),
         ({"pin": square((54, 70), 1, 1, 9, 9), "pin_to": (0, 0.5)}, ConfigError, "8x8 px, with its middle at (0, 0.5)"),
@@ -590,3 +590,13 @@ def test_constraints_that_are_none_change_nothing(draft):
     assert nothing.tobytes() == draft.sample(1)[0].tobytes()
     fewer = replace(draft, config=replace(draft.config, candidates=1))
     assert fewer.sample(1)[0].size == nothing.size and around(smooth(0, 9, 9), (False, False)).shape[2:] == (9, 9)
+
+
+@pytest.mark.parametrize(
+    ("size", "options"), [((32, 32), {}), ((16, 700), {"tile": "x"}), ((700, 16), {"tile": "both"}), ((64, 20), {})]
+)
+@pytest.mark.parametrize("shape", [(1024, 683), (350, 700)])
+def test_small_and_thin_samples_of_a_large_photograph(size, options, shape):
+    """Of which there is a pixel, or none, at the coarsest scale."""
+    large = singan.draft(Image.effect_noise(shape, 90).convert("RGB"), singan.TrainConfig.preset("draft", candidates=2))
+    assert large.sample(1, size=size, **options)[0].size == size[::-1]

@@ -275,7 +275,13 @@ def test_animation_that_fails_leaves_the_old_file_and_no_part_of_a_new_one(tiny_
 
 
 def test_unknown_ending_is_refused_before_a_frame_is_made(tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr(singan.SinGAN, "generate", None)  # would fail if it were called
+    monkeypatch.setattr(singan.SinGAN, "go_on", None)  # would fail if it were called
     with pytest.raises(ConfigError, match="^a.avi has no ending that says which animation it is"):
         animate(tiny_model, tmp_path / "new" / "a.avi")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_size_may_be_a_list(tiny_model):
+    size = tiny_model.image_size
+    frames = [list(iter_frames(tiny_model, frames=2, size=kind(size), seed=1)) for kind in (tuple, list)]
+    assert np.array_equal(levels(frames[0]), levels(frames[1]))

@@ -92,15 +92,32 @@ def test_mask_of_another_size_is_stretched_and_stays_sharp(tiny_model, white):
     assert np.array_equal(loaded(tiny_model, large), white)
 
 
+def test_thin_stroke_of_a_larger_mask_is_in_it(tiny_model):
+    """Of every pixel that it touches."""
+    mask = np.zeros((4 * 54, 4 * 70), np.uint8)
+    mask[41, 81:199] = 255
+    expected = np.zeros((54, 70), bool)
+    expected[10, 20:50] = True
+    assert np.array_equal(loaded(tiny_model, mask), expected)
+
+
+def test_mask_of_another_shape_is_stretched_with_a_warning(tiny_model, white):
+    with pytest.warns(ImageWarning, match="The mask is 54x70 px and the photograph 70x54: it is stretched to that"):
+        edit(tiny_model, np.zeros((54, 70, 3), np.uint8), np.rot90(white), scale=1)
+    with pytest.warns(ImageWarning) as caught:
+        load_mask(tiny_model, np.rot90(white))
+    assert len(caught) == 1
+
+
 @pytest.mark.parametrize(("level", "shown"), [(0, 0), (100, 100)])
 def test_black_mask_is_refused_and_its_brightest_value_named(tiny_model, level, shown):
-    message = rf"^The mask is black all over \(its brightest value is {shown} of 255\): paint what was changed in white"
+    message = rf"^The mask is black all over \(its brightest value is {shown} of 255\): paint white in it"
     with pytest.raises(ImageError, match=message):
         load_mask(tiny_model, np.full((54, 70), level, np.uint8))
 
 
 def test_white_mask_is_refused(tiny_model):
-    with pytest.raises(ImageError, match="^The mask is white all over: leave black what must stay as it is"):
+    with pytest.raises(ImageError, match="^The mask is white all over: leave black what it is not about"):
         load_mask(tiny_model, Image.new("1", (70, 54), 1))
 
 

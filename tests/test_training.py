@@ -18,6 +18,7 @@ from PIL import Image
 
 import singan
 from singan import files
+from singan import model as model_module
 from singan.config import at_scale
 from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning, TrainingError
 from singan.image import image_to_tensor
@@ -116,6 +117,14 @@ def test_same_seed_gives_the_same_weights(tiny_picture, tiny_config, tiny_model)
 def test_previews_do_not_change_the_result(tiny_picture, tiny_config, tiny_model):
     *_, last = iter_train(tiny_picture, tiny_config, seed=1, preview_every=1)
     assert same(last.model, tiny_model)
+
+
+def test_what_previews_compare_is_made_once(tiny_picture, tiny_config, monkeypatch):
+    """The photograph's patches are the same whatever generators there are."""
+    made, patches = [], model_module.Patches
+    monkeypatch.setattr(model_module, "Patches", lambda *args: made.append(args) or patches(*args))
+    seen = [e for e in iter_train(tiny_picture, replace(tiny_config, steps=4), preview_every=1) if e.preview]
+    assert len(seen) > 6 and len(made) == len(seen[-1].model.levels)
 
 
 def test_previews_are_drawn_once_and_only_if_somebody_looks_at_them(tiny_picture, tiny_config, monkeypatch):

@@ -56,7 +56,8 @@ def coherence(x: torch.Tensor, real: torch.Tensor) -> float:
     """
     _check(x, real)
     share = min(1.0, COHERENCE_SIDE / max(*x.shape[2:], *real.shape[2:]))
-    x, real = (_resized(image, [round(side * share) for side in image.shape[2:]]) for image in (x, real))
+    sizes = ([max(PATCH + 1, round(side * share)) for side in image.shape[2:]] for image in (x, real))
+    x, real = (_resized(image, size) for image, size in zip((x, real), sizes, strict=True))
     width = real.shape[3] - PATCH + 1
     targets = _patches(real)
     rows, columns = (side - PATCH for side in x.shape[2:])  # of patches that have a neighbour

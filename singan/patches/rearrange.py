@@ -24,6 +24,7 @@ STAY = 0.02  # what a column costs for each pixel that it is from its own place
 GAIN = 2.0  # deviation of what it is worth to have a column somewhere
 SMOOTH = 6, 8  # values that this has, over the offsets and across
 PATHS = 16  # of which one is taken, where there is a picture's mirror image too
+AT_ONCE = 2**21  # columns at places that paths are sought through at once: 16 MB for where each came from
 BOTH, WORST = 3.0, 0.3  # what it is worth to have some of both, in parts of the picture, and what a cut is that shows
 MIRRORED = 0.15  # what a mirrored column costs: at little variation not all of a picture is
 TURN, EACH = 0.2, 0.15  # of its width: as far a path leaps that turns round; as much there is to be of either
@@ -83,7 +84,8 @@ def flipped_order(cost: torch.Tensor, noise: torch.Tensor, places: int) -> torch
     barred = torch.where(side == side[:, None], _near(width, device).repeat(2, 2), turned)
     going = torch.zeros(2 * width, device=device).masked_fill(column == width, math.inf)
     worth = torch.cat([_worth(one, width, places) for one in noise.flatten(0, 1).split(1, 1)], 2)
-    columns = _path(worth - MIRRORED * side, cost.masked_fill(barred, math.inf), going)
+    leaps, few = cost.masked_fill(barred, math.inf), max(1, AT_ONCE // (2 * width * places))
+    columns = torch.cat([_path(some - MIRRORED * side, leaps, going) for some in worth.split(few)])
     part = torch.zeros(len(columns), width, device=device).scatter_(1, shown[columns], 1.0).mean(1)
     share = side[columns].float().mean(1)
     both = (share > EACH) & (share < 1 - EACH)

@@ -32,9 +32,11 @@ def basis(image: torch.Tensor, directions: int = DIRECTIONS) -> torch.Tensor:
     Scaled so that squared distances of projected patches are mean squared differences of patches; all 147
     directions lose nothing.
     """
-    patches = F.unfold(image.float().cpu(), PATCH)[0].T.double()  # (H * W, 147)
-    centred = patches[:: max(1, len(patches) // BASIS_PATCHES)]
-    centred = centred - centred.mean(0)
+    windows = image[0].float().cpu().unfold(1, PATCH, 1).unfold(2, PATCH, 1).permute(0, 3, 4, 1, 2)  # (3, 7, 7, H, W)
+    rows, columns = windows.shape[3:]
+    at = torch.arange(0, rows * columns, max(1, rows * columns // BASIS_PATCHES))
+    patches = windows[..., at // columns, at % columns].reshape(3 * PATCH**2, -1).T.double()  # (patches, 147)
+    centred = patches - patches.mean(0)
     vectors = torch.linalg.eigh(centred.T @ centred).eigenvectors.T.flip(0)[:directions]  # the largest first
     return (vectors / math.sqrt(len(vectors.T))).float().reshape(-1, 3, PATCH, PATCH).to(image.device)
 

@@ -97,9 +97,11 @@ def folded(total: torch.Tensor, axis: int, side: int) -> torch.Tensor:
 
 def vote(field: Field, patches: Patches) -> torch.Tensor:
     """The images that the field makes of the training image: (N, 3, *field.size)."""
-    (height, width), (count, down, across), (_, w) = _span(field), field.y.shape, field.source
+    height, width = (spanned(side, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
+    (count, down, across), (_, w) = field.y.shape, field.source
     pixels = patches.image[0].flatten(1).expand(count, -1, -1)  # (N, 3, h * w)
-    index, window, offset = field.y * w + field.x, _window(pixels.device), torch.arange(PATCH, device=pixels.device)
+    index, offset = field.y * w + field.x, torch.arange(PATCH, device=pixels.device)
+    window = torch.exp(-(offset - PATCH // 2).square() / (2 * SIGMA**2))  # of votes along a side of their patch, (7,)
     edges = [positions(side, pixels.device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True)]
     offsets, weights = (offset[:, None] * w + offset).view(-1, 1), torch.outer(window, window).view(-1, 1)
     image = pixels.new_zeros(count, 3, height, width)
@@ -127,14 +129,3 @@ def _pieces(many: int, side: int) -> Iterator[tuple[int, int, int]]:
         yield first, min(PIECE, many - off - first), STRIDE * first
     if off:
         yield many - 1, 1, side - PATCH
-
-
-def _span(field: Field) -> tuple[int, int]:
-    """The (height, width) that all voters' patches cover."""
-    height, width = (spanned(side, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
-    return height, width
-
-
-def _window(device: torch.device) -> torch.Tensor:
-    """The weight of a vote along one side of its patch, (7,)."""
-    return torch.exp(-(torch.arange(PATCH, device=device) - PATCH // 2).square() / (2 * SIGMA**2))

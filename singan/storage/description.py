@@ -17,6 +17,7 @@ import torch
 
 from singan.config import TrainConfig
 from singan.errors import CheckpointError, ConfigError, ImageError, one_line
+from singan.files import MAX_SIDES
 from singan.limits import MAX_INPUT_PIXELS
 from singan.patches.search import PATCH
 from singan.pyramid import voting_scales
@@ -28,7 +29,7 @@ FORMAT_VERSION = 4  # of models of several pictures; of one it is ONE_PICTURE, w
 ONE_PICTURE = 3
 MIN_PUBLISHED = 8  # pixels a side of the coarsest scale
 MAX_SCALES = 32
-MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = 16383, 4096 * 4096  # WebP ends at the first
+MAX_PHOTO_SIDE, MAX_PHOTO_PIXELS = MAX_SIDES["WEBP"], 4096 * 4096  # WebP is how it is packed
 MAX_PIXELS_FORMAT_1 = 10**6  # whose files hold no image that would bound the size of the scales
 MAX_PICTURES = 8
 LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]*")

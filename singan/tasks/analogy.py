@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 
 from singan.errors import ImageError
-from singan.image import image_to_tensor, load_image
+from singan.image import Picture, image_to_tensor, load_image, titled
 from singan.model import SinGAN
 from singan.patches.mixture import panorama
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, titled
+from singan.tasks.blending import fitting
 from singan.tasks.filters import blur, matched_values
 from singan.tasks.guided import REUSE, transported
 from singan.tasks.injection import OnEvent, Scale
-from singan.tasks.steering import Steering, fitting, known, lightness, run_steering
+from singan.tasks.steering import Steering, known, lightness, run_steering
 
 FAINT = 0.01  # of the range [-1, 1]: less light and dark is no layout
 GRAIN = 1.2  # pixels of 250: what is finer in matter is its texture, and no light and dark of its own,

@@ -112,8 +112,16 @@ def iter_frames(
     variation = VARIATION if variation is None else variation
     size = size or model.image_size
     check_size(size)
+    size = size[0], size[1]  # it may be a list
     check_seed(seed)
-    _check(model, frames, start_scale, alpha, beta, variation, loop)
+    check_range("frames", frames, 2, MAX_FRAMES, int)
+    model.check_start_scale(start_scale)
+    for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):
+        check_range(name, value, 0, end)
+    if loop and alpha < MIN_LOOP_ALPHA:
+        raise ConfigError(
+            f"alpha is {alpha:g}; a walk that closes needs {MIN_LOOP_ALPHA:g} or more: raise it, or turn loop off."
+        )
     walk = Walk(alpha, beta, frames if loop else None, seed, scaled=not unscaled)
     return _frames(model, frames, size, start_scale, walk, variation)
 
@@ -174,19 +182,6 @@ class Walk:
         return math.ceil(math.log(REMAINS) / math.log(max(float(roots.max()), 0.1)))
 
 
-def _check(
-    model: SinGAN, frames: int, start_scale: int, alpha: float, beta: float, variation: float, loop: bool
-) -> None:
-    check_range("frames", frames, 2, MAX_FRAMES, int)
-    model.check_start_scale(start_scale)
-    for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):
-        check_range(name, value, 0, end)
-    if loop and alpha < MIN_LOOP_ALPHA:
-        raise ConfigError(
-            f"alpha is {alpha:g}; a walk that closes needs {MIN_LOOP_ALPHA:g} or more: raise it, or turn loop off."
-        )
-
-
 def _frames(
     model: SinGAN, frames: int, size: tuple[int, int], start_scale: int, walk: Walk, variation: float
 ) -> Iterator[Image.Image]:
@@ -210,7 +205,7 @@ def _frames(
         return mix_noise(z, model.z_star, share) if walk.scaled else home + z
 
     for _ in range(frames):
-        yield tensor_to_image(model.generate(base, start_scale, size, noise))
+        yield tensor_to_image(model.go_on(base, start_scale, size, noise)[0])
 
 
 def _swaying(model: SinGAN, frames: int, size: tuple[int, int], walk: Walk, variation: float) -> Iterator[Image.Image]:

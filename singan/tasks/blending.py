@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import math
 import warnings
-from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 
-from singan.errors import ImageError, ImageWarning
-from singan.image import image_to_tensor, load_image, read_image
+from singan.checks import check_size
+from singan.errors import ImageWarning
+from singan.image import Picture, image_to_tensor, load_image, read_mask, titled
 from singan.model import SinGAN
 from singan.pyramid import resize
 from singan.tasks.filters import blur, grow, unit
 from singan.tasks.injection import Injection
 
-Picture = Image.Image | np.ndarray | str | os.PathLike[str]
-
 FEATHER = 5.0  # standard deviation of a mask's soft edge, in pixels of an image of 250 px
 NOTHING = 1e-4  # of 1: a weight below it counts as none
 
 
-def at_its_area(model: SinGAN, image: Image.Image) -> tuple[int, int]:
-    """The proportions of `image` at the training image's area: (height, width)."""
-    height, width = model.image_size
-    factor = (height * width / (image.height * image.width)) ** 0.5
-    return round(image.height * factor), round(image.width * factor)
-
-
-def titled(what: str, picture: Picture) -> str:
-    """What messages call a picture: with the name of its file, if it has one."""
-    return f"{what} {Path(picture).name}" if isinstance(picture, (str, os.PathLike)) else what
+def fitting(model: SinGAN, image: Image.Image, size: tuple[int, int] | None) -> tuple[int, int]:
+    """`size`, checked, or the proportions of `image` at the training image's area: (height, width)."""
+    if size is None:
+        factor = (math.prod(model.image_size) / (image.height * image.width)) ** 0.5
+        size = round(image.height * factor), round(image.width * factor)
+    check_size(size)
+    return size
 
 
 def fit(model: SinGAN, picture: Picture, name: str) -> torch.Tensor:
@@ -50,23 +44,9 @@ def fit(model: SinGAN, picture: Picture, name: str) -> torch.Tensor:
 
 
 def load_mask(model: SinGAN, mask: Picture) -> torch.Tensor:
-    """A mask, white where something was changed, in the training image's size: (1, 1, H, W) of 0 and 1.
-
-    Any image that `load_image` takes; what is transparent counts as black. Raises `ImageError` if the mask is
-    black or white all over.
-    """
-    # Without its notes: a painted layer is transparent where nothing was painted.
-    grey = read_image(mask, name=titled("The mask", mask), background="black")[0].convert("L")
-    small = grey.resize(model.image_size[::-1], Image.Resampling.NEAREST)
-    white = torch.from_numpy(np.array(small))[None, None] >= 128
-    if not white.any():
-        raise ImageError(
-            f"The mask is black all over (its brightest value is {grey.getextrema()[1]} of 255): "
-            "paint what was changed in white."
-        )
-    if white.all():
-        raise ImageError("The mask is white all over: leave black what must stay as it is.")
-    return white.float().to(model.device)
+    """A mask, white where something was changed, in the training image's size: (1, 1, H, W) of 0 and 1. Any image that
+    `read_mask` takes, which says what it raises."""
+    return read_mask(mask, model.image_size)[None, None].float().to(model.device)
 
 
 def feather(mask: torch.Tensor, radius: float, sigma: float = FEATHER) -> torch.Tensor:

@@ -8,9 +8,9 @@ import numpy as np
 from PIL import Image
 
 from singan.checks import check_range
-from singan.image import image_to_tensor, load_image
+from singan.image import Picture, image_to_tensor, load_image
 from singan.model import SinGAN
-from singan.tasks.blending import Picture, fit
+from singan.tasks.blending import fit
 from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
 ROUNDS = (1, 1)

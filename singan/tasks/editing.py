@@ -11,10 +11,11 @@ from __future__ import annotations
 import torch
 from PIL import Image
 
+from singan.image import Picture
 from singan.model import SinGAN
 from singan.patches.light import lit
 from singan.patches.stitch import OFFSETS, stitch
-from singan.tasks.blending import Picture, fit, load_mask, published, without_voting
+from singan.tasks.blending import fit, load_mask, published, without_voting
 from singan.tasks.filling import last_small, stitched_sizes
 from singan.tasks.filters import blur, grow, highest
 from singan.tasks.injection import Injection, OnEvent, Scale, inject, run_injection

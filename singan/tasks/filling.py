@@ -12,12 +12,12 @@ from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
 from singan.device import at_once, deviation
 from singan.errors import ConfigError, ImageError
-from singan.image import tensor_to_image
+from singan.image import Picture, tensor_to_image
 from singan.model import SinGAN
 from singan.patches.light import lit
 from singan.patches.stitch import stitch
 from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, resize
-from singan.tasks.blending import Picture, feather, load_mask
+from singan.tasks.blending import feather, load_mask
 from singan.tasks.filters import grow
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
 from singan.training.loop import draft

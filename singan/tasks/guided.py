@@ -84,14 +84,14 @@ def vote_guided(
     painted = [loud * resize(image, size) for image, size in zip(painted, sizes, strict=True)]
     wanted = loud * resize(wanted, (x.shape[2], x.shape[3]))
     filters = basis(painted[0])
-    guide = _patches(painted, filters, dtype)
+    guide = _patches(painted, filters, dtype) if found is None else None  # what to search by before there is an image
     both = _patches(
         [torch.cat(pair, 1) for pair in zip(patches.images, painted, strict=True)],
         torch.cat([F.pad(patches.filters, (0, 0, 0, 0, 0, 3)), F.pad(filters, (0, 0, 0, 0, 3, 0))]),
         dtype,
     )
     for _ in range(ROUNDS if found is None else LATER if new else 1):
-        known, image = (guide, wanted) if found is None else (both, torch.cat([x, wanted], 1))
+        known, image = (guide, wanted) if guide and found is None else (both, torch.cat([x, wanted], 1))
         if found is None or new:
             found = search(image, known, PRIOR, reuse=reuse)
         else:

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from PIL import Image
 
 from singan.errors import ImageError
+from singan.image import Picture
 from singan.model import SinGAN
-from singan.tasks.blending import NOTHING, Picture, blend, feather, fit, load_mask, published, without_voting
+from singan.tasks.blending import NOTHING, blend, feather, fit, load_mask, published, without_voting
 from singan.tasks.filling import last_small
 from singan.tasks.filters import blur, highest, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run_injection

@@ -25,6 +25,7 @@ from singan.image import tensor_to_image
 from singan.model import SinGAN
 from singan.patches.search import distances_to
 from singan.pyramid import MAX_SEARCHED_PIXELS, resize
+from singan.sampling import Settle, unheld
 from singan.scale import draw_noise
 from singan.tasks.filters import blur
 
@@ -159,11 +160,11 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
     return x
 
 
-def _settle(injection: Injection, size: tuple[int, int], at: int) -> Callable[[torch.Tensor], torch.Tensor] | None:
+def _settle(injection: Injection, size: tuple[int, int], at: int) -> Settle:
     """What a vote at an image of `size`, the `at`-th from the one before the injection, must leave to the image."""
     structure = injection.structure if injection.texture_only or at < len(injection.rounds) else 0.0
     if injection.region is None and not structure:
-        return None
+        return unheld
     entered = resize(injection.image, size)
     weight = None if injection.region is None else resize(injection.region, size).clamp(0, 1)
 
@@ -206,9 +207,11 @@ def judge(model: SinGAN, injection: Injection) -> Callable[[torch.Tensor], dict[
     whole = injection.region
     regions = {k: None if whole is None else F.adaptive_max_pool2d(whole, at) for k, at in sizes.items()}
 
+    reals = {k: model.real_at(k) for k in sizes}
+
     def away(x: torch.Tensor, k: int) -> float:
         count = max(1, MAX_JUDGED // math.prod(model.scale_sizes[k]))
-        return float(distances_to(model.real_at(k), x, regions[k], count).mean())
+        return float(distances_to(reals[k], x, regions[k], count).mean())
 
     entered = {k: resize(given, at) for k, at in sizes.items()}
     before = {k: max(away(x, k), NEGLIGIBLE) for k, x in entered.items()}

@@ -11,11 +11,11 @@ from functools import partial
 import torch
 from PIL import Image
 
-from singan.checks import check_range, check_size
-from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.checks import check_range
+from singan.image import Picture, image_to_tensor, load_image, tensor_to_image, titled
 from singan.model import SinGAN
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, at_its_area, titled, without_voting
+from singan.tasks.blending import fitting, without_voting
 from singan.tasks.filters import towards_colors
 from singan.tasks.guided import draw_guided
 from singan.tasks.injection import Injection, OnEvent, Scale, TaskEvent, quantize, run_injection
@@ -51,8 +51,7 @@ def paint_to_image(
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     image = load_image(painting, name=titled("The painting", painting))
-    size = size or (model.image_size if model.config.published else at_its_area(model, image))
-    check_size(size)
+    size = fitting(model, image, size or (model.image_size if model.config.published else None))
     if colors is not None:
         check_range("colors", colors, 2, 64, int, says="a palette has 2 to 64")
     x = resize(image_to_tensor(image), size).to(model.device)

@@ -16,15 +16,14 @@ from typing import Any
 import torch
 from PIL import Image
 
-from singan.checks import check_seed, check_size
+from singan.checks import check_seed
 from singan.errors import ConfigError, TaskWarning
-from singan.image import load_image, tensor_to_image
+from singan.image import Picture, load_image, tensor_to_image, titled
 from singan.model import SinGAN
 from singan.patches.field import carry_field, refine_field
 from singan.patches.search import PATCH
 from singan.patches.vote import vote
 from singan.pyramid import resize
-from singan.tasks.blending import Picture, at_its_area, titled
 from singan.tasks.filling import draft_of
 from singan.tasks.filters import blur
 from singan.tasks.guided import PRIOR, vote_guided
@@ -62,13 +61,6 @@ def known(source: SinGAN | Picture, name: str) -> SinGAN:
     if not source.config.field:
         raise ConfigError("This model has no field of patches to draw with: make a draft of the photo (singan.draft).")
     return source
-
-
-def fitting(model: SinGAN, image: Image.Image, size: tuple[int, int] | None) -> tuple[int, int]:
-    """`size`, checked, or the proportions of `image` at the training image's area: (height, width)."""
-    size = at_its_area(model, image) if size is None else size
-    check_size(size)
-    return size
 
 
 def lightness(x: torch.Tensor) -> torch.Tensor:

@@ -14,11 +14,10 @@ from PIL import Image
 from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig
 from singan.errors import ConfigError, TaskWarning
-from singan.image import image_to_tensor, load_image, tensor_to_image
+from singan.image import Picture, image_to_tensor, load_image, tensor_to_image
 from singan.model import SinGAN
 from singan.pyramid import published_resize, resize
 from singan.scale import draw_noise, refine
-from singan.tasks.blending import Picture
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.training.events import TrainEvent
 from singan.training.loop import train

@@ -61,7 +61,7 @@ def variation_map(
         x = model.sample_tensor(seed + k, model.image_size, start_scale, variation, until=model.num_scales)
         return x.clamp(-1, 1).mean((0, 1))
 
-    for k, x in enumerate(at_once(drawn, n, model.device, AT_ONCE // math.prod(model.image_size))):
+    for k, x in enumerate(at_once(drawn, n, model.device, AT_ONCE // math.prod(size))):
         before = x - mean
         mean += before / (k + 1)
         squares += before * (x - mean)

@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 
 from singan.errors import ConfigError
-
-MAX_WEBP_SIDE = 16383
+from singan.files import check_side
 
 Writer = Callable[[Path, Iterable[Image.Image], float], None]
 
@@ -78,11 +77,7 @@ def write_webp(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
     with path.open("wb") as file:
         file.write(b"RIFF\0\0\0\0WEBP")
         for number, frame in enumerate(frames):
-            if max(frame.size) > MAX_WEBP_SIDE:
-                raise ConfigError(
-                    f"A frame is {frame.width}x{frame.height} px; WebP ends at {MAX_WEBP_SIDE} px a side: "
-                    "write another kind, or smaller."
-                )
+            check_side(frame.size, "WEBP")
             width, height = (struct.pack("<I", side - 1)[:3] for side in frame.size)
             if number == 0:
                 _chunk(file, b"VP8X", b"\x02\0\0\0" + width + height)  # 2: it is an animation

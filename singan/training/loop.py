@@ -7,15 +7,13 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from singan.checks import check_range, check_seed
 from singan.config import TrainConfig
 from singan.device import pick_device
 from singan.errors import ConfigError, TrainingError
-from singan.image import load_image
+from singan.image import Picture, load_image
 from singan.model import SinGAN
 from singan.storage.description import MAX_PICTURES
 from singan.training.events import TrainEvent, make_event
@@ -26,7 +24,6 @@ from singan.training.state import Diverged, TrainingRun
 
 CHECKPOINT_SECONDS = 30.0
 
-Picture = Image.Image | np.ndarray | str | os.PathLike[str]
 Pictures = Picture | Sequence[Picture]
 
 

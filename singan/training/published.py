@@ -78,7 +78,8 @@ class PublishedTrainer(ScaleTrainer):
     def _sampled(self, *noises: torch.Tensor) -> tuple[torch.Tensor]:
         """What the finished scales make of their noises, enlarged to this one: (N, 3, H, W)."""
         model, blank = self.run.model, torch.zeros_like(self.run.real[0]).expand_as(noises[0])
-        return (model.resized(model.generate(blank, 0, model.image_size, lambda scale, _: noises[scale]), self.size),)
+        x, _ = model.go_on(blank, 0, model.image_size, lambda scale, _: noises[scale])
+        return (model.resized(x, self.size),)
 
     def _generate(self, coarser: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         with self.precision:
@@ -115,6 +116,6 @@ class PublishedTrainer(ScaleTrainer):
     def carry(self, finished: Finished) -> Finished:
         model = finished.model
         if self.scale == 0:
-            model = replace(model, variation_curve=model.measured_curve(self.real))
+            model.variation_curve = model.measured_curve(self.real)  # of `so_far` alone
         reconstruction = model.reconstruct_tensor(finished.scales)
         return replace(finished, model=model, reconstruction=reconstruction, pool=reconstruction)

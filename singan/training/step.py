@@ -33,7 +33,7 @@ class ScaleTrainer(ABC):
     """Makes the steps of the scale that a run is at; all that is not in `run` follows from it."""
 
     amp: float  # of the noise
-    threads: AbstractContextManager[object] = nullcontext()
+    threads: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def __init__(self, run: TrainingRun) -> None:
         assert run.state is not None
@@ -45,7 +45,7 @@ class ScaleTrainer(ABC):
 
     def step(self) -> dict[str, float]:
         """One step: the critic's updates, then the generator's. Returns the losses; raises `Diverged`."""
-        with self.threads:
+        with self.threads():
             self.state.set_rates(self.config, self.scale)
             real, fake, penalty, error = (term.item() for term in self.update())
         losses = {"critic_real": real, "critic_fake": fake, "penalty": penalty}
@@ -66,12 +66,14 @@ class ScaleTrainer(ABC):
             noise_amps=[*model.noise_amps[: len(model.generators)], self.amp],
             info={**model.info, "seconds": round(self.run.seconds, 1)},
         )
+        if self.config.field:  # what previews compare is the photograph's, whatever generators there are
+            model._patches = self.run.model._patches
         return replace(before, model=model, warm=warm, scales=before.scales + 1)
 
     def finish(self) -> Finished:
         """As `so_far`, with what the next scale starts from. Raises `Diverged`."""
         require_finite(self.state.weights)
-        with self.threads:
+        with self.threads():
             return self.carry(self.so_far())
 
     def update_critic(self, loss_of: Callable[[PatchNet], CriticLoss]) -> CriticLoss:
@@ -126,7 +128,7 @@ class CropTrainer(ScaleTrainer):
         else:
             self.own_noise = z_star if z_star.shape[2:] == inside.shape[2:] else F.pad(z_star, (margin,) * 4)
         # Two threads gain little on small images, and beside another busy process they wait for each other.
-        self.threads = one_thread if self.crop[0] * self.crop[1] <= ONE_THREAD_PIXELS else nullcontext()
+        self.threads = one_thread if self.crop[0] * self.crop[1] <= ONE_THREAD_PIXELS else nullcontext
         self.updates = Replayed(self._updates, run.device)
 
     def update(self) -> tuple[torch.Tensor, ...]:
@@ -230,7 +232,7 @@ class CropTrainer(ScaleTrainer):
     def carry(self, finished: Finished) -> Finished:
         model = finished.model
         if self.from_nothing:
-            model = replace(model, variation_curve=model.measured_curve(self.real))
+            model.variation_curve = model.measured_curve(self.real)  # of `so_far` alone
         m = self.margin
         base = self.previous[:, :, m:-m, m:-m]
         # Contiguous as after a resume: sums depend on the memory layout to the last bit.
