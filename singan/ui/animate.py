@@ -111,7 +111,7 @@ def build(top: Top) -> Chain:
         run=run_example,
         settings=[seed, new_seed, variation, frames, fps, loop, start_scale, alpha, beta, kind],
         view=list(view),
-    ).wire(examples, top, **SHORT, show_progress="hidden")
+    ).wire(examples, top, **SHORT)
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain
 

@@ -117,7 +117,7 @@ def build_composite(
         return *taken, run_status(hint, None, []), shown(None), shown(None), *on_stage(None)
 
     chosen = [top.shelf, top.name]
-    outputs = {"outputs": results.view(controls), **SHORT, "show_progress": "hidden"}
+    outputs = {"outputs": results.view, **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
     given = [*chosen, *tab.drawn, tab.stage, *controls, *tab.asked]
     run_anew(go, name)(as_drawn(task, tab.prepare), given, **outputs, **PRIVATE)
@@ -129,8 +129,8 @@ def build_composite(
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale],
-        view=results.view(controls),
-    ).wire(gallery, top, **SHORT, show_progress="hidden")
+        view=results.view,
+    ).wire(gallery, top, **SHORT)
     top.here.change(start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
     cleared = [results.status, results.pair, results.strip]

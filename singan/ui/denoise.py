@@ -46,9 +46,9 @@ def build(top: Top, examples: Path) -> Chain:
         yield from denoise(shelf, pictures[number].stem, str(pictures[number]), times, scale, seed, new_seed)
 
     chosen = [top.shelf, top.name]
-    wiring: dict[str, Any] = {"inputs": [*chosen, noisy, times, *controls], "outputs": results.view(controls)}
-    wiring |= {**SHORT, "show_progress": "hidden"}
-    run_anew(go, "denoise")(denoise, **wiring, api_name="denoise")
+    run = run_anew(go, "denoise")
+    inputs = [*chosen, noisy, times, *controls]
+    run(denoise, inputs, results.view, **SHORT, show_progress="hidden", api_name="denoise")
     Examples(
         tab="denoise",
         sources=sources(pictures),
@@ -56,8 +56,8 @@ def build(top: Top, examples: Path) -> Chain:
         loaded=[top.name, top.pictures, noisy, controls.scale],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale, times],
-        view=results.view(controls),
-    ).wire(gallery, top, **SHORT, show_progress="hidden")
+        view=results.view,
+    ).wire(gallery, top, **SHORT)
     top.here.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 

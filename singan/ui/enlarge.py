@@ -106,7 +106,7 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
         run=run_example,
         settings=[seed, new_seed, factor, detail],
         view=list(view),
-    ).wire(gallery, top, **LONG, show_progress="hidden")
+    ).wire(gallery, top, **LONG)
     wire_buttons(go, stop, [run, example], (status, STOPPED))
     return chain, photo
 

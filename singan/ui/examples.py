@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from singan.ui.answers import Answers, served
-from singan.ui.frame import PRIVATE, is_stale, renew
+from singan.ui.frame import PRIVATE, SILENT, is_stale, renew
 from singan.ui.shelf import Shelf, Top
 
 ANSWERS = Answers()
@@ -89,7 +89,7 @@ class Examples:
                 ANSWERS.put(self._key(shelf, number, settings), moment)
 
         clicked = gallery.select(load_example, [top.shelf, *self.settings], opened, **PRIVATE)
-        last: Any = {**options, **PRIVATE, "trigger_mode": "always_last"}  # one that is clicked during a run comes next
+        last: Any = {**options, **SILENT, "trigger_mode": "always_last"}  # one that is clicked during a run comes next
         return clicked.success(run_example, [top.shelf, number, *self.settings], self.view, **last)
 
     def _key(self, shelf: Shelf, number: int, settings: Sequence[Any]) -> Hashable:

@@ -91,7 +91,7 @@ def build(top: Top, examples: Path) -> Chain:
         run=run_example,
         settings=[seed, new_seed, number],
         view=shown,
-    ).wire(gallery, top, **SHORT, show_progress="hidden")
+    ).wire(gallery, top, **SHORT)
     top.here.change(fresh_picture, [*chosen, owner], fresh, **SILENT)
     clear.click(fresh_picture, chosen, fresh, **SILENT)
     upload.upload(upload_picture, [top.shelf, upload], [editor, status, results], **SILENT)

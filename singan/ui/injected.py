@@ -56,12 +56,8 @@ class Results:
     status: gr.HTML
     pair: gr.ImageSlider
     strip: gr.Gallery
-    full: gr.File  # what is in the strip, at full size
     chain: Chain
-
-    def view(self, controls: Controls) -> list[Any]:
-        """The components that a `View` changes, in its order."""
-        return [self.status, self.pair, self.strip, self.full, controls.seed]
+    view: list[Any]  # the components that a `View` changes, in its order
 
 
 def build_controls(
@@ -94,7 +90,7 @@ def build_results(hint: str, controls: Controls, here: str) -> Results:
     )
     full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
     strip.select(pick, [pair, strip, full], [pair, controls.scale, status], queue=False, **PRIVATE)
-    return Results(status, pair, strip, full, chain)
+    return Results(status, pair, strip, chain, list(View(status, pair, strip, full, controls.seed)))
 
 
 def build_pair(label: str) -> gr.ImageSlider:

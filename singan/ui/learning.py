@@ -17,7 +17,6 @@ from singan.files import STATE_FILE
 from singan.training.events import TrainEvent
 from singan.training.loop import iter_train
 from singan.ui import zerogpu
-from singan.ui.runs import Run
 from singan.ui.work import short
 
 PREVIEW_STEPS = 50  # between two previews of the scale that is being learned
@@ -80,8 +79,3 @@ def learn_all(
                 yield event
                 if event.kind == "done":
                     return
-
-
-def run_events(run: Run, images: list[Image.Image]) -> Generator[TrainEvent, None, None]:
-    """The events of a whole run that is kept on the server."""
-    yield from learn_all(images, run.config, run.seed, run.folder, run.model, shares=run.shares)

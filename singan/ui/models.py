@@ -21,9 +21,8 @@ from singan.ui.frame import present
 from singan.ui.shelf import Shelf, Top, load_own, plain_name, show_dropped, toasts
 from singan.ui.uploads import scratch
 
-NEEDED = (CONFIG_FILE, WEIGHTS_FILE)
 MAX_MEMBERS = 16  # of a zip; there are four in ours
-UPLOAD_BYTES = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 20 * 10**6}  # unpacked
+NEEDED = {CONFIG_FILE: 10**6, WEIGHTS_FILE: 20 * 10**6}  # files, and the bytes of each at most, unpacked
 
 NO_LOGIN = "To log in, and push models from here, this Space needs `gradio[oauth]` in its requirements.txt."
 PUSH_HERE = """To put a model on the Hub from this machine, download it, unpack it, and run
@@ -92,7 +91,7 @@ def load_files(shelf: Shelf, files: list[str]) -> tuple[Shelf, str, dict]:
             contents = _unpack(paths[0])
         else:
             name = "model"
-            contents = ((path.name, path.read_bytes()) for path in paths if path.name in UPLOAD_BYTES)
+            contents = ((path.name, path.read_bytes()) for path in paths if path.name in NEEDED)
         for file, data in contents:
             Path(folder, file).write_bytes(data)
         missing = [file for file in NEEDED if not Path(folder, file).exists()]
@@ -152,12 +151,12 @@ def _unpack(path: Path) -> Iterator[tuple[str, bytes]]:
                     raise CheckpointError(
                         f"{name} in {path.name} is packed by method {member.compress_type}: take Deflate, as usual."
                     )
-                if member.file_size > UPLOAD_BYTES[name]:
+                if member.file_size > NEEDED[name]:
                     raise CheckpointError(
                         f"{name} in {path.name} has {member.file_size / 1e6:.0f} MB; "
-                        f"the limit is {UPLOAD_BYTES[name] / 1e6:g}."
+                        f"the limit is {NEEDED[name] / 1e6:g}."
                     )
                 with archive.open(member) as file:
-                    yield name, file.read(UPLOAD_BYTES[name])
+                    yield name, file.read(NEEDED[name])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} is not a zip file that can be read ({one_line(error, 100)}).") from None

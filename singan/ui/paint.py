@@ -65,10 +65,9 @@ def build(top: Top, examples: Path) -> Chain:
         yield from paint_to_image(shelf, path.stem, on_canvas(Image.open(path)), scale, seed, new_seed, colors)
 
     chosen = [top.shelf, top.name]
-    wiring: dict[str, Any] = {"inputs": [*chosen, editor, *controls, colors], "outputs": results.view(controls)}
     fresh = [owner, editor, controls.scale, results.pair, results.strip, results.status]
-    wiring |= {**SHORT, "show_progress": "hidden"}
-    run_anew(go, "paint")(paint_to_image, **wiring, api_name="paint_to_image")
+    run, inputs = run_anew(go, "paint"), [*chosen, editor, *controls, colors]
+    run(paint_to_image, inputs, results.view, **SHORT, show_progress="hidden", api_name="paint_to_image")
     Examples(
         tab="paint",
         sources=sources(pictures),
@@ -76,8 +75,8 @@ def build(top: Top, examples: Path) -> Chain:
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale, colors],
-        view=results.view(controls),
-    ).wire(gallery, top, **SHORT, show_progress="hidden")
+        view=results.view,
+    ).wire(gallery, top, **SHORT)
     top.here.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
     over.click(photo, chosen, editor, **SILENT)

@@ -47,10 +47,6 @@ class Run:
         return self.folder / "model" / self.name
 
     @property
-    def has_model(self) -> bool:
-        return self.model.is_dir()
-
-    @property
     def state(self) -> Path:
         return self.folder / STATE_FILE
 

@@ -19,7 +19,7 @@ from singan.ui.first import First
 from singan.ui.frame import SILENT, begin, build_seed, run_anew, shows
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
-from singan.ui.shelf import SHORT, Shelf, Top, start_range, start_scales, toasts, usual_settings
+from singan.ui.shelf import SHORT, Shelf, Top, start_range, toasts, usual_settings
 from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short
 
@@ -174,4 +174,4 @@ def fit(
     size, own = tiles.squared(mirror, *model.image_size), usual_settings(shelf, pyramid, model)
     varied = own[0] if variation == usual[0] else gr.skip()
     turned = own[1] if flips == usual[1] else flips
-    return *size, start_scales(model), varied, own, gr.update(value=turned, visible=model.can_flip)
+    return *size, gr.update(**start_range(model)), varied, own, gr.update(value=turned, visible=model.can_flip)

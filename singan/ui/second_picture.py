@@ -60,9 +60,8 @@ def build(top: Top, examples: Path) -> Chain:
 
     chosen = [top.shelf, top.name]
     inputs = [*chosen, picture, kind, invert, *controls]
-    wiring: dict[str, Any] = {"inputs": inputs, "outputs": results.view(controls)}
-    wiring |= {**SHORT, "show_progress": "hidden"}
-    run_anew(go, "second-picture")(second_picture, **wiring, api_name="second_picture")
+    run = run_anew(go, "second-picture")
+    run(second_picture, inputs, results.view, **SHORT, show_progress="hidden", api_name="second_picture")
     Examples(
         tab="second-picture",
         sources=sources(pictures),
@@ -70,8 +69,8 @@ def build(top: Top, examples: Path) -> Chain:
         loaded=[top.name, top.pictures, picture, kind, controls.scale, invert],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale, kind, invert],
-        view=results.view(controls),
-    ).wire(gallery, top, **SHORT, show_progress="hidden")
+        view=results.view,
+    ).wire(gallery, top, **SHORT)
     top.here.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 

@@ -314,11 +314,6 @@ def start_range(model: SinGAN | None) -> dict[str, Any]:
     return {"value": 0, "maximum": max(1, last), "visible": last > 0}
 
 
-def start_scales(model: SinGAN) -> dict:
-    """That slider for another pyramid."""
-    return gr.update(**start_range(model))
-
-
 def usual_settings(shelf: Shelf, name: str, model: SinGAN) -> tuple[float, bool]:
     """The variation of samples unless another is chosen, and whether mirrored parts are in them: those of a visitor's
     own photo may have writing in them, and its first draft is to be there soon."""

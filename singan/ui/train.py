@@ -22,7 +22,7 @@ from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui.examples import build_examples, pictures_in
 from singan.ui.frame import PRIVATE, SILENT, build_buttons, present, wire_buttons
-from singan.ui.learning import run_events
+from singan.ui.learning import learn_all
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
@@ -257,10 +257,10 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
         try:
             opened = [open_photo(photo, shelf.limits) for photo in run.photos]
             notes = [text for _, said in opened for text in said]
-            _check_sizes([image for image, _ in opened], run.config)
-            with closing(  # also when the visitor goes away: gradio closes this generator
-                run_events(run, [image for image, _ in opened])
-            ) as events:
+            images = [image for image, _ in opened]
+            _check_sizes(images, run.config)
+            learning = learn_all(images, run.config, run.seed, run.folder, run.model, shares=run.shares)
+            with closing(learning) as events:  # also when the visitor goes away: gradio closes this generator
                 run.status, resumable = yield from _show(events, run, shelf.limits, notes)
             if not resumable:
                 run.state.unlink(missing_ok=True)
@@ -335,7 +335,7 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: str | N
         run_id=run.id,
         resume_button=gr.update(visible=run.state.exists()),
     )
-    if not run.has_model:
+    if not run.model.is_dir():
         more = " No scale is finished yet: resume it." if run.state.exists() else " No scale was finished."
         return view._replace(status=run_status(text + more, None, notes))
     model = load_own(run.model, run.name)

@@ -13,7 +13,7 @@ from singan.config import VARIATION
 from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, watched
 from singan.ui.look import run_status
-from singan.ui.shelf import LONG, Shelf, Top, start_range, start_scales, toasts
+from singan.ui.shelf import LONG, Shelf, Top, start_range, toasts
 from singan.ui.work import MAX_SEED, pick_seed
 
 HINT = "Black does not change from sample to sample, white changes the most."
@@ -89,4 +89,4 @@ def variation_map(
 def fit(shelf: Shelf, pyramid: str) -> dict:
     """The scales of a pyramid to start from."""
     with toasts():
-        return start_scales(shelf.load(pyramid))
+        return gr.update(**start_range(shelf.load(pyramid)))
