@@ -12,6 +12,7 @@ import weakref
 import zipfile
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import gradio as gr
@@ -166,12 +167,6 @@ def test_shelf_keeps_the_newest_trained_pyramids(shipped):
     assert mine.names()[: shelf.KEEP_OWN + 1] == ["e", "d", "c", "blue"]
 
 
-def test_clicked_pyramid_is_chosen_by_its_caption():
-    click = gr.SelectData(None, {"index": 0, "value": {"image": {"path": "x.png"}, "caption": "tiles"}})
-    assert shelf.choose(click) == "tiles"
-
-
-@pytest.mark.parametrize("name", ["gone", "../pretrained/blue", "", "blue/../blue"])
 def test_unknown_pyramid_is_an_error_that_says_what_to_do(shipped, name):
     with pytest.raises(
         CheckpointError,
@@ -320,6 +315,31 @@ def test_shelf_comes_back_to_the_page_that_knows_its_secret(shipped, photo, monk
     assert kept.bring_back(shipped, secret) == (gr.skip(),) * 4
 
 
+def test_what_is_used_is_kept_for_an_hour_from_then(shipped, photo, monkeypatch):
+    mine, _ = shipped.put("mine", singan.draft(photo))
+    secret = kept.bring_back(shipped, None)[0]
+    kept.remember(mine, secret)
+    monkeypatch.setattr(kept, "KEEP_SECONDS", 0.2)
+    time.sleep(0.25)
+    mine.load("mine")
+    assert kept.bring_back(shipped, secret)[2] == "mine"
+    time.sleep(0.25)
+    assert kept.bring_back(shipped, secret) == (gr.skip(),) * 4
+
+
+def test_shelf_of_a_session_in_use_does_not_expire(app_url, built_app, photo_path):
+    client = Client(app_url, verbose=False)
+    name = client.predict(photo=handle_file(photo_path), api_name="/draft")
+    states = built_app.state_holder[client.session_hash]
+    key = next(key for key, value in states.state_data.items() if isinstance(value, Shelf))
+    seconds, _ = states._state_ttl[key]
+    states._state_ttl[key] = seconds, datetime.now() - timedelta(seconds=seconds - 1)
+    client.predict(pyramid=name, number=1, api_name="/sample")
+    time.sleep(1.5)  # gradio looks for what is over every second
+    built_app.state_holder.delete_all_expired_state()
+    client.predict(pyramid=name, number=1, api_name="/sample")
+
+
 def test_shelves_that_are_kept_are_few(shipped, photo, monkeypatch):
     monkeypatch.setattr(kept, "MAX_KEPT", 2)
     mine, _ = shipped.put("mine", singan.draft(photo))
@@ -379,13 +399,33 @@ def test_draft_can_be_trained_and_the_trained_model_takes_its_place(shipped, pho
     mine, name = draft(shipped, str(photo_path))
     mine, _ = mine.add("other", mine.load(name))
     last = run(mine, None, pyramid=name, seed=3)[-1]
-    assert last.name == "tiles" and last.renewed != SKIP
+    assert last.name == "tiles"
     assert last.shelf.names() == ["tiles", "other", "blue", "green-field"]
     assert len(last.shelf.load("tiles").generators) == 2 and not last.shelf.is_draft("tiles")
     again = run(last.shelf, photo_path, seed=4)[-1]
-    assert again.name == "tiles 2" and again.renewed == SKIP
-    with pytest.raises(gr.Error, match="There is no photo yet: upload one first."):
-        run(last.shelf, None, pyramid="tiles")
+    assert again.name == "tiles 2"
+
+
+def test_trained_model_is_trained_again_with_other_settings(shipped, photo_path):
+    last = run(shipped, photo_path, seed=3)[-1]
+    again = run(last.shelf, None, pyramid="tiles", seed=4)[-1]
+    assert again.name == "tiles 2" and again.shelf.names()[:2] == ["tiles 2", "tiles"]
+    photos = [again.shelf.load(name).photo for name in ("tiles", "tiles 2")]
+    assert photos[0].equal(photos[1])
+
+
+def test_what_was_learned_is_chosen_if_nothing_else_was_chosen_meanwhile(shipped, photo):
+    mine, _ = shipped.put("mine", singan.draft(photo))
+    for begun in ("blue", "mine"):  # from a file, and from a draft, whose name it takes
+        name, renewed, marked = train.arrived(mine, "mine", begun, begun)
+        assert (name, marked["selected_index"]) == ("mine", 0)
+        assert (renewed == SKIP) == (begun == "blue")  # else it stands for something else now
+    for made in ("mine", ""):  # the visitor went on with another one, or nothing came of it
+        name, renewed, marked = train.arrived(mine, made, "green-field", "mine")
+        assert (name, renewed, marked["selected_index"]) == (SKIP, SKIP, 2)
+    assert train.choose(mine, "mine")[0] == "mine" and train.choose(mine, "mine")[1]["selected_index"] == 0
+    with pytest.raises(gr.Error, match="There is no pyramid"):
+        train.choose(shipped, "mine")
 
 
 def test_draft_is_trained_from_its_file_at_another_size_too_and_without_it_from_the_photo_it_keeps(
@@ -459,7 +499,7 @@ def test_training_ends_with_a_chosen_pyramid_to_sample_from_and_to_download(ship
     assert re.search("Done after 0:[0-9]{2}. 2 scales learned, samples of 40x52 px: &#x27;tiles&#x27; is", last.status)
     assert last.name == "tiles"
     assert last.shelf.names() == ["tiles", "blue", "green-field"]
-    assert [caption for _, caption in last.pictures["value"]] == ["tiles", "blue", "green-field"]
+    assert [caption for _, caption in last.pictures] == ["tiles", "blue", "green-field"]
 
     for name, content in last.download.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -544,12 +584,12 @@ def test_reopened_page_takes_the_model_of_its_run(shipped, photo_path):
     run_id = run(shipped, photo_path)[0].run_id
     view = train.reopen(shipped, "blue", run_id)
     assert re.search("Your last run: Done after .*2 scales learned.* is among the models at the top", view.status)
-    assert view.shelf.names() == ["tiles", "blue", "green-field"] and view.name == SKIP
+    assert view.shelf.names() == ["tiles", "blue", "green-field"] and view.name == "tiles"
     assert view.download["visible"] and len(view.scales["value"]) == 2
     assert view.resume_button == gr.update(visible=False)
     assert view.pictures["selected_index"] == 1  # of "blue", which stays chosen
     again = train.reopen(view.shelf, "tiles", run_id)  # as the page had it
-    assert again.pictures["selected_index"] == 0 and again.shelf is view.shelf
+    assert again.shelf == again.pictures == SKIP and again.download["visible"]
 
 
 def test_photo_that_would_be_kept_larger_than_a_model_may_be_is_refused_before_it_is_learned(
@@ -720,11 +760,13 @@ def test_chosen_draft_is_shown_as_what_will_be_learned(shipped, photo, tmp_path)
     path = tmp_path / "wide.jpg"
     photo.resize((700, 350)).save(path)
     mine, name = draft(shipped, str(path))
-    status, image = train.look(mine, name, "")
+    status, image, file, *of_run = train.look(mine, name, "", "")
+    assert file is None and of_run == [gr.update(visible=False)] * 5  # of a run of another photo
+    assert train.look(mine, name, "", name)[3:] == (SKIP,) * 5
     assert image.size == (train.PREVIEW_SIDE, train.PREVIEW_SIDE // 2)
     assert "Press Train to learn &#x27;wide&#x27;: 350x700 px." in status
-    assert train.look(mine, "blue", status) == (look.run_status(train.HINT, None, []), None)
-    assert train.look(mine, "blue", "Done after 0:20.") == (SKIP, SKIP)
+    assert train.look(mine, "blue", status, "") == (look.run_status(train.HINT, None, []), None, *(SKIP,) * 6)
+    assert train.look(mine, "blue", "Done after 0:20.", "") == (SKIP,) * 8
 
 
 def test_photo_over_the_limit_of_pixels_is_a_toast(shipped, photo_path):
@@ -950,6 +992,14 @@ def test_photo_that_came_during_a_training_is_there_after_it(app_url, photo_path
     *_, name, _ = job.result()
     for pyramid in ("other", name):
         assert len(client.predict(pyramid=pyramid, number=1, api_name="/sample")[0]) == 1
+
+
+def test_client_that_gives_no_size_gets_that_of_the_photo(app_url, photo, tmp_path):
+    photo.rotate(90, expand=True).save(tmp_path / "portrait.png")
+    client = Client(app_url, verbose=False)
+    name = client.predict(photo=handle_file(tmp_path / "portrait.png"), api_name="/draft")
+    (sample,), _ = client.predict(pyramid=name, number=1, api_name="/sample")
+    assert Image.open(sample["image"]).size == (40, 52)
 
 
 def test_client_makes_a_draft_and_every_call_works_on_it(app_url, photo_path):

@@ -27,10 +27,10 @@ def numbers(built_app):
     return {fn.api_name: number for number, fn in built_app.fns.items()}
 
 
-def answer(app_url, number, data, event=None, page=False):
+def answer(app_url, number, data, event=None, page=False, session=None, user="api"):
     """What a call ends with."""
-    body = {"fn_index": number, "data": data, "session_hash": uuid4().hex, "event_data": event}
-    headers = {"x-gradio-user": "app" if page else "api"}
+    body = {"fn_index": number, "data": data, "session_hash": session or uuid4().hex, "event_data": event}
+    headers = {"x-gradio-user": "app" if page else user}
     httpx.post(f"{app_url}gradio_api/queue/join", json=body, headers=headers).raise_for_status()
     with httpx.stream("GET", f"{app_url}gradio_api/queue/data", params=body | {"data": ""}, timeout=60) as stream:
         for line in stream.iter_lines():
@@ -38,6 +38,18 @@ def answer(app_url, number, data, event=None, page=False):
             if message.get("msg") in ("process_completed", "unexpected_error"):
                 return message.get("output", message)
     raise AssertionError("no answer")
+
+
+@pytest.mark.parametrize("user", ["mcp", "api"])
+def test_what_one_puts_on_the_shelf_over_mcp_no_other_finds_there(app_url, numbers, photo_path, user):
+    """gradio makes all calls over MCP in one session."""
+    with photo_path.open("rb") as file:
+        (path,) = httpx.post(f"{app_url}gradio_api/upload", files={"files": ("secret.png", file)}).json()
+    given = [None, {"path": path, "meta": {"_type": "gradio.FileData"}}]
+    assert "secret" in answer(app_url, numbers["draft"], given, session=f"one {user}", user=user)["data"]
+    asked = [None, "secret", 1, None, None, 0.5, 0, 0, False, "none", "none", False, False]
+    found = answer(app_url, numbers["sample"], asked, session=f"one {user}", user=user)
+    assert ("There is no pyramid" in str(found.get("error"))) == (user == "mcp")
 
 
 @pytest.mark.parametrize(
@@ -105,7 +117,7 @@ def test_program_gets_plain_values_and_text(app_url, photo_path):
     assert status.startswith("2 frames, ") and picture.endswith(".webp") and film is None
     job = client.submit(photo=handle_file(photo_path), steps=1, photo_size=256, api_name="/train")
     status, *_, curves, run_id, archive, name, _ = job.result()
-    assert status.startswith("Done after ") and "'tiles' is now chosen for all tabs." in status
+    assert status.startswith("Done after ") and "'tiles' is among the models at the top." in status
     assert archive.endswith("tiles.zip") and name == "tiles" and curves.startswith("<div class=")
     assert all(map(plain, job.outputs())) and {run for *_, run, _, _, _ in job.outputs()} == {run_id, None}
 

@@ -1,5 +1,6 @@
 """Links that open the page with the same samples."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
@@ -8,7 +9,7 @@ import gradio as gr
 import pytest
 
 from singan import ConfigError
-from singan.ui import link
+from singan.ui import link, sample
 from singan.ui.shelf import Own, Shelf
 
 GOOD = {"model": "green-field", "seed": "7", "variation": "0.3", "number": "2", "flips": "True", "rising": "False"}
@@ -23,10 +24,33 @@ def opened_by(query):
     return SimpleNamespace(query_params=query)
 
 
-def test_link_opens_what_it_was_made_of(shelf):
-    box = link.make_link(shelf, "green-field", 2**53 - 1, 0.35, 16.0, flips=False, rising=True)
-    assert link.linked(shelf, dict(parse_qsl(box["value"]))) == ("green-field", 2**53 - 1, 0.35, 16, False, True)
-    assert box["visible"]
+@pytest.fixture
+def drawn(shelf, tmp_path):
+    """A function that draws samples as the tab does; gives them as its gallery has them."""
+
+    def drawn(pyramid="green-field", shelf=shelf, **settings):
+        kept = []
+        for pictures, _ in sample.sample(shelf, pyramid, **settings):
+            kept.append((shutil.copy(pictures[-1][0], tmp_path), pictures[-1][1]))  # as gradio does
+        return kept
+
+    return drawn
+
+
+def test_link_opens_the_samples_that_it_was_made_of(shelf, drawn):
+    for seed, number, flips, rising in ((2**53 - 3, 3, False, True), (7, 2, True, False)):
+        settings = {"number": number, "variation": 0.35, "flips": flips, "rising": rising}
+        box = link.make_link(shelf, drawn(seed=seed, **settings))
+        opened = link.linked(shelf, dict(parse_qsl(box["value"])))
+        assert opened == ("green-field", seed, 0.35, number, flips, rising) and box["visible"]
+
+
+@pytest.mark.parametrize("more", [{"tile": "x"}, {"mirror": "y"}, {"height": 60}])
+def test_samples_that_a_link_would_open_otherwise_have_none(shelf, drawn, more):
+    with pytest.raises(gr.Error, match="A link holds no size, tile, mirror image or start scale: draw samples without"):
+        link.make_link(shelf, drawn(number=1, **more))
+    with pytest.raises(gr.Error, match="There are no samples yet: draw some first"):
+        link.make_link(shelf, None)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +98,7 @@ def test_linked_model_is_chosen_or_drawn_anew_and_the_settings_are_set(shelf):
     assert name == gr.skip() and len(renewed) == 16
 
 
-def test_model_of_ones_own_has_no_link(shelf):
+def test_model_of_ones_own_has_no_link(shelf, drawn):
     mine = replace(shelf, own={"mine": Own(shelf.load("blue"))})
     with pytest.raises(gr.Error, match="A link holds no photo"):
-        link.make_link(mine, "mine", 0, 0.5, 6, True, True)
+        link.make_link(mine, drawn("mine", shelf=mine, number=1))

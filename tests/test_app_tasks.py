@@ -468,7 +468,8 @@ def test_animation_has_the_frames_asked_for(shipped, kind):
 
 def test_examples_of_animation_name_their_pyramid_and_settings(pretrained):
     shelf = Shelf(pretrained.parent / "none", own={"waves": Own(Shelf(pretrained).load("blue"))})
-    name, marked, *settings = animate.open_example(shelf, "Moving waves")
+    name, marked, owner, *settings = animate.open_example(shelf, "Moving waves")
+    assert owner == name
     assert (name, marked["selected_index"], settings) == ("waves", 0, [0.3, 0])
 
 

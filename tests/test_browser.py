@@ -27,7 +27,11 @@ SHELL = Path("/usr/bin/chromium-headless-shell")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-gpu-compositing", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 # What gradio 6.31 says now and then on a busy machine, where a canvas that was just replaced asks for one more frame.
-HARMLESS = "Cannot read properties of null (reading 'render')"
+# And where one is hidden while it is made.
+HARMLESS = (
+    "Cannot read properties of null (reading 'render')",
+    "Failed to execute 'observe' on 'IntersectionObserver'",
+)
 expect.set_options(timeout=20_000)  # ms; the five seconds that it has are short on a busy machine
 
 
@@ -66,7 +70,7 @@ def open_page(browser, app_url):
             return page
 
         yield open_page
-    assert [text for text in wrong if HARMLESS not in text] == []
+    assert [text for text in wrong if not any(known in text for known in HARMLESS)] == []
 
 
 def _said(message):
@@ -483,6 +487,41 @@ def test_sample_goes_on_to_another_tab_with_one_click(open_page):
     expect(page.locator("#samples img").first).to_have_attribute("src", re.compile(f"/blue-{seed}-"))
     page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
     expect(page.locator("#small")).to_contain_text(f"blue-{seed}-")
+
+
+def test_picture_that_goes_on_is_the_one_that_is_seen_after_others_are_drawn_too(open_page):
+    page = open_page()
+    page.locator("#samples .thumbnail-item").nth(3).click()
+    before = captions(page, "samples")
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.locator("#samples .caption-label").first).not_to_have_text(before[0])
+    expect(page.locator("#samples .thumbnail-lg")).to_have_count(6)
+    seen = page.locator("#samples .thumbnail-small.selected img").get_attribute("src")
+    page.get_by_role("button", name="Enlarge it").locator("visible=true").click()
+    expect(page.locator("#small")).to_contain_text(Path(seen).stem)
+
+
+def test_of_two_models_that_are_clicked_at_once_the_second_is_chosen(open_page):
+    page = open_page()
+    page.evaluate("document.querySelectorAll('#pyramids .thumbnail-item').forEach(one => one.click())")
+    expect(page.locator("#said")).to_contain_text("All tabs work on green-field")
+    page.evaluate("[1, 0].forEach(k => document.querySelectorAll('#pyramids .thumbnail-item')[k].click())")
+    expect(page.locator("#said")).to_contain_text("All tabs work on blue")
+    expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
+
+
+def test_photo_that_was_chosen_during_a_training_stays_chosen_after_it(open_page, photo_path):
+    page = open_page()
+    start_training(page, photo_path, steps=40)
+    expect(page.get_by_text(re.compile("Scale 1 of 2 .* step"))).to_be_visible()
+    page.locator("#pyramids .thumbnail-item").nth(2).click()
+    expect(page.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#said")).to_contain_text("All tabs work on green-field")
+    expect(page.locator("#pyramids .thumbnail-item").nth(2)).to_have_class(re.compile("selected"))
+    page.get_by_role("button", name="Sample from it").click()
+    expect(page.locator("#samples img").first).to_have_attribute("src", re.compile("/tiles-"))
+    expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
 
 
 def test_photo_is_uploaded_with_the_keyboard_and_a_wrong_one_is_a_toast(open_page, photo_path, tmp_path):

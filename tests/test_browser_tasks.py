@@ -379,11 +379,30 @@ def test_animation_is_made_and_shown(open_page):
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
 
 
-def test_variation_map_is_under_the_samples(open_page):
+def test_variation_map_is_under_the_samples_of_its_model_alone(open_page):
     page = open_page()
     page.locator("button:visible", has_text="What varies").click()
     press(page, "Draw the map")
     expect(page.locator("#map img")).to_be_visible()
+    page.locator("#pyramids .thumbnail-item").nth(1).click()
+    expect(page.locator("#map img")).to_have_count(0)
+
+
+def test_results_of_the_model_before_are_gone_with_it_and_an_examples_come(open_page):
+    page = open_page()
+    for tab in ("Denoise", "Second picture"):
+        go_to(page, tab)
+        page.locator(".examples:visible .thumbnail-item").first.click()
+        expect(visible_status(page)).to_contain_text(DONE)
+        expect(page.locator(".pair:visible img").first).to_be_visible()
+        page.locator("#pyramids .thumbnail-item").nth(1).click()
+        expect(page.locator(".pair:visible")).to_have_count(0)
+        expect(visible_status(page)).to_contain_text("Upload a")
+        page.locator(".examples:visible .thumbnail-item").first.click()  # known by now
+        expect(page.locator(".pair:visible img").first).to_be_visible()
+        expect(visible_status(page)).to_contain_text(DONE)
+        page.wait_for_timeout(1000)
+        expect(page.locator(".pair:visible img").first).to_be_visible()
 
 
 def test_wrong_uploads_are_toasts(open_page, tmp_path):

@@ -32,7 +32,7 @@ from singan.ui import (
     train,
     variation,
 )
-from singan.ui.calls import answer_in_time, answer_plainly, leave_apart, tell_strange
+from singan.ui.calls import answer_in_time, answer_plainly, leave_apart, tell_sizes, tell_strange
 from singan.ui.chain import wire_chain
 from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
@@ -106,6 +106,6 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             wire_chain(chain, top, tabs, small)
     keep(file for block in demo.blocks.values() for file in block.keep_in_cache)  # the pictures to click
     # Closed: a call that passes the queue would be computed beside all others.
-    answer_plainly(answer_in_time(tell_strange(leave_apart(demo))))
+    answer_plainly(answer_in_time(tell_sizes(tell_strange(leave_apart(demo)))))
     first.start(demo)
     return share(demo.queue(default_concurrency_limit=1, max_size=MAX_PLACES, api_open=False))

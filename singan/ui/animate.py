@@ -25,6 +25,7 @@ from singan.ui.frame import (
     build_status,
     busy,
     framed,
+    renew,
     shown,
     watched,
     wire_buttons,
@@ -96,7 +97,9 @@ def build(top: Top) -> Chain:
         "show_progress": "hidden",
         **SHORT,
     }
+    owner = gr.State(top.name.value)  # the pyramid that moves in what is shown
     gr.on([top.here.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
+    top.here.change(forget, [top.name, owner], [owner, status, picture, film], **SILENT)
     run = go.click(**wiring, api_name="animate")
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:
@@ -107,12 +110,12 @@ def build(top: Top) -> Chain:
         tab="animate",
         sources=[(EXAMPLES[caption][0], ()) for caption in shown],
         load=lambda shelf, number: open_example(shelf, shown[number]),
-        loaded=[top.name, top.pictures, variation, start_scale],
+        loaded=[top.name, top.pictures, owner, variation, start_scale],
         run=run_example,
         settings=[seed, new_seed, variation, frames, fps, loop, start_scale, alpha, beta, kind],
         view=list(view),
     ).wire(examples, top, **SHORT)
-    wire_buttons(go, stop, [run, example], (status, STOPPED))
+    wire_buttons(go, stop, [run, example], ("animate", status, STOPPED))
     return chain
 
 
@@ -202,7 +205,15 @@ def animate(
     yield from framed(moments, View, "animate")
 
 
-def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, float, int]:
+def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, str, float, int]:
     """The pyramid and the settings of an example."""
     pyramid, variation, start_scale = EXAMPLES[caption]
-    return pyramid, mark(shelf, pyramid), variation, start_scale
+    return pyramid, mark(shelf, pyramid), pyramid, variation, start_scale
+
+
+def forget(pyramid: str, owner: str) -> tuple[Any, ...]:
+    """No animation, once another pyramid is chosen: that was of the one before."""
+    if pyramid == owner:
+        return (gr.skip(),) * 4
+    renew("animate")
+    return pyramid, run_status(HINT, None, []), shown(None), shown(None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 from anyio import to_thread
+from gradio.state_holder import SessionState
 from gradio.utils import SyncToAsyncIterator, is_prop_update
 
 from singan.ui.look import status_text
@@ -57,7 +58,10 @@ def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
     postprocess: Any = demo.postprocess_data
 
     async def process_plainly(*args: Any, request: Any = None, **kwargs: Any) -> Any:
-        _outside.set(request is not None and request.headers.get("x-gradio-user") != "app")  # which pages send
+        user = None if request is None else request.headers.get("x-gradio-user")
+        _outside.set(request is not None and user != "app")  # which pages send
+        if user == "mcp":  # gradio makes all calls of all users in one session: each gets a shelf of its own
+            kwargs["state"] = SessionState(demo)
         try:
             return await process(*args, request=request, **kwargs)
         except gr.Error as error:
@@ -71,6 +75,22 @@ def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
 
     demo.process_api = process_plainly  # type: ignore[method-assign]
     demo.postprocess_data = postprocess_plainly  # type: ignore[method-assign]
+    return demo
+
+
+def tell_sizes(demo: gr.Blocks) -> gr.Blocks:
+    """The app, whose call `sample` gives the photo's size to a program that gives none: else that which the page begins
+    with would be the default, of whatever photo."""
+    tell = demo.get_api_info
+
+    def told(*args: Any, **kwargs: Any) -> Any:
+        info = tell(*args, **kwargs)
+        for parameter in info["named_endpoints"]["/sample"]["parameters"]:
+            if parameter["parameter_name"] in ("height", "width"):
+                parameter["parameter_default"] = None
+        return info
+
+    demo.get_api_info = told  # type: ignore[method-assign]
     return demo
 
 

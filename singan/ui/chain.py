@@ -41,7 +41,8 @@ def build_chain(inputs: list[Any], path: Callable[..., str | None], here: str) -
 def build_gallery_chain(gallery: gr.Gallery, here: str) -> Chain:
     """The buttons under a gallery: they take the picture that was clicked, or the first one."""
     number = gr.Number(0, precision=0, visible=False)
-    gallery.select(None, None, number, js=SELECTED.replace("ID", str(gallery.elem_id)), **PRIVATE)
+    seen = [gallery.select, gallery.change]  # of other pictures another one may be shown, though none was clicked
+    gr.on(seen, None, None, number, js=SELECTED.replace("ID", str(gallery.elem_id)), **PRIVATE)
     return build_chain([gallery, number], nth, here)
 
 

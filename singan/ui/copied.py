@@ -19,7 +19,7 @@ from singan.ui.chain import nth
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, shown
 from singan.ui.look import run_status
 from singan.ui.shelf import SHORT, Shelf, Top
-from singan.ui.work import open_sample
+from singan.ui.work import NO_SAMPLE, open_sample
 
 HINT = "Of the sample that you clicked, or of the first one."
 MAP_HINT = (
@@ -137,6 +137,6 @@ def _sources(model: SinGAN, size: tuple[int, int], settings: dict[str, Any]) -> 
         kinds = (("seed", int), ("start_scale", int), ("variation", float))
         held |= {name: kind(settings[name]) for name, kind in kinds}
     except (KeyError, ValueError):
-        raise ConfigError("This picture is no sample of this app: draw samples anew.") from None
+        raise ConfigError(NO_SAMPLE) from None
     ((_, source),) = model.sample(1, size=size, source=True, **held)
     return metrics.color_sources(source, model.photo_size)

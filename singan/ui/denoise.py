@@ -16,10 +16,10 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.ui import injected
 from singan.ui.chain import Chain
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
-from singan.ui.frame import SILENT, run_anew
+from singan.ui.frame import run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
+from singan.ui.shelf import SHORT, Shelf, Top, mark
 
 HINT = "Upload a noisy picture, choose a model that learned a clean one of its kind, and press Denoise."
 
@@ -40,25 +40,24 @@ def build(top: Top, examples: Path) -> Chain:
 
     def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
         name = pictures[number].stem
-        return name, mark(shelf, name), str(pictures[number]), fit(shelf, name)
+        return name, mark(shelf, name), name, str(pictures[number]), injected.scales(shelf.load(name))
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, times: int) -> Iterator[View]:
         yield from denoise(shelf, pictures[number].stem, str(pictures[number]), times, scale, seed, new_seed)
 
-    chosen = [top.shelf, top.name]
+    owner = injected.wire_forgetting(top, "denoise", HINT, controls, results)
     run = run_anew(go, "denoise")
-    inputs = [*chosen, noisy, times, *controls]
+    inputs = [top.shelf, top.name, noisy, times, *controls]
     run(denoise, inputs, results.view, **SHORT, show_progress="hidden", api_name="denoise")
     Examples(
         tab="denoise",
         sources=sources(pictures),
         load=load_example,
-        loaded=[top.name, top.pictures, noisy, controls.scale],
+        loaded=[top.name, top.pictures, owner, noisy, controls.scale],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale, times],
         view=results.view,
     ).wire(gallery, top, **SHORT)
-    top.here.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 
@@ -97,9 +96,3 @@ def denoise(
         return Task(picture, job, notes)
 
     yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "denoise")
-
-
-def fit(shelf: Shelf, pyramid: str) -> dict:
-    """The scales of the pyramid."""
-    with toasts():
-        return injected.scales(shelf.load(pyramid))

@@ -55,6 +55,9 @@ PREVIEW_STEPS = 200  # between two previews
 PREVIEW = "the slider shows the picture itself by now, drawn from a smaller one; its enlargement comes at the end."
 
 
+LABEL = "Bicubic (left) and learned (right)"
+
+
 class View(NamedTuple):
     """What one moment of a run changes on the page."""
 
@@ -80,7 +83,7 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
             go, stop = build_buttons("Enlarge")
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
-            pair = build_pair("Bicubic (left) and learned (right)")
+            pair = build_pair(LABEL)
             chain = build_chain([pair], second, "super-resolution")
             gallery = build_examples(pictures)
 
@@ -107,7 +110,7 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
         settings=[seed, new_seed, factor, detail],
         view=list(view),
     ).wire(gallery, top, **LONG)
-    wire_buttons(go, stop, [run, example], (status, STOPPED))
+    wire_buttons(go, stop, [run, example], ("enlarge", status, STOPPED))
     return chain, photo
 
 
@@ -166,7 +169,7 @@ def super_resolve(
             f"From {small.width}x{small.height} to {result.width}x{result.height} px "
             f"in {clock(time.perf_counter() - start)}."
         )
-        yield View(run_status(text, None, notes), shown((str(plain), str(learned))), first)
+        yield View(run_status(text, None, notes), {**shown((str(plain), str(learned))), "label": LABEL}, first)
 
     yield from framed(moments, View, "enlarge", long=True)
 
@@ -209,7 +212,7 @@ def _so_far(image: Image.Image, event: TrainEvent, folder: Path) -> dict:
     for name, picture in (("smaller", _softened(image, event.preview.size)), ("preview", event.preview)):
         files.append(folder / f"{name}-{event.step}-{event.kind}.png")
         picture.save(files[-1])
-    return shown(tuple(map(str, files)))
+    return {**shown(tuple(map(str, files))), "label": "Not yet enlarged: what it learns from (left), and how far it is"}
 
 
 def _softened(image: Image.Image, size: tuple[int, int]) -> Image.Image:

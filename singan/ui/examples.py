@@ -88,7 +88,8 @@ class Examples:
             if moment is not None and seed is not None and not new_seed and not is_stale():
                 ANSWERS.put(self._key(shelf, number, settings), moment)
 
-        clicked = gallery.select(load_example, [top.shelf, *self.settings], opened, **PRIVATE)
+        given = [top.shelf, *self.settings]
+        clicked = gallery.select(load_example, given, opened, trigger_mode="multiple", **PRIVATE)
         last: Any = {**options, **SILENT, "trigger_mode": "always_last"}  # one that is clicked during a run comes next
         return clicked.success(run_example, [top.shelf, number, *self.settings], self.view, **last)
 

@@ -46,15 +46,20 @@ def build_buttons(label: str) -> tuple[gr.Button, gr.Button]:
 
 
 def wire_buttons(go: gr.Button, stop: gr.Button, runs: Iterable[Any], stopped: Any = None) -> None:
-    """Give the buttons back when one of the `runs` ends. With `stopped`, (status, value), Stop cancels them and gives
-    that component the value: until a run has ended, which it does at its next event, the page would begin no other."""
+    """Give the buttons back when one of the `runs` ends. With `stopped`, (tab, status, value), Stop cancels those of
+    the tab, of which nothing is shown any more, and gives that component the value: until a run has ended, which it
+    does at its next event, the page would begin no other."""
     for run in runs:
         for ended in (run.success, run.failure):
             ended(idle, None, [go, stop], queue=False, **PRIVATE)
     if stopped:
-        status, text = stopped
-        stopping = text, gr.update(interactive=False)
-        stop.click(lambda: stopping, None, [status, stop], cancels=list(runs), queue=False, **PRIVATE)
+        tab, status, text = stopped
+
+        def stopping() -> tuple[Any, dict]:
+            renew(tab)
+            return text, gr.update(interactive=False)
+
+        stop.click(stopping, None, [status, stop], cancels=list(runs), queue=False, **PRIVATE)
 
 
 def idle() -> tuple[dict, dict]:

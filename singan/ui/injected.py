@@ -15,9 +15,9 @@ from singan.image import save_image
 from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.chain import Chain, build_chain, second
-from singan.ui.frame import PRIVATE, build_seed, build_status, framed, progress, shown
+from singan.ui.frame import PRIVATE, SILENT, build_seed, build_status, framed, progress, renew, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import Shelf
+from singan.ui.shelf import Shelf, Top, toasts
 from singan.ui.work import pick_seed, watch
 
 STRIP_SIDE = 256  # of the pictures in the strip of scales
@@ -91,6 +91,23 @@ def build_results(hint: str, controls: Controls, here: str) -> Results:
     full = gr.File(label="All scales at full size", file_count="multiple", visible=False)
     strip.select(pick, [pair, strip, full], [pair, controls.scale, status], queue=False, **PRIVATE)
     return Results(status, pair, strip, chain, list(View(status, pair, strip, full, controls.seed)))
+
+
+def wire_forgetting(top: Top, tab: str, hint: str, controls: Controls, results: Results) -> gr.State:
+    """Once another pyramid is chosen, its scales, and no result: that was of the one before. Returns the state that
+    says of which one it is, for an example to set with the pyramid that it chooses."""
+    owner = gr.State(top.name.value)
+    fresh = [owner, controls.scale, results.pair, results.strip, results.status]
+
+    def forget(shelf: Shelf, pyramid: str, owner: str) -> tuple[Any, ...]:
+        if pyramid == owner:
+            return (gr.skip(),) * len(fresh)
+        renew(tab)
+        with toasts():
+            return pyramid, scales(shelf.load(pyramid)), shown(None), shown(None), run_status(hint, None, [])
+
+    top.here.change(forget, [top.shelf, top.name, owner], fresh, **SILENT)
+    return owner
 
 
 def build_pair(label: str) -> gr.ImageSlider:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +14,7 @@ from singan.ui.frame import SILENT
 from singan.ui.shelf import KEEP_SECONDS, Shelf, Top
 
 MAX_KEPT = 64  # shelves; of their pyramids, those that were used last stay in memory (`Own`)
-_kept: OrderedDict[str, tuple[float, Shelf]] = OrderedDict()
+_kept: dict[str, tuple[float, Shelf]] = {}
 _lock = threading.Lock()
 
 
@@ -33,15 +32,21 @@ def remember(shelf: Shelf, secret: str | None) -> None:
         return
     with _lock:
         _kept[secret] = time.monotonic(), shelf
-        _kept.move_to_end(secret)
-        while len(_kept) > MAX_KEPT or next(iter(_kept.values()))[0] < time.monotonic() - KEEP_SECONDS:
-            _kept.popitem(last=False)
+        by_use = sorted(_kept, key=lambda one: _last_used(*_kept[one]))
+        for k, one in enumerate(by_use):
+            if k < len(by_use) - MAX_KEPT or _last_used(*_kept[one]) < time.monotonic() - KEEP_SECONDS:
+                del _kept[one]
+
+
+def _last_used(kept: float, shelf: Shelf) -> float:
+    """When that shelf was kept, or something on it used after that."""
+    return max(kept, *(one.used for one in shelf.own.values()))
 
 
 def bring_back(shelf: Shelf, secret: str | None) -> tuple[Any, ...]:
     """The secret of the page, a new one if it has none; and its shelf, with the newest pyramid on it chosen."""
     found = _kept.get(secret) if isinstance(secret, str) else None
-    if found is None or found[0] < time.monotonic() - KEEP_SECONDS:
+    if found is None or _last_used(*found) < time.monotonic() - KEEP_SECONDS:
         return secrets.token_urlsafe() if not isinstance(secret, str) else gr.skip(), *(gr.skip(),) * 3
     own = {name: one for name, one in found[1].own.items() if one.model}
     if not own:

@@ -12,7 +12,7 @@ import gradio as gr
 from singan.errors import ConfigError
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.shelf import Shelf, Top, mark, toasts, usual_settings
-from singan.ui.work import MAX_SEED
+from singan.ui.work import MAX_SEED, NO_SAMPLE, open_sample
 
 MAX_SAMPLES = 16
 BROKEN = "The address is no link of this app: it names a model that is not here, or a setting out of its range."
@@ -48,15 +48,14 @@ class Controls(NamedTuple):
     usual: Any
 
 
-def build_link(top: Top, controls: Controls) -> None:
+def build_link(top: Top, samples: gr.Gallery) -> None:
     """Make the button, and where its address is shown."""
     with gr.Row():
         button = gr.Button("Link to these", size="sm", min_width=120, scale=0)
         address = gr.Textbox(
             label="Address", show_label=False, interactive=False, visible=False, buttons=["copy"], elem_id="address"
         )
-    inputs = [top.shelf, top.name, controls.seed, controls.variation, controls.number, controls.flips, controls.rising]
-    made = button.click(make_link, inputs, address, queue=False, **SILENT)
+    made = button.click(make_link, [top.shelf, samples], address, queue=False, **SILENT)
     made.success(None, address, address, js=SHOW, **PRIVATE)
 
 
@@ -66,13 +65,24 @@ def wire_link(back: Any, top: Top, controls: Controls, samples: gr.Gallery) -> N
     back.then(open_link, [top.shelf, top.name], outputs, **SILENT)
 
 
-def make_link(shelf: Shelf, pyramid: str, seed: int, variation: float, number: int, flips: bool, rising: bool) -> dict:
-    """The query of the address, in its box."""
+def make_link(shelf: Shelf, pictures: list[tuple[str, str]] | None) -> dict:
+    """The query of the address of these samples, in its box: by what their files hold, whatever is set by now."""
     with toasts():
-        if pyramid not in shelf.shipped():
+        if not pictures:
+            raise ConfigError("There are no samples yet: draw some first.")
+        with open_sample(pictures[0][0]) as image, open_sample(pictures[-1][0]) as last:
+            facts, size, end = image.info, (image.height, image.width), last.info
+        name = str(facts.get("model"))
+        if name not in shelf.shipped():
             raise ConfigError("A link holds no photo: it can open the models that come with this app, and no others.")
-    query = urlencode(Linked(pyramid, seed, variation, int(number), flips, rising)._asdict())
-    return gr.update(value=query, visible=True)
+        if size != shelf.load(name).image_size or {"tile", "mirror"} & facts.keys() or facts.get("start_scale") != "0":
+            raise ConfigError("A link holds no size, tile, mirror image or start scale: draw samples without them.")
+        try:
+            rising = facts["variation"] != end["variation"]
+            settings = int(facts["seed"]), float(facts["variation"]), len(pictures), "flips" in facts, rising
+        except (KeyError, ValueError):
+            raise ConfigError(NO_SAMPLE) from None
+    return gr.update(value=urlencode(Linked(name, *settings)._asdict()), visible=True)
 
 
 def linked(shelf: Shelf, query: Mapping[str, str]) -> Linked | None:

@@ -66,7 +66,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
             chain = build_gallery_chain(samples, "sample")
             usual = gr.State(usual_settings(top.shelf.value, top.name.value, first) if first else (VARIATION, True))
             link = Controls(seed, new_seed, variation, rising, flips, number, usual)
-            build_link(top, link)
+            build_link(top, samples)
             laid = tiles.build_laid()
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror, flips, rising]

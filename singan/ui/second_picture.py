@@ -17,9 +17,8 @@ from singan.tasks.injection import OnEvent, Scale
 from singan.tasks.steering import LIMIT
 from singan.ui import injected
 from singan.ui.chain import Chain
-from singan.ui.denoise import fit
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
-from singan.ui.frame import SILENT, run_anew
+from singan.ui.frame import run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
 from singan.ui.shelf import SHORT, Shelf, Top, mark
@@ -50,7 +49,8 @@ def build(top: Top, examples: Path) -> Chain:
 
     def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
         path = pictures[number]
-        return path.stem, mark(shelf, path.stem), str(path), path.parent.name, fit(shelf, path.stem), False
+        scale = injected.scales(shelf.load(path.stem))
+        return path.stem, mark(shelf, path.stem), path.stem, str(path), path.parent.name, scale, False
 
     def run_example(
         shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, kind: Kind, invert: bool
@@ -58,20 +58,19 @@ def build(top: Top, examples: Path) -> Chain:
         path = pictures[number]
         yield from second_picture(shelf, path.stem, str(path), kind, invert, scale, seed, new_seed)
 
-    chosen = [top.shelf, top.name]
-    inputs = [*chosen, picture, kind, invert, *controls]
+    owner = injected.wire_forgetting(top, "second-picture", HINT, controls, results)
+    inputs = [top.shelf, top.name, picture, kind, invert, *controls]
     run = run_anew(go, "second-picture")
     run(second_picture, inputs, results.view, **SHORT, show_progress="hidden", api_name="second_picture")
     Examples(
         tab="second-picture",
         sources=sources(pictures),
         load=load_example,
-        loaded=[top.name, top.pictures, picture, kind, controls.scale, invert],
+        loaded=[top.name, top.pictures, owner, picture, kind, controls.scale, invert],
         run=run_example,
         settings=[controls.seed, controls.new_seed, controls.scale, kind, invert],
         view=results.view,
     ).wire(gallery, top, **SHORT)
-    top.here.change(fit, chosen, [controls.scale], **SILENT)
     return results.chain
 
 

@@ -7,17 +7,19 @@ import io
 import json
 import math
 import threading
+import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
+from gradio.context import Context, LocalContext
 from PIL import Image
 
 from singan.errors import CheckpointError, SinGANError
@@ -43,6 +45,11 @@ PICTURE_SIDE = 256  # of the pictures to click
 # The ids of the tabs that follow when another pyramid is chosen: what they show is of it.
 FOLLOWING = ("sample", "harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")
 
+# The name of the pyramid that was clicked, told by the page, where of two clicks the second would else be left out.
+CHOSEN = """async name => {
+  await new Promise(done => setTimeout(done));
+  return document.querySelector('#pyramids .thumbnail-item.selected .caption-label')?.textContent.trim() ?? name;
+}"""
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()
 
@@ -53,6 +60,7 @@ class Own:
 
     def __init__(self, model: SinGAN) -> None:
         self._model: SinGAN | None = model
+        self.used = 0.0  # when it was last
         self.use()
 
     @property
@@ -62,6 +70,7 @@ class Own:
 
     def use(self) -> None:
         """It is the one used last now; others give way, or lose their patches, which are made again when needed."""
+        self.used = time.monotonic()
         with _owned_lock:
             for key, ref in list(_owned.items()):
                 if ref() in (self, None):
@@ -110,6 +119,7 @@ class Shelf:
         model = self._mine(name)
         if model is not None:
             self.own[name].use()
+            keep_states()
             return model
         if name not in self.names():
             raise CheckpointError(
@@ -161,6 +171,17 @@ class Shelf:
                 png = _small(model.training_image) if model else _preview(self.directory / name)
                 shown.append((stored(png), name))
         return shown
+
+
+def keep_states() -> None:
+    """Let the states of this session, which gradio keeps for some time after they were set, be kept so long from now:
+    by when that was, as to set them again could undo what another call sets."""
+    blocks, request = LocalContext.blocks.get(None), LocalContext.request.get(None)
+    name = getattr(request, "session_hash", None)
+    if blocks is not None and name is not None and name in blocks.state_holder:
+        set_at = blocks.state_holder[name]._state_ttl
+        for key, (seconds, _) in list(set_at.items()):
+            set_at[key] = seconds, datetime.now()
 
 
 def _same_photo(one: SinGAN, other: SinGAN) -> bool:
@@ -282,7 +303,7 @@ def build_top(shelf: Shelf) -> Top:
     said = gr.HTML(works_on(first), visible=bool(first), elem_id="said")
     name = gr.Textbox(first, label="Pyramid", visible=False)
     seen = {tab: gr.Textbox(first, visible=False) for tab in FOLLOWING}
-    pictures.select(choose, None, name, queue=False, api_visibility="private")
+    pictures.select(None, name, name, js=CHOSEN, api_visibility="private")
     return Top(state, name, pictures, upload, said, gr.State(""), gr.Textbox("sample", visible=False), seen)
 
 
@@ -293,19 +314,15 @@ def works_on(name: str) -> str:
     )
 
 
-def choose(event: gr.SelectData) -> str:
-    """The name of the pyramid that was clicked."""
-    return event.value["caption"]
-
-
 def mark(shelf: Shelf, name: str) -> dict:
-    """The row of pyramids with this one marked."""
-    return gr.update(selected_index=shelf.names().index(name))
+    """The row of pyramids with this one marked, or none if it is not there any more."""
+    names = shelf.names()
+    return gr.update(selected_index=names.index(name) if name in names else None)
 
 
 def mark_new(shelf: Shelf, name: str) -> dict:
     """As `mark`, with the pictures of the pyramids, of which one is new."""
-    return gr.update(value=shelf.pictures(), selected_index=shelf.names().index(name))
+    return {**mark(shelf, name), "value": shelf.pictures()}
 
 
 def start_range(model: SinGAN | None) -> dict[str, Any]:

@@ -58,6 +58,7 @@ SCRIPT = (
 const scene = element.querySelector('.scene'), said = element.querySelector('.said');
 const bounded = (x, low, high) => Math.min(high, Math.max(low, x));
 let things = [], chosen = -1, shown = null;
+let held = null;  // {k, grip, from, spread}
 const fingers = new Map();
 
 function fit(k) {
@@ -136,17 +137,22 @@ function draw() {
   choose(things.length - 1);
 }
 function take() {
+  if (!props.value) [things, chosen] = [[], -1];
   if (!props.value || props.value === shown) return;
   shown = props.value;
-  things = shown.things.map(thing => ({ ...thing }));
+  const before = things;  // which may have been moved while the server answered
+  things = shown.things.map((thing, k) => {
+    const same = before[k]?.picture.url === thing.picture.url;
+    return { ...thing, ...(same ? { x: before[k].x, y: before[k].y, size: before[k].size } : {}) };
+  });
   fingers.clear();
+  held = null;
   draw();
 }
 
 // One finger moves a thing, or its size by the grip; two change its size.
 const centre = box => { const at = box.getBoundingClientRect(); return [at.x + at.width / 2, at.y + at.height / 2]; };
 const spread = () => { const [a, b] = [...fingers.values()]; return Math.hypot(a.x - b.x, a.y - b.y); };
-let held = null;  // {k, grip, from, spread}
 function begin(finger, grip) {
   const { x, y, size } = things[chosen];
   held = { k: chosen, grip, finger, x, y, size, spread: fingers.size === 2 ? spread() : 0 };

@@ -26,7 +26,18 @@ from singan.ui.learning import learn_all
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
 from singan.ui.runs import Run, Runs
-from singan.ui.shelf import KEEP_SECONDS, LONG, MAX_PHOTO_PIXELS, Shelf, Top, load_own, mark_new, plain_name, toasts
+from singan.ui.shelf import (
+    KEEP_SECONDS,
+    LONG,
+    MAX_PHOTO_PIXELS,
+    Shelf,
+    Top,
+    load_own,
+    mark,
+    mark_new,
+    plain_name,
+    toasts,
+)
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED
 
@@ -66,11 +77,11 @@ class View(NamedTuple):
     shelf: Any = gr.skip()
     name: Any = gr.skip()
     pictures: Any = gr.skip()
-    renewed: Any = gr.skip()
 
 
 def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples: Path) -> None:
-    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf and chooses it.
+    """Make the tab. A run that is done, or stopped, puts its pyramid on the shelf, and chooses it if no other one was
+    chosen since it began.
 
     `back`: the event that brings back what the page had. `examples`: a folder of photos to train with one click.
     `run_id` is where the browser keeps the id of its last run: a page that is opened again asks for it.
@@ -90,24 +101,32 @@ def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples:
     def load_example(shelf: Shelf, event: gr.SelectData) -> tuple[Shelf, str]:
         return draft(shelf, str(pictures[event.index]))
 
+    made = gr.Textbox(label="Pyramid", visible=False)  # by the run
+    begun = gr.Textbox(visible=False)  # the chosen pyramid when it began
     view = View(
         status, now, scales, curves, run_id, train_button, stop_button, resume_button, download, sample_button,
-        top.shelf, top.name, top.pictures, top.renewed,
+        top.shelf, made, top.pictures,
     )  # fmt: skip
     inputs = [top.shelf, top.name, photo, *settings]
     take(top, photo, **PRIVATE).success(
         lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
-    top.here.change(look, [top.shelf, top.name, status], [status, now], **SILENT)
+    of_run = [scales, curves, resume_button, download, sample_button]
+    top.here.change(look, [top.shelf, top.name, status, made], [status, now, photo, *of_run], **SILENT)
     wiring: dict[str, Any] = {"outputs": list(view), **LONG, "show_progress": "minimal", "show_progress_on": status}
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
     opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)
     opened.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
-    example = opened.success(train, inputs, **wiring, **PRIVATE)
+    example = opened.success(train, [top.shelf, top.name, gr.State(None), *settings], **wiring, **PRIVATE)
     wire_buttons(train_button, stop_button, [run, again, example])
+    for begins in (train_button.click, resume_button.click, opened.success):
+        begins(None, top.name, begun, js="name => name", **PRIVATE)
+    for ended in (run, again, example):
+        ended.then(arrived, [top.shelf, made, top.name, begun], [top.name, top.renewed, top.pictures], **SILENT)
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
-    sample_button.click(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
+    taken = sample_button.click(choose, [top.shelf, made], [top.name, top.pictures], queue=False, **PRIVATE)
+    taken.success(lambda: gr.Tabs(selected="sample"), None, tabs, queue=False, **PRIVATE)
     back.then(reopen, [top.shelf, top.name, run_id], list(view), **SILENT)
 
 
@@ -146,14 +165,32 @@ def _build_watch() -> list[Any]:
     return [status, now, curves, scales]
 
 
-def look(shelf: Shelf, pyramid: str, said: str) -> tuple[Any, Any]:
-    """Show the photo of a chosen draft, which can be trained; of another pyramid nothing is said."""
+def look(shelf: Shelf, pyramid: str, said: str, made: str) -> tuple[Any, ...]:
+    """Show the photo of a chosen draft, which can be trained, in place of a file that was given here and of what there
+    is of a run that `made` another one; of another pyramid nothing is said."""
     if shelf.is_draft(pyramid):
         picture = shelf.load(pyramid).training_image
         text = f"{READY} {pyramid!r}: {picture.height}x{picture.width} px."
         picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        return run_status(text, None, []), picture
-    return (run_status(HINT, None, []), None) if READY in said else (gr.skip(), gr.skip())
+        of_run = gr.skip() if made == pyramid else gr.update(visible=False)
+        return run_status(text, None, []), picture, None, *(of_run,) * 5
+    said_now = (run_status(HINT, None, []), None) if READY in said else (gr.skip(), gr.skip())
+    return *said_now, *(gr.skip(),) * 6
+
+
+def choose(shelf: Shelf, made: str) -> tuple[str, dict]:
+    """What the last run made, and its picture marked."""
+    with toasts():
+        shelf.load(made)
+        return made, mark(shelf, made)
+
+
+def arrived(shelf: Shelf, made: str, pyramid: str, begun: str) -> tuple[Any, ...]:
+    """What is chosen when a run has ended: what it `made`, if there is anything and the chosen one is still that with
+    which it had `begun`; then all is drawn anew if that has the same name."""
+    if not made or pyramid not in (begun, made):
+        return gr.skip(), gr.skip(), mark_new(shelf, pyramid)
+    return made, secrets.token_hex(8) if made == pyramid else gr.skip(), mark_new(shelf, made)
 
 
 def train(
@@ -169,7 +206,7 @@ def train(
     zip file.
 
     Parameters:
-        pyramid: name of a draft of this session, which the trained model replaces; used if there is no photo
+        pyramid: name of a pyramid of this session, of which the trained one replaces a draft; used if there is no photo
         photo: the file of the photo
         photo_size: longest side at which the photo is kept, and samples come, in pixels
         seed: seed of all randomness
@@ -179,7 +216,7 @@ def train(
     with toasts(), scratch() as folder:  # the run has its copy
         if photo is not None:
             files, name, shares = [Path(photo)], plain_name(Path(photo).stem), None
-        elif shelf.is_draft(pyramid):
+        elif pyramid in shelf.own:
             files, name, shares = _photos_of(shelf, pyramid, Path(folder)), pyramid, shelf.load(pyramid).shares or None
         else:
             raise ImageError("There is no photo yet: upload one first.")
@@ -217,12 +254,17 @@ def resume(shelf: Shelf, run_id: str | None) -> Iterator[View]:
 
 
 def reopen(shelf: Shelf, pyramid: str, run_id: str | None) -> View:
-    """Show a page that comes back what became of its run. Its model goes on the shelf; `pyramid` stays chosen."""
+    """Show a page that comes back what became of its run. Its model goes on the shelf, if it is not there; `pyramid`
+    stays the chosen one."""
     run = RUNS.get(run_id)
     if run is None:
         return View()
     with toasts(), RUNS.use(run):
-        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [], chosen=pyramid)
+        view = _result(run, shelf, f"Your last run: {run.status.rstrip('.')}.", [])
+        if view.shelf is shelf:
+            view = view._replace(shelf=gr.skip(), pictures=gr.skip())
+        elif isinstance(view.shelf, Shelf):
+            view = view._replace(pictures=mark_new(view.shelf, pyramid))
     return view._replace(now=run.scales[-1][0]) if run.scales else view
 
 
@@ -248,6 +290,7 @@ def _watch(run: Run, shelf: Shelf) -> Iterator[View]:
             scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
             curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
             run_id=run.id,
+            name="",
             train_button=gr.update(interactive=False),
             stop_button=gr.update(interactive=True),
             resume_button=gr.update(visible=False),
@@ -325,9 +368,8 @@ def _where(event: TrainEvent) -> str:
     )
 
 
-def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: str | None = None) -> View:
-    """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume. Its
-    model is chosen for all tabs, unless another one is `chosen`."""
+def _result(run: Run, shelf: Shelf, text: str, notes: list[str]) -> View:
+    """What there is of a run that is not in progress: its model on the shelf and as a zip file, what to resume."""
     view = View(
         status=run_status(text, None, notes),
         scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
@@ -340,20 +382,16 @@ def _result(run: Run, shelf: Shelf, text: str, notes: list[str], chosen: str | N
         return view._replace(status=run_status(text + more, None, notes))
     model = load_own(run.model, run.name)
     shelf = present(shelf)
-    before = shelf.own.get(run.name)
     shelf, name = shelf.put(run.name, model)
-    renewed = before is not None and before is not shelf.own.get(run.name)
     height, width = model.image_size
     count = "1 scale" if len(model.generators) == 1 else f"{len(model.generators)} scales"
-    where = "is among the models at the top" if chosen else "is now chosen for all tabs"
     archive = shutil.make_archive(str(run.folder / run.name), "zip", run.model.parent)
-    text = f"{text} {count} learned, samples of {height}x{width} px: {name!r} {where}."
+    text = f"{text} {count} learned, samples of {height}x{width} px: {name!r} is among the models at the top."
     return view._replace(
         status=run_status(text, None, notes),
         download=gr.update(value=archive, visible=True),
-        sample_button=gr.update(visible=not chosen),
+        sample_button=gr.update(visible=True),
         shelf=shelf,
-        name=gr.skip() if chosen else name,
-        pictures=mark_new(shelf, chosen or name),
-        renewed=gr.skip() if chosen or not renewed else secrets.token_hex(8),
+        name=name,
+        pictures=shelf.pictures(),
     )

@@ -11,7 +11,7 @@ import gradio as gr
 import singan
 from singan.config import VARIATION
 from singan.image import save_image
-from singan.ui.frame import SILENT, build_status, framed, watched
+from singan.ui.frame import SILENT, build_status, framed, renew, watched
 from singan.ui.look import run_status
 from singan.ui.shelf import LONG, Shelf, Top, start_range, toasts
 from singan.ui.work import MAX_SEED, pick_seed
@@ -47,8 +47,9 @@ def build(top: Top) -> None:
                 elem_classes="pair",
             )
     inputs = [top.shelf, top.name, number, variation, start_scale, seed]
-    chosen = {"inputs": [top.shelf, top.name], "outputs": start_scale}
-    gr.on([top.here.change, top.renewed.change], fit, **chosen, **SILENT)
+    changed = [top.here.change, top.renewed.change]
+    gr.on(changed, fit, [top.shelf, top.name], start_scale, **SILENT)
+    gr.on(changed, forget, None, [status, heat, seed], queue=False, **SILENT)
     go.click(variation_map, inputs, [status, heat, seed], **LONG, show_progress="hidden", api_name="variation_map")
 
 
@@ -84,6 +85,12 @@ def variation_map(
         yield View(run_status(text, None, []), str(path), first)
 
     yield from framed(moments, View, "map", long=True)
+
+
+def forget() -> View:
+    """No map, once there is another pyramid: it was of the one before."""
+    renew("map")
+    return View(run_status(HINT, None, []), None)
 
 
 def fit(shelf: Shelf, pyramid: str) -> dict:

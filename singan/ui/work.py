@@ -21,6 +21,7 @@ from singan.tasks.injection import OnEvent, TaskEvent
 T = TypeVar("T")
 V = TypeVar("V")
 
+NO_SAMPLE = "This picture is no sample of this app: draw samples anew."
 MAX_SEED = 2**53 - 1  # which a browser counts to; an answer with a number over 2^64 cannot be sent
 SHOW_SECONDS = 0.2  # between two yields at least
 GIVE_SECONDS = 2.0  # that a step of a long job waits for short ones, at most
@@ -152,7 +153,7 @@ def open_sample(path: str) -> Image.Image:
     try:
         image = Image.open(path, formats=("PNG",))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise ImageError("This picture is no sample of this app: draw samples anew.") from None
+        raise ImageError(NO_SAMPLE) from None
     check_megapixels(1, (image.height, image.width))
     return image
 
