@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 
-from singan.errors import ConfigError
+from singan.errors import ConfigError, TaskWarning, one_line
 
 T = TypeVar("T")
 SPLIT, ROW = 2**14, 128  # numbers
 
 
 def pick_device(device: str | torch.device | None) -> torch.device:
-    """The device asked for, here or by the environment variable SINGAN_DEVICE, or cuda where it is there, else cpu: of
-    mps PyTorch has not all operations that are needed. Raises `ConfigError` if it is not there."""
+    """The device asked for, here or by the environment variable SINGAN_DEVICE, or cuda where it is there and computes,
+    else cpu: of mps PyTorch has not all operations that are needed. Raises `ConfigError` if it is not there."""
     device = device or os.environ.get("SINGAN_DEVICE") or None
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device("cuda" if torch.cuda.is_available() and _cuda_computes(os.getpid()) else "cpu")
     try:
         chosen = torch.device(device)
         torch.empty(1, device=chosen)
@@ -33,6 +35,18 @@ def pick_device(device: str | torch.device | None) -> torch.device:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"Device {str(device)!r} cannot be used ({reason}); try cpu.") from None
     return chosen
+
+
+@cache
+def _cuda_computes(process: int) -> bool:
+    """Whether the GPU can be used in this process: PyTorch finds old ones too, for which it has no kernels."""
+    try:
+        torch.ones(1, device="cuda") + 1
+    except RuntimeError as error:
+        note = f"The GPU cannot be used ({one_line(error)}): the CPU computes; SINGAN_DEVICE names another device."
+        warnings.warn(note, TaskWarning, stacklevel=3)
+        return False
+    return True
 
 
 def machine(device: torch.device) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from singan.errors import ConfigError
 from singan.limits import Limits
 
 
@@ -21,7 +24,9 @@ def prepare() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "300000")  # while they are not: 3 ms, as without that
     given, own = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir(), f"singan-app-{user}"
     folder = Path(given) if Path(given).name == own else Path(given, own)  # in what is given, where others may be
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    _check_own(folder, user)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -30,3 +35,14 @@ def prepare() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
     if os.environ.get("SPACES_ZERO_GPU"):
         import spaces  # type: ignore[import-not-found]  # noqa: F401 - before torch, which it changes
+
+
+def _check_own(folder: Path, user: int) -> None:
+    """Let nobody else into the folder. Raises `ConfigError` unless it is that user's: where everybody may write,
+    somebody else could have made it first."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != user:  # which is 0 on Windows, of every file too
+        cure = "remove it, or set GRADIO_TEMP_DIR to a folder of yours"
+        raise ConfigError(f"{folder} is no folder of yours, so that others could read what is uploaded: {cure}.")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        folder.chmod(0o700)

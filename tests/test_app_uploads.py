@@ -12,6 +12,7 @@ import pytest
 
 import singan.ui
 from singan import serving
+from singan.errors import ConfigError
 from singan.ui import build_app, uploads
 
 
@@ -75,6 +76,28 @@ def test_folder_that_is_swept_is_one_of_the_app_alone(monkeypatch, tmp_path, giv
     other = aged(own.parent / "thesis.txt", 9)
     uploads.sweep(uploads.folder_of_uploads())
     assert other.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no users to compare")
+@pytest.mark.parametrize("kind", ["link", "file", "another's"])
+def test_folder_for_uploads_that_is_not_ours_is_refused(monkeypatch, tmp_path, kind):
+    user = os.getuid() + (kind == "another's")
+    monkeypatch.setattr(os, "getuid", lambda: user)
+    monkeypatch.setattr(os, "environ", {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)})
+    own = tmp_path / f"singan-app-{user}"
+    (tmp_path / "elsewhere").mkdir()
+    {"link": lambda: own.symlink_to("elsewhere"), "file": own.touch, "another's": own.mkdir}[kind]()
+    with pytest.raises(ConfigError, match=f"{own.name} is no folder of yours.*: remove it, or set GRADIO_TEMP_DIR to"):
+        serving.prepare()
+
+
+def test_folder_for_uploads_that_others_can_read_is_closed_to_them(monkeypatch, tmp_path):
+    own = tmp_path / f"singan-app-{getattr(os, 'getuid', int)()}"
+    own.mkdir()
+    own.chmod(0o755)
+    monkeypatch.setattr(os, "environ", {**os.environ, "GRADIO_TEMP_DIR": str(tmp_path)})
+    serving.prepare()
+    assert own.stat().st_mode & 0o777 == 0o700
 
 
 def test_files_are_swept_after_their_time_and_folders_with_them(tmp_path):

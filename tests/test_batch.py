@@ -218,6 +218,24 @@ def test_a_numbered_result_of_others_counts_as_one(photos, batch):
     assert batch("fill", "photos", "--extend", "10%", "--out", "large")[1]["error"].startswith("large/a.png exists")
 
 
+def test_a_photo_whose_name_is_anothers_with_a_number_is_in_nobodys_way(photos, batch):
+    """The one with the number comes first, and the batch was killed after it."""
+    paint(photos / "a-2.png", 5)
+    for command, ending in ((["draft"], ""), (["fill", "--extend", "10%"], ".png")):
+        done = [command[0], "photos/a-2.png", *command[1:], "--out", command[0]]
+        assert batch(*done)[1]["done"] == ["a-2"]
+        told = batch(command[0], "photos/a-2.png", "photos/a.png", *command[1:], "--out", command[0])[1]
+        assert (told["done"], told["skipped"]) == (["a"], ["a-2"])
+        assert Path(command[0], f"a{ending}").exists()
+
+
+def test_a_numbered_result_of_the_batch_is_not_replaced_by_another_of_that_name(photos, batch):
+    paint(photos / "a-2.png", 5)
+    assert batch("fill", "photos/a.png", "--extend", "10%", "--n", "3", "--out", "large")[1]["done"] == ["a"]
+    told = batch("fill", "photos/a-2.png", "--extend", "10%", "--out", "large")[1]
+    assert told["error"].startswith("large/a-2.png exists")
+
+
 def test_a_card_that_was_written_by_hand_stays(photos, batch):
     batch("draft", "photos", "--out", "models")
     Path("models/a/README.md").write_text("mine")
@@ -281,7 +299,7 @@ def test_wrong_usage_is_said_before_anything_is_done(photos, capsys, args, code,
 def test_without_ray_workers_are_refused_and_the_cure_is_named(photos, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert main(["batch", "draft", "photos", "--out", "models", "--workers", "2"]) == 1
-    assert "need Ray: pip install 'singan[ray]'" in capsys.readouterr().err
+    assert "need Ray: pip install 'ray>=2.40,<3'" in capsys.readouterr().err
 
 
 def test_documentation_names_options_that_there_are(capsys):
@@ -304,6 +322,13 @@ def test_examples_parse(example, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(example)[1:]) == 1
     assert re.search(r"singan: \S+ (does not exist|holds no picture)", capsys.readouterr().err), example
+
+
+def test_folder_of_checkpoints_is_the_same_wherever_a_worker_is(photos, monkeypatch):
+    seen = []
+    monkeypatch.setattr("singan.cli.batch._run", lambda batch, items, given: seen.append(batch.kept) or 0)
+    assert main(["batch", "train", "photos", "--out", "models", "--checkpoints", "runs"]) == 0
+    assert seen == [Path.cwd() / "runs"]
 
 
 # --- a batch that is broken off -------------------------------------------------------------------

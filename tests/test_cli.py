@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import singan
@@ -296,6 +297,16 @@ def test_force_discards_the_broken_off_run_and_nothing_else(run, photo, tmp_path
     assert files(checkpoint) == ["mine.txt"]
 
 
+@pytest.mark.parametrize("wrong", [["--seed", "-1"], ["--max-size", "3"], ["--share", "1", "--share", "2"], None])
+def test_force_discards_no_run_if_the_new_one_cannot_be_begun(fails, photo, tmp_path, wrong):
+    state = tmp_path / "m" / "checkpoint" / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_text("hours")
+    (tmp_path / "photo.png").write_text("no photo")
+    fails("train", photo if wrong else tmp_path / "photo.png", "--out", tmp_path / "m", *wrong or [], "--force")
+    assert state.read_text() == "hours"
+
+
 # --- sample ---------------------------------------------------------------------------------------
 
 
@@ -345,6 +356,16 @@ def test_variation_rises_and_mirrored_parts_come_where_they_are_asked_for(run, t
             expected = model.sample(1, seed=seed, variation=variation, flips=True)[0]
             assert saved.tobytes() == expected.tobytes()
             assert (saved.text["variation"], saved.text["flips"]) == (str(variation), "True")
+
+
+def test_notes_of_a_sample_are_printed_or_in_the_json(run, photo, tmp_path):
+    clear = Image.open(photo).convert("RGBA")
+    clear.putalpha(128)
+    clear.save(tmp_path / "clear.png")
+    note = f"{tmp_path / 'clear.png'} is partly transparent: it is flattened on white."
+    args = ["sample", tmp_path / "clear.png", "--n", 1, "--out", tmp_path / "s", "--force"]
+    assert run(*args) == (0, f"{tmp_path / 's' / 'sample-0.png'}\nNote: {note}\n", "")
+    assert json.loads(run(*args, "--json")[1])["warnings"] == [note]
 
 
 def test_sample_writes_a_file_that_is_named_as_an_image(run, fails, trained, tmp_path):
@@ -442,6 +463,7 @@ def test_info_json_is_one_object(run, trained):
         (["train", "photo.png", "--out", "m", "--steps", "0"], "--steps"),
         (["train", "photo.png", "--out", "m", "--seed", "x"], "--seed"),
         (["sample", "m", "--out", "s", "--n", "0"], "--n"),
+        (["sample", "m", "--n", "1", "--variation-to", "1"], "--n is 1: give 2 or more, or --variation alone"),
         (
             ["sample", "m", "--out", "s", "--size", "100"],
             "'100' is not height x width in pixels, as in 186x248",
@@ -478,6 +500,30 @@ def test_error_of_ours_shows_no_traceback_as_a_process(tmp_path):
     )
     assert done.returncode == 1 and done.stdout == ""
     assert re.fullmatch(r"singan: [^\n]+\n", done.stderr)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_names_that_the_terminal_cannot_show_stop_nothing(trained, tmp_path, encoding, json_too):
+    out = tmp_path / os.fsdecode("湖-".encode() + b"\xff.png")
+    done = subprocess.run(
+        [sys.executable, "-m", "singan", "sample", str(trained), "--n", "1", "--out", str(out), *json_too],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, b"") and out.exists()
+    assert not json_too or json.loads(done.stdout.decode("ascii"))["samples"] == [str(out)]
+
+
+def test_gpu_without_memory_is_one_line_that_names_the_cpu(fails, monkeypatch, trained):
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has 7 GiB.")
+
+    monkeypatch.setattr("singan.model.SinGAN.from_pretrained", full)
+    error = fails("info", trained)
+    assert "too little memory (CUDA out of memory. Tried" in error and "SINGAN_DEVICE=cpu" in error
 
 
 def test_mistake_of_ours_is_not_passed_off_as_the_users(monkeypatch, trained):

@@ -118,6 +118,33 @@ def test_photo_of_a_model_is_taken_for_the_photo(run, folder, tiny_model, tmp_pa
     assert found[0] == found[1] and found[0]["diversity"]["mean"] > 0.05
 
 
+def test_photo_that_is_larger_than_the_samples_is_brought_to_their_size(run, tiny_picture, tmp_path, monkeypatch):
+    photo, samples = tmp_path / "photo.png", tmp_path / "samples"
+    tiny_picture.resize((1403, 1080)).save(photo)
+    model = singan.draft(photo, singan.TrainConfig.preset("draft", photo_size=70))
+    where = model.save_pretrained(tmp_path / "m")
+    samples.mkdir()
+    for k, image in enumerate(model.sample(2)):
+        image.save(samples / f"{k}.png")
+    monkeypatch.setattr(metrics.report, "MAX_PIXELS", 10**6)
+    note = f"{photo} is 1403x1080 px and the samples 70x54: it is brought to that size."
+    of_file, of_model = (json.loads(run(real, samples, "--json")[1]) for real in (photo, where))
+    assert of_file["warnings"] == [note] and of_model["warnings"] == []
+    assert of_file["scores"] == of_model["scores"] and "diversity" in of_file["scores"]
+    assert f"Note: {note}\n" in run(photo, samples)[1]
+
+
+def test_photo_of_another_shape_than_the_samples_stays_as_it_is(run, fails, folder, tmp_path):
+    Image.open(folder / "photo.png").resize((96, 96)).save(tmp_path / "square.png")
+    result = json.loads(run(tmp_path / "square.png", folder / "samples", "--only", "swd", "--json")[1])
+    real, sample = opened(tmp_path / "square.png"), opened(folder / "samples" / "a.png")
+    assert result["warnings"] == [] and result["scores"]["swd"]["values"][0] == metrics.swd(sample, real)
+    Image.new("RGB", (4096, 1100)).save(tmp_path / "long.png")
+    assert "long.png is 4096x1100 px (4.5056 megapixels); the limit is 4.1943" in fails(
+        tmp_path / "long.png", folder / "samples"
+    )
+
+
 def test_samples_of_another_size_are_scored_by_what_needs_none(run, folder, tmp_path):
     Image.open(folder / "photo.png").crop((0, 0, 40, 30)).save(tmp_path / "a.png")
     Image.open(folder / "photo.png").save(tmp_path / "b.png")

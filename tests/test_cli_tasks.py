@@ -419,7 +419,7 @@ def test_fill_says_what_it_wants(fails, pictures, tmp_path, options, message):
 # --- super-resolution of a picture ----------------------------------------------------------------
 
 
-def test_sr_by_force_starts_a_broken_off_run_again(run, fails, pictures, tiny_presets, tmp_path):
+def test_sr_by_force_starts_again_where_another_run_was_broken_off(run, fails, pictures, tiny_presets, tmp_path):
     kept = tmp_path / "m" / "checkpoint"
     kept.mkdir(parents=True)
     (kept / "state.safetensors").write_text("of another run")
@@ -470,16 +470,18 @@ def interrupt(monkeypatch, after: int) -> None:
     monkeypatch.setattr("singan.training.loop.iter_train", interrupted)
 
 
-def test_sr_that_is_interrupted_goes_on_where_it_was(run, fails, pictures, tiny_presets, tmp_path, monkeypatch):
-    args = ["sr", pictures / "photo.png", "--factor", 2, "--save-model", tmp_path / "m", "--json"]
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_sr_that_is_interrupted_goes_on_where_it_was(run, fails, pictures, tiny_presets, tmp_path, monkeypatch, force):
+    args = ["sr", pictures / "photo.png", "--factor", 2, "--save-model", tmp_path / "m", "--json", *force]
     with monkeypatch.context() as patched:
         interrupt(patched, 8)
         error = fails(*args, "--out", tmp_path / "r.png", code=130)
     assert error == "singan: Interrupted while learning the picture: run the same command again to go on.\n"
     assert names(tmp_path) == ["m"] and names(tmp_path / "m") == ["checkpoint"]
-    assert "is from another image, seed, size or other settings" in fails(
-        *args, "--out", tmp_path / "r.png", "--seed", 1
-    )
+    if not force:
+        assert "is from another image, seed, size or other settings" in fails(
+            *args, "--out", tmp_path / "r.png", "--seed", 1
+        )
 
     started, real = [], singan.iter_train
     with monkeypatch.context() as patched:

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import singan
-from singan.device import at_once, deviation, half_precision, one_thread, pick_device, total
+from singan.device import _cuda_computes, at_once, deviation, half_precision, one_thread, pick_device, total
+from singan.errors import TaskWarning
 
 
 def test_half_precision_can_be_switched_off():
@@ -55,6 +56,24 @@ def test_what_is_not_asked_for_is_not_mps(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert pick_device(None) == torch.device("cpu")
+
+
+def test_gpu_that_computes_nothing_gives_way_to_the_cpu_and_is_tried_once(monkeypatch):
+    tried = []
+
+    def too_old(*args, device=None):
+        tried.append(device)
+        raise RuntimeError("CUDA error: no kernel image is available\nfor execution on the device")
+
+    monkeypatch.delenv("SINGAN_DEVICE")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "ones", too_old)
+    _cuda_computes.cache_clear()
+    says = r"The GPU cannot be used \(CUDA error: no kernel image .* on the device\): .* SINGAN_DEVICE names another"
+    with pytest.warns(TaskWarning, match=says) as caught:
+        assert [pick_device(None).type for _ in range(3)] == ["cpu"] * 3
+    assert tried == ["cuda"] and len(caught) == 1
+    _cuda_computes.cache_clear()
 
 
 def test_jobs_are_done_at_once_by_a_thread_each_and_come_in_order(three_threads):

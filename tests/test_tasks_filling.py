@@ -8,6 +8,7 @@ import singan
 from singan import extend, fill
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
+from singan.tasks.filling import draft_of
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,11 @@ def test_events_show_each_result(model, hole):
     images = fill(model, hole, n=2, on_event=events.append)
     assert [(e.done, e.total, e.unit) for e in events] == [(1, 2, "sample"), (2, 2, "sample")]
     assert all(event.image is image for event, image in zip(events, images, strict=True))
+
+
+def test_draft_of_a_photo_keeps_no_more_of_it_than_a_model_can():
+    photo = Image.effect_noise((4200, 210), 80).convert("RGB")
+    assert draft_of(photo, 9216).image_size == (205, 4096)
 
 
 def test_filling_leaves_the_picture_readable_as_a_tensor(model, hole):

@@ -1,6 +1,7 @@
 """tools/train_on_hub.py, the script for `hf jobs uv run`, against a Hub on the loopback."""
 
 import functools
+import http.client
 import http.server
 import importlib.util
 import re
@@ -75,6 +76,51 @@ def test_bad_photo_is_one_line_and_makes_no_repository(script, hub_server, tmp_p
     assert script.main([str(tmp_path / "no.png"), "alice/tiles"]) == 1
     assert re.fullmatch(r"train_on_hub: .*no\.png.*\n", capsys.readouterr().err)
     assert hub_server.repositories == {}
+
+
+@pytest.mark.parametrize(
+    ("fact", "message"),
+    [
+        (["--licence", "CC0 1.0"], "license is 'CC0 1.0'; give the Hub's identifier for it, as in cc0-1.0."),
+        (["--title", "two\nlines"], "title is not a line of printable text."),
+    ],
+)
+def test_facts_that_no_model_holds_are_told_before_anything_is_learned(
+    script, hub_server, photo_path, monkeypatch, capsys, fact, message
+):
+    monkeypatch.setattr("singan.train", lambda *args, **options: pytest.fail("it was learned"))
+    assert script.main([str(photo_path), "alice/tiles", *fact]) == 1
+    assert capsys.readouterr().err == f"train_on_hub: Of the photo, {message}\n"
+    assert hub_server.repositories == {}
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_push_that_fails_leaves_the_model_and_says_where(
+    script, hub_server, photo_path, tmp_path, monkeypatch, capsys, checkpoint
+):
+    def fail(*args, **options):
+        raise singan.HubError("The exchange failed: check the network.")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(singan.SinGAN, "push_to_hub", fail)
+    args = [str(photo_path), "alice/tiles", "--preset", "draft", "--title", "Tiles"]
+    assert script.main([*args, "--checkpoint", str(tmp_path / "runs")] if checkpoint else args) == 1
+    error = capsys.readouterr().err
+    found = re.fullmatch(
+        r"train_on_hub: The exchange failed: check the network. The model is in (.*): singan push \1 alice/tiles\n",
+        error,
+    )
+    assert found and Path(found[1]).resolve().parent == (tmp_path / "runs" if checkpoint else tmp_path).resolve()
+    assert singan.SinGAN.from_pretrained(found[1]).info["photo"] == {"title": "Tiles"}
+
+
+def test_download_that_breaks_off_is_one_line(script, hub_server, monkeypatch, capsys):
+    def breaks_off(*args, **options):
+        raise http.client.IncompleteRead(b"half")
+
+    monkeypatch.setattr("urllib.request.urlopen", breaks_off)
+    assert script.main(["https://example.org/photo.jpg", "alice/tiles"]) == 1
+    assert capsys.readouterr().err == "train_on_hub: IncompleteRead(4 bytes read)\n"
 
 
 def test_a_job_that_was_broken_off_goes_on_where_it_was(script, hub_server, photo_path, tmp_path, monkeypatch):

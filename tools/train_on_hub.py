@@ -13,6 +13,7 @@ HF_TOKEN, and what is wrong with it is said before anything is learned.
 """
 
 import argparse
+import http.client
 import sys
 import tempfile
 import urllib.request
@@ -30,7 +31,7 @@ def main(args: list[str] | None = None) -> int:
         return 1
     try:
         print(f"Pushed: {train_and_push(options)}")
-    except (singan.SinGANError, OSError) as error:
+    except (singan.SinGANError, OSError, http.client.HTTPException) as error:
         print(f"train_on_hub: {error}", file=sys.stderr)
         return 1
     return 0
@@ -53,11 +54,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def train_and_push(options: argparse.Namespace) -> str:
-    """The address of the commit. Raises `SinGANError` and `OSError`."""
+    """The address of the commit. Raises `SinGANError`, `OSError` and `HTTPException`."""
     import singan
     from singan.files import STATE_FILE
     from singan.storage.hub import make_repository
 
+    facts = checked_facts(options)
     given = {key: getattr(options, key) for key in ("photo_size", "max_size", "steps")}
     config = singan.TrainConfig.preset(options.preset, **{k: v for k, v in given.items() if v is not None})
     with tempfile.TemporaryDirectory() as folder:
@@ -66,13 +68,31 @@ def train_and_push(options: argparse.Namespace) -> str:
     state = None if options.checkpoint is None else options.checkpoint / STATE_FILE
     resume = state is not None and state.exists()
     model = singan.train(photo, config, seed=options.seed, checkpoint_dir=options.checkpoint, resume=resume)
-    facts = {fact: getattr(options, fact) for fact in ("title", "author", "license", "source")}
-    if any(facts.values()):
-        model.info["photo"] = {fact: text for fact, text in facts.items() if text}
-    pushed = model.push_to_hub(options.repo_id, private=options.private or None)
+    if facts:
+        model.info["photo"] = facts
+    try:
+        pushed = model.push_to_hub(options.repo_id, private=options.private or None)
+    except (singan.SinGANError, OSError) as error:
+        name = options.repo_id.rpartition("/")[2]
+        kept = model.save_pretrained(tempfile.mkdtemp(prefix=f"{name}-", dir=options.checkpoint or "."))
+        raise singan.HubError(f"{error} The model is in {kept}: singan push {kept} {options.repo_id}") from error
     if state is not None:
         state.unlink(missing_ok=True)
     return pushed.url
+
+
+def checked_facts(options: argparse.Namespace) -> dict[str, str]:
+    """What is said of the photo. Raises `ConfigError` for what no model could hold."""
+    import singan
+    from singan.storage.description import INFO
+
+    given = {fact: getattr(options, fact) for fact in ("title", "author", "license", "source")}
+    facts = {fact: text for fact, text in given.items() if text}
+    try:
+        INFO["photo"](facts, "photo")
+    except singan.CheckpointError as error:
+        raise singan.ConfigError(f"Of the photo, {error}.") from None
+    return facts
 
 
 def fetch(photo: str, folder: Path) -> Path:

@@ -109,6 +109,6 @@ def _ray() -> Any:
         import ray
     except ImportError:
         raise ConfigError(
-            "--workers and --address need Ray: pip install 'singan[ray]', or leave them out to do one after another."
+            "--workers and --address need Ray: pip install 'ray>=2.40,<3', or leave them out to do one after another."
         ) from None
     return ray

@@ -115,7 +115,7 @@ class _Keeper:
     def left(self, items: Sequence[Item], retry: bool, force: bool) -> list[Item]:
         """What is to be done. What is not goes to the report. Raises `ConfigError`."""
         left = []
-        taken = _taken(self.batch.out, items) if not force else set()
+        taken = self._taken(items) if not force else set()
         instead = "choose another --out, or replace it with --force"
         for item in items:
             record, path = self.manifest.records.get(item.name), self.batch.out / (item.name + self.batch.ending)
@@ -134,6 +134,15 @@ class _Keeper:
                 if other:
                     self._forget(item.name)  # a run that is under way is another one
         return left
+
+    def _taken(self, items: Sequence[Item]) -> set[Path]:
+        """The names that are taken where results shall go; of what is not this folder's batches' also without a number
+        at the end, as of several results."""
+        out, ending = self.batch.out, self.batch.ending
+        folders = {(out / item.name).parent for item in items}
+        there = {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
+        ours = {out / name for one in self.manifest.records.values() for name in (one.name + ending, *one.files)}
+        return there | {path.with_stem(re.sub(r"-\d+$", "", path.stem)) for path in there - ours}
 
     def tasks(self, items: Iterable[Item]) -> Iterator[Task]:
         """The tasks, one by one as they are begun."""
@@ -218,13 +227,6 @@ def _save(folder: Path, name: str, files: dict[str, bytes], whole: bool) -> None
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(folder / file) as part:
             part.write_bytes(data)
-
-
-def _taken(out: Path, items: Sequence[Item]) -> set[Path]:
-    """The names that are taken where results shall go; a number at the end of one, as of several results, left out."""
-    folders = {(out / item.name).parent for item in items}
-    there = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
-    return {*there, *(path.with_stem(re.sub(r"-\d+$", "", path.stem)) for path in there)}
 
 
 def _stamp(path: Path) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,9 @@ UsageError: Any = typer.BadParameter.__base__  # typer does not export it, only 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line (`sys.argv` by default) and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of names of files that it cannot write
     try:
         return app(args, prog_name="singan", standalone_mode=False) or 0
     except typer.Abort:  # Ctrl-C where nothing is lost
@@ -48,6 +52,12 @@ def main(args: Sequence[str] | None = None) -> int:
         return _fail(error.format_message() + " (--help lists the options)", 2, args)
     except (SinGANError, OSError) as error:
         return _fail(error, 1, args)
+    except RuntimeError as error:
+        torch = sys.modules.get("torch")
+        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+            raise
+        cure = "ask for less or smaller pictures, or set SINGAN_DEVICE=cpu"
+        return _fail(f"The GPU has too little memory ({one_line(error)}): {cure}.", 1, args)
 
 
 @app.callback(invoke_without_command=True)

@@ -92,7 +92,8 @@ def for_many(name: str) -> Callable[..., int]:
         from singan.batch.run import Batch
 
         items = find_items(patterns, models=not pictures)
-        kept = batch.checkpoints or (batch.out / ".work" if batch.address is None else None)
+        checkpoints = batch.checkpoints and batch.checkpoints.absolute()  # workers are in directories of their own
+        kept = checkpoints or (batch.out / ".work" if batch.address is None else None)
         what = (name, SINGLE[name], given, item, sources, ending, batch.out, batch.threads, kept, listed)
         return _run(Batch(*what), items, batch)
 

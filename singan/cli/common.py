@@ -42,7 +42,7 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def print_json(result: dict[str, Any]) -> None:
-    typer.echo(json.dumps(result, ensure_ascii=False))
+    typer.echo(json.dumps(result))
 
 
 def holds_model(folder: Path) -> bool:

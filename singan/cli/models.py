@@ -89,14 +89,14 @@ def train(
     asked = {k: v for k, v in given.items() if v is not None}
     config = animation_config(preset, **asked) if purpose == "animation" else TrainConfig.preset(preset, **asked)
     start = time.perf_counter()
-    if force and not resume:
-        remove_checkpoint(checkpoint)
     with noted(as_json) as notes:  # at once, not after hours
         photos = [load_image(image) for image in images]
     with noted(as_json) as more:
         try:
             kept = None if config.generators == 0 else checkpoint  # a draft is made at once
             events = iter_train(photos, config, shares=share, seed=seed, checkpoint_dir=kept, resume=resume)
+            if force and not resume:
+                remove_checkpoint(checkpoint)
             last = last_of(events, as_json)
         except KeyboardInterrupt:
             told: dict[str, Any] = {"preset": preset, "for": purpose, **asked, "seed": seed}

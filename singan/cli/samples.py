@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from singan.cli.common import AsJson, Force, Model, Revision, Seed, Size, StartScale, Variation, parse_size, print_json
+from singan.cli.common import (
+    AsJson,
+    Force,
+    Model,
+    Revision,
+    Seed,
+    Size,
+    StartScale,
+    Variation,
+    noted,
+    parse_size,
+    print_json,
+)
 from singan.errors import ConfigError
 from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
@@ -67,6 +79,9 @@ def sample(
 ) -> None:
     """Sample from MODEL: sample K is drawn with seed --seed + K and named after it."""
     height_width, pin_to = parse_size(size), _parse_place(pin_at)
+    if variation_to is not None and n == 1:
+        says = "it is of the last of several samples, and --n is 1: give 2 or more, or --variation alone"
+        raise typer.BadParameter(says, param_hint="--variation-to")
     endings = [f"-{path.name}" for path in companion or ()] + ["-source.npy"] * source
     paths = _paths(out, range(seed, seed + n))
     _refuse_overwrite(paths, endings, force)
@@ -77,30 +92,32 @@ def sample(
     from singan.model import SinGAN
     from singan.tasks.companion import load_map
 
-    model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
-    variation = model.config.usual_variation if variation is None else variation
-    each = [variation] * n if variation_to is None else np.linspace(variation, variation_to, n).round(4).tolist()
-    maps = [load_map(path, model) for path in companion or ()]
     options: dict[str, Any] = {"generators_only": generators_only, "flips": flips, "tile": tile, "mirror": mirror}
     pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
     asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
-    options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": each}
-    start, written = time.perf_counter(), []
-    drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
-    for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
-        image, moved = one if endings else (one, None)  # and where its pixels are from
-        settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
-        settings |= {"size": f"{image.height}x{image.width}", **asked}
-        files = _write(path, image, settings, moved, maps, endings)
-        written.append(files)
-        if not as_json:
-            typer.echo("\n".join(files))
+    with noted(as_json) as notes:
+        model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
+        variation = model.config.usual_variation if variation is None else variation
+        each = [variation] * n if variation_to is None else np.linspace(variation, variation_to, n).round(4).tolist()
+        maps = [load_map(path, model) for path in companion or ()]
+        options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": each}
+        start, written = time.perf_counter(), []
+        drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
+        for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
+            image, moved = one if endings else (one, None)  # and where its pixels are from
+            settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
+            settings |= {"size": f"{image.height}x{image.width}", **asked}
+            files = _write(path, image, settings, moved, maps, endings)
+            written.append(files)
+            if not as_json:
+                typer.echo("\n".join(files))
+        seconds = round(time.perf_counter() - start, 3)
     if as_json:
         result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
         result |= {} if variation_to is None else {"variation_to": variation_to}
         result |= {"companions": [files[1:] for files in written]} if endings else {}
-        print_json({**result, **asked, "seconds": round(time.perf_counter() - start, 3), "singan": __version__})
+        print_json({**result, **asked, "seconds": seconds, "warnings": notes, "singan": __version__})
 
 
 def _paths(out: Path, seeds: Sequence[int]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from singan.cli.common import AsJson, print_json
 from singan.cli.results import load_model, progress_bar, timed
-from singan.errors import ConfigError, ImageError
+from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.files import PHOTOS
 from singan.version import __version__
 
@@ -39,8 +40,8 @@ def score(
     with timed("score", as_json) as result, progress_bar(as_json) as on_event:
         files = _images(samples)
         truths = _partners(Path(real), files) if pairs else []
-        photo = [_opened(path) for path in truths] if pairs else _photo(real)
         images = [_opened(path) for path in files]
+        photo = [_opened(path) for path in truths] if pairs else _photo(real, images)
         if isinstance(photo, list):
             _check_sizes(photo, images, files, names)
         options: dict[str, Any] = {"weights": _weights(inception, names), "scenes": _scenes(niqe, names), "only": names}
@@ -72,13 +73,30 @@ def _scenes(path: Path | None, names: Sequence[str] | None) -> NaturalScenes | N
     return NaturalScenes.load(found) if found and (not names or "niqe" in names) else None
 
 
-def _photo(real: str) -> Image.Image:
-    """The image of that file, or the photo of that model."""
+def _photo(real: str, images: Sequence[Image.Image]) -> Image.Image:
+    """The image of that file, shrunk if the images are smaller ones of its shape, or the photo of that model."""
     if Path(real).is_file():
-        return _opened(Path(real))
+        return _at_size_of(images, real)
     if Path(real).is_dir() and not (Path(real) / "config.json").exists():
         raise ImageError(f"{real} is a folder: give the one image that was learned, or compare by name with --pairs.")
     return load_model(real).training_image
+
+
+def _at_size_of(images: Sequence[Image.Image], real: str) -> Image.Image:
+    """The image of that file as a model of it keeps it, at the size of the images; or else as it is."""
+    from PIL import Image
+
+    from singan.image import load_image
+    from singan.metrics.report import MAX_PIXELS
+    from singan.study.sources import same_shape
+
+    photo, sizes = load_image(real), {image.size for image in images}
+    size = min(sizes)
+    if len(sizes) > 1 or size[0] >= photo.width or not same_shape(size, photo.size):
+        return load_image(photo, name=real, max_pixels=MAX_PIXELS)
+    note = f"{real} is {photo.width}x{photo.height} px and the samples {size[0]}x{size[1]}: it is brought to that size."
+    warnings.warn(note, ImageWarning, stacklevel=2)
+    return photo.resize(size, Image.Resampling.BICUBIC)
 
 
 def _opened(path: Path) -> Image.Image:

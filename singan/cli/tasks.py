@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,8 +20,14 @@ from singan.cli.results import (
     timed,
 )
 from singan.config import DETAIL
-from singan.errors import ConfigError, Interrupted
+from singan.errors import CheckpointError, ConfigError, Interrupted
 from singan.files import CHECKPOINT, STATE_FILE
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from singan.config import TrainConfig
+    from singan.training.events import TrainEvent
 
 Mask = Annotated[Path | None, typer.Option(help="White where something was pasted or changed.")]
 
@@ -50,7 +56,6 @@ def sr(
     from singan import super_resolution_config, super_resolve
     from singan.image import load_image
     from singan.tasks.super_resolution import check_enlarging
-    from singan.training.loop import iter_train
 
     with timed("sr", call.as_json, factor=factor) as result:
         if not Path(source).is_file():
@@ -60,13 +65,9 @@ def sr(
             photo = load_image(source)
             check_enlarging(photo.size, factor, detail, call.seed)
             checkpoint = None if save_model is None else save_model / CHECKPOINT
-            if checkpoint is not None and call.force:
-                remove_checkpoint(checkpoint)
-            started = checkpoint is not None and (checkpoint / STATE_FILE).exists()
             config = super_resolution_config(factor, photo.size, preset)
             try:
-                events = iter_train(photo, config, seed=call.seed, checkpoint_dir=checkpoint, resume=started)
-                last = last_of(events, call.as_json)
+                last = _learned(call, photo, config, checkpoint)
             except KeyboardInterrupt:
                 kept = "nothing is kept" if checkpoint is None else "run the same command again to go on"
                 raise Interrupted(f"Interrupted while learning the picture: {kept}.") from None
@@ -77,6 +78,25 @@ def sr(
                 remove_checkpoint(checkpoint)
         image = super_resolve(model, factor, detail=detail, seed=call.seed)
     call.save(result, [image], out)
+
+
+def _learned(call: Call, photo: Image.Image, config: TrainConfig, checkpoint: Path | None) -> TrainEvent:
+    """The last event of learning the photo. A run that was broken off goes on; with --force one of another photo or
+    other settings is removed."""
+    from singan.training.loop import iter_train
+
+    def learn(resume: bool) -> TrainEvent:
+        events = iter_train(photo, config, seed=call.seed, checkpoint_dir=checkpoint, resume=resume)
+        return last_of(events, call.as_json)
+
+    started = checkpoint is not None and (checkpoint / STATE_FILE).exists()
+    try:
+        return learn(resume=started)
+    except CheckpointError:
+        if checkpoint is None or not started or not call.force:
+            raise
+    remove_checkpoint(checkpoint)
+    return learn(resume=False)
 
 
 @as_command

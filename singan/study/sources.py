@@ -87,6 +87,11 @@ def shrunk(image: Image.Image, longest: int) -> Image.Image:
     return image
 
 
+def same_shape(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether what has these sizes, (width, height), can be of one photograph at two sizes."""
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= STRETCH
+
+
 def by_photo(sources: Sequence[Source]) -> list[list[Source]]:
     """The sources of each photograph, by what it looks like: at two sizes it is still the same.
 
@@ -144,6 +149,6 @@ def _pictures(folder: Path) -> dict[str, Path]:
 def _at_size_of(image: Image.Image, photo: Image.Image, path: Path) -> Image.Image:
     """`photo` at the size of `image`, that of `path`."""
     (width, height), (w, h) = image.size, photo.size
-    if abs(width * h / (height * w) - 1) > STRETCH:
+    if not same_shape(image.size, photo.size):
         raise ImageError(f"{path} is {width}x{height} px and its photograph {w}x{h}: give pictures of one shape.")
     return photo if image.size == photo.size else photo.resize(image.size, Image.Resampling.LANCZOS)

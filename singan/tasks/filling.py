@@ -105,7 +105,7 @@ def extend(
 
 def draft_of(photo: Image.Image, longest: int = MAX_KEPT) -> SinGAN:
     """A draft that keeps the photo at its own size, up to `longest` pixels a side."""
-    return draft(photo, TrainConfig.preset("draft", photo_size=min(longest, max(25, *photo.size))))
+    return draft(photo, TrainConfig.preset("draft", photo_size=min(longest, MAX_KEPT, max(25, *photo.size))))
 
 
 def _each(
