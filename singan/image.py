@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
 from singan.errors import ImageError, ImageWarning, one_line
@@ -27,6 +27,7 @@ from singan.version import __version__
 
 MIN_SIDE = 25  # pixels: the coarsest scale of the pyramid (SinGAN sec. 2.2)
 QUALITY = 95  # of those with losses
+MAX_PROFILE_BYTES = 100_000  # of a profile of colours; those of cameras and screens have some hundreds
 STRIP = 256  # rows that are flattened at once: a large image in one go takes twice the memory
 
 # Only formats that Pillow decodes by itself: EPS, for one, would start Ghostscript on an uploaded file.
@@ -223,7 +224,7 @@ def _from_pil(image: Image.Image, name: str, background: str, max_pixels: int) -
         raise ImageError(f"{name} is damaged ({one_line(error)}); save or download it again.") from error
     which = "the first" if frame == 1 else f"number {frame}"
     notes = [f"{name} has several frames: only {which} is used."] if several else []
-    upright, noticed = _upright(image, name)
+    upright, noticed = _upright(_in_srgb(image), name)
     if upright.mode.startswith("I") or upright.mode == "F":
         pixels, transparent = _wide_pixels(upright, name), image.info.get("transparency")
         result, more = _from_array(pixels, name, background, max_pixels, transparent)
@@ -282,6 +283,27 @@ def _wide_pixels(image: Image.Image, name: str) -> np.ndarray:
     if low < 0 or high > 65535:
         raise ImageError(f"{name} holds values from {low} to {high}; integer images go from 0 to 65535: rescale it.")
     return pixels.astype(np.uint16)
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """An RGB or RGBA image whose profile says that its colours are those of another device, in sRGB, which all that is
+    written here is; a profile that cannot be read, or a long one, is none."""
+    profile = image.info.get("icc_profile")
+    if image.mode not in ("RGB", "RGBA") or not isinstance(profile, bytes) or len(profile) > MAX_PROFILE_BYTES:
+        return image
+    try:
+        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(given).lower():
+            return image
+        colors = ImageCms.profileToProfile(image.convert("RGB"), given, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
+        return image
+    assert colors is not None  # it is not changed in place
+    if image.mode == "RGBA":
+        colors.putalpha(image.getchannel("A"))
+    colors.info.update(image.info)
+    del colors.info["icc_profile"]
+    return colors
 
 
 def _upright(image: Image.Image, name: str) -> Noted:

@@ -81,9 +81,12 @@ def own_size(shape: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
     """How large, (height, width), an image of that `shape` is to be for one of `size`: that, or, where that is OTHER
     times as wide, as narrow or as tall, of its own width, and where it is as tall of its own height.
 
-    Its own are in proportion: as large as it is at least, unless it is to be lower, and at most as `size` is.
+    Its own are in proportion: as large as it is at least, unless it is to be lower, and at most as `size` is. Where it
+    is to be OTHER times as large both ways, it stays as large as it is.
     """
     (height, width), (high, wide) = shape, size
+    if high >= OTHER * height and wide >= OTHER * width:
+        return shape
     if high <= height or wide * height >= high * width:  # all of its height, and what width belongs to that
         own = high, max(1, round(width * high / height))
     else:

@@ -167,6 +167,7 @@ def test_shelf_keeps_the_newest_trained_pyramids(shipped):
     assert mine.names()[: shelf.KEEP_OWN + 1] == ["e", "d", "c", "blue"]
 
 
+@pytest.mark.parametrize("name", ["gone", "../pretrained/blue", "", "blue/../blue"])
 def test_unknown_pyramid_is_an_error_that_says_what_to_do(shipped, name):
     with pytest.raises(
         CheckpointError,

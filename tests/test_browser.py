@@ -30,6 +30,7 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 # And where one is hidden while it is made.
 HARMLESS = (
     "Cannot read properties of null (reading 'render')",
+    "Cannot read properties of null (reading 'screen')",
     "Failed to execute 'observe' on 'IntersectionObserver'",
 )
 expect.set_options(timeout=20_000)  # ms; the five seconds that it has are short on a busy machine

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageCms
 
 import singan.image
 from singan.errors import ConfigError, ImageError, ImageWarning, SinGANError
@@ -583,3 +583,34 @@ def test_image_that_is_too_long_for_a_format_says_so(tmp_path, kind, side):
     assert list(tmp_path.iterdir()) == []
     save_image(Image.new("RGB", (side - 1, 1)), tmp_path / f"a.{kind}", {})
     save_image(Image.new("RGB", (side, 1)), tmp_path / "a.png", {})
+
+
+def swapped_profile(description: bytes = b"Test") -> bytes:
+    """That of sRGB with red and blue exchanged, and another description."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for k in range(struct.unpack(">I", profile[128:132])[0]):
+        at = 132 + 12 * k
+        name = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(bytes(profile[at : at + 4]))
+        if name:
+            profile[at : at + 4] = name
+    return bytes(profile).replace("sRGB".encode("utf-16-be"), description.decode().encode("utf-16-be"))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_colours_of_another_device_are_brought_to_srgb(tmp_path, mode):
+    image = Image.new(mode, (30, 30), (200, 30, 40))
+    if mode == "RGBA":
+        image.putpixel((0, 0), (0, 0, 0, 0))
+    image.save(tmp_path / "p3.png", icc_profile=swapped_profile())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read = load_image(tmp_path / "p3.png")
+    red, green, blue = read.getpixel((9, 9))
+    assert abs(red - 40) < 8 and abs(green - 30) < 8 and abs(blue - 200) < 8
+    assert "icc_profile" not in read.info and read.getpixel((0, 0)) != (0, 0, 0)
+
+
+@pytest.mark.parametrize("profile", [swapped_profile(b"sRGB"), b"no profile", swapped_profile()[:200], bytes(200_000)])
+def test_profile_of_srgb_or_none_changes_nothing(tmp_path, rgb, profile):
+    rgb.save(tmp_path / "a.png", icc_profile=profile)
+    assert load_image(tmp_path / "a.png").tobytes() == rgb.tobytes()

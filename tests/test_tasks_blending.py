@@ -313,10 +313,42 @@ def test_what_was_painted_over_with_a_colour_like_that_around_it_is_filled_too(t
 def test_only_one_colour_counts_as_erased(tiny_picture):
     _, edited, mask = large(tiny_picture)
     white = torch.from_numpy(np.asarray(mask) / 255.0)[None, None].float()
-    assert not find_erased(image_to_tensor(edited), white).any()
+    real = image_to_tensor(large(tiny_picture)[0].training_image)
+    assert not find_erased(image_to_tensor(edited), white, real).any()
     edited.paste((9, 9, 9), (50, 90, 90, 130))
-    found = find_erased(image_to_tensor(edited), white)[0, 0]
+    found = find_erased(image_to_tensor(edited), white, real)[0, 0]
     assert found[92:128, 52:88].all() and not found[:88].any() and not found[:, 93:].any()
+    real[..., :40, :40] = 11 / 127.5 - 1  # the photograph has such areas itself: a silhouette was put in
+    assert not find_erased(image_to_tensor(edited), white, real).any()
+
+
+def test_smooth_thing_over_what_is_not_gets_no_grain():
+    noise = np.random.default_rng(0).normal(0, 60, (100, 250, 1))
+    pixels = np.concatenate([np.full((93, 250, 3), 150.0), 100 + noise.repeat(3, 2)])
+    photo = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    model, edited, mask = singan.draft(photo), photo.copy(), Image.new("L", photo.size)
+    edited.paste(photo.crop((20, 10, 120, 60)).transpose(Image.Transpose.FLIP_TOP_BOTTOM), (60, 120))
+    edited.putpixel((100, 140), (153, 150, 150))  # not of one colour all over
+    mask.paste(255, (60, 120, 160, 170))
+    out = np.asarray(edit(model, edited, mask)[0], float)
+    assert out[135:155, 80:140].std((0, 1)).mean() < 3
+
+
+def test_objects_in_black_and_white_photographs_are_black_and_white(tiny_picture):
+    photo = tiny_picture.resize((250, 193), Image.Resampling.BICUBIC).convert("L").convert("RGB")
+    pasted, mask = photo.copy(), Image.new("L", photo.size)
+    pasted.paste((220, 40, 30), (60, 60, 120, 120))
+    mask.paste(255, (60, 60, 120, 120))
+    out = np.asarray(harmonize(singan.draft(photo), pasted, mask)[0], int)[70:110, 70:110]
+    assert (out.max(2) - out.min(2)).max() <= 3
+
+
+def test_nothing_takes_a_hue_from_black_surroundings():
+    real, mask = torch.full((1, 3, 80, 200), -1.0), torch.zeros(1, 1, 80, 200)
+    mask[..., 20:60, 20:60] = 1
+    real[:, 0, 30:40, 190:] = 1.0  # a red lamp, far away
+    pasted = torch.where(mask > 0, 0.5, real)
+    assert torch.equal(tinted(pasted, mask, real), pasted)
 
 
 def rectangle(top: int, left: int, bottom: int, right: int) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Denoising: it must take noise away, and know when a model learned that noise."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -104,6 +105,24 @@ def test_picture_of_another_size_is_resized_with_a_warning_for_the_caller(tiny_m
     with pytest.warns(ImageWarning, match="^The noisy picture is 140x108 px and is resized to the 70x54") as notes:
         (image,) = denoise(tiny_model, noisy.resize((140, 108)), scale=5)
     assert image.size == (70, 54) and [note.filename for note in notes] == [__file__]
+
+
+def test_picture_of_another_shape_keeps_it(tiny_model, noisy):
+    turned = noisy.rotate(90, expand=True)
+    with pytest.warns(
+        ImageWarning, match="is 108x140 px and is resized to the 54x70 px that the training image has in"
+    ):
+        (image,) = denoise(tiny_model, turned.resize((108, 140)), scale=2)
+    assert image.size == (54, 70)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert denoise(tiny_model, turned, scale=2)[0].size == (54, 70)
+
+
+def test_average_of_no_named_scales_is_that_of_all(tiny_model, noisy):
+    mean, every = denoise(tiny_model, noisy, average=True)[0], denoise(tiny_model, noisy, scale="all", average=True)[0]
+    assert mean.info["scale"] == every.info["scale"] == list(range(1, tiny_model.num_scales))
+    assert mean.tobytes() == every.tobytes()
 
 
 @pytest.mark.parametrize("times", [0, 11, -1])

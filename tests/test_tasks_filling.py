@@ -1,5 +1,7 @@
 """Filling holes and extending pictures."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -8,7 +10,8 @@ import singan
 from singan import extend, fill
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
-from singan.tasks.filling import draft_of
+from singan.pyramid import mirrored
+from singan.tasks.filling import _folded, draft_of
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +41,19 @@ def test_what_is_filled_is_of_what_lies_around_it(model, photo, hole):
     out = np.asarray(image, int)
     assert out[45:62, 55:85].min() > 130 and out[78:90, 55:85].max() < 100
     assert out[45:62, 55:85].std() > 0.4 * np.asarray(photo)[45:62, 55:85].std()
+
+
+@pytest.mark.parametrize("side", ["above", "below"])
+def test_nothing_of_a_deep_hole_across_the_picture_is_left(photo, side):
+    """No single offset reaches its end."""
+    marked, hole = photo.copy(), Image.new("L", photo.size)
+    box = (0, 50, 140, 110) if side == "below" else (0, 0, 140, 60)
+    marked.paste((255, 0, 255), box)
+    hole.paste(255, box)
+    for image in fill(singan.draft(marked), hole, n=2):
+        out = np.asarray(image, int)
+        assert not ((out[..., 0] > 200) & (out[..., 1] < 60)).any()
+        assert (out[:50] if side == "below" else out[60:]).std() > 5
 
 
 def test_the_rest_is_the_photograph_to_the_last_bit_beyond_where_seams_may_run(model, photo, hole):
@@ -99,3 +115,24 @@ def test_draft_of_a_photo_keeps_no_more_of_it_than_a_model_can():
 def test_filling_leaves_the_picture_readable_as_a_tensor(model, hole):
     (image,) = fill(model, hole)
     assert image_to_tensor(image).shape == (1, 3, 110, 140)
+
+
+@pytest.mark.parametrize(("above", "height", "whole"), [(0, 10, 12), (2, 10, 12), (2, 10, 14), (0, 7, 7)])
+def test_little_more_begins_as_the_mirror_image(above, height, whole):
+    assert _folded(above, height, whole).equal(mirrored(above, height, whole))
+
+
+def test_much_more_begins_as_what_is_near_the_border_alone():
+    rows = _folded(30, 40, 110).tolist()
+    assert rows[30:70] == list(range(40))
+    assert set(rows[:30]) == set(range(8)) and set(rows[70:]) == set(range(32, 40))
+    assert all(abs(a - b) <= 1 for a, b in pairwise(rows))
+
+
+@pytest.mark.parametrize(("side", "other"), [("top", "ground"), ("bottom", "sky")])
+def test_what_is_far_from_a_side_does_not_hang_beyond_it(model, side, other):
+    (image,) = extend(model, **{side: 0.9})
+    out = np.asarray(image, int)
+    new = out[:99] if side == "top" else out[-99:]
+    away = new < 100 if other == "ground" else new > 130
+    assert away.all(2).mean() < 0.01

@@ -209,7 +209,10 @@ def test_scale_that_is_not_there_is_refused(tiny_model, scale, shown):
 
 def test_model_of_one_scale_is_refused(tiny_model, injection):
     one = replace(tiny_model, scale_sizes=tiny_model.scale_sizes[-1:], generators=tiny_model.generators[:1])
-    with pytest.raises(ConfigError, match="has 1 scale; an injection needs at least 2: train it with a smaller min_"):
+    with pytest.raises(
+        ConfigError,
+        match="has 1 scale; an injection needs at least 2: enlarge the picture to 26 px or more, or train it with a smaller min_",
+    ):
         results(one, injection, "auto")
 
 

@@ -21,6 +21,7 @@ from singan.patches.shiftmap import BUSY, WINDOW, Level
 
 OFFSETS = 40  # of each of the two kinds, at most
 CHEAPER = 0.92  # of the cost is the most that may be left with offsets sideways, or they are not taken
+AGAIN = 8  # times at most that what nothing reached is stitched
 MAX_NODES = 3000  # of the coarsest image
 
 
@@ -38,10 +39,32 @@ def stitch(
 ) -> torch.Tensor:
     """`image`, (1, 3, H, W) in [-1, 1], with its `hole`, (1, 1, H, W) of 0 and 1, stitched from `sources`.
 
+    What no offset reaches, deep in a hole across the image, is stitched next, from what there is by then.
     `sources`, (S, 3, H, W), may be copied from where `usable`, (S, 1, H, W), is 1. `sizes` go from the coarsest, where
     offsets are found, to (H, W). Any `seed` but 0 makes some offsets dearer than others. Outside the hole the image
     stays to the last bit; with a `band`, (1, 1, H, W) of 0 and 1, which holds the hole, outside that.
     """
+    result, left = _stitched(image, hole, sources, usable, sizes, seed, light, most, band, busy)
+    for _ in range(AGAIN):
+        if not left.any():
+            break
+        result, left = _stitched(result, left, result, 1 - left, sizes, seed, light, most, None, busy)
+    return result
+
+
+def _stitched(
+    image: torch.Tensor,
+    hole: torch.Tensor,
+    sources: torch.Tensor,
+    usable: torch.Tensor,
+    sizes: Sequence[tuple[int, int]],
+    seed: int,
+    light: float,
+    most: int,
+    band: torch.Tensor | None,
+    busy: float,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """As `stitch`, and where nothing was found that could be copied, (1, 1, H, W)."""
     first = Level(image, hole, sources, usable, sizes[0])
     while len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
         height, width = (3 * side // 4 for side in first.size)
@@ -61,4 +84,7 @@ def stitch(
         finer = Level(image, hole, sources, usable, size, inner)
         offered, level = finer.carried(level, chosen), finer  # so that the coarser one is forgotten before the choice
         chosen = level.choose(offered)
-    return level.evened(chosen, light, busy)
+    missing = level.nodes[~level.look(level.nodes, chosen[:, None])[1][:, 0]]
+    left = torch.zeros_like(hole)
+    left[0, 0, missing[:, 0], missing[:, 1]] = 1
+    return level.evened(chosen, light, busy), left

@@ -29,14 +29,17 @@ def fitting(model: SinGAN, image: Image.Image, size: tuple[int, int] | None) -> 
     return size
 
 
-def fit(model: SinGAN, picture: Picture, name: str) -> torch.Tensor:
-    """`picture` at the size of the training image, (1, 3, H, W); an `ImageWarning` says so if that resizes it."""
+def fit(model: SinGAN, picture: Picture, name: str, keep_shape: bool = False) -> torch.Tensor:
+    """`picture` at the size of the training image, (1, 3, H, W), or, to `keep_shape`, at its area; an `ImageWarning`
+    says so if that resizes it."""
     image = load_image(picture, name=titled(name, picture))
-    size = model.image_size
+    height, width = size = model.image_size
+    if keep_shape and abs(image.height * width / image.width - height) > 1:
+        size = fitting(model, image, None)
     if (image.height, image.width) != size:
+        of = "of the training image" if size == model.image_size else "that the training image has in this shape"
         warnings.warn(
-            f"{name} is {image.width}x{image.height} px and is resized to the {size[1]}x{size[0]} px of the "
-            "training image.",
+            f"{name} is {image.width}x{image.height} px and is resized to the {size[1]}x{size[0]} px {of}.",
             ImageWarning,
             stacklevel=3,
         )

@@ -32,17 +32,20 @@ def denoise(
 ) -> list[Image.Image]:
     """Remove the noise of `noisy`, or of the training image: one RGB image per scale.
 
-    `model` learned the noisy picture itself or, much better, a clean one of the same kind. `noisy`: another size
-    than the training image's is resized, with an `ImageWarning`. `scale`: the injection scale, from 1 (smooth) to
-    the model's finest (faithful), several, "all", or "auto", which is 1 where the model learned the noisy picture
-    itself. `times`, 1 to 10: the result is injected again, with the next seed. `average`: one image, the
-    mean over the scales. `voting=False` leaves patch voting out.
+    `model` learned the noisy picture itself or, much better, a clean one of the same kind. `noisy`: one of another size
+    is resized to the training image's, of another shape to its area, with an `ImageWarning`. `scale`: the injection
+    scale, from 1 (smooth) to the model's finest (faithful), several, "all", or "auto", which is 1 where the model
+    learned the noisy picture itself. `times`, 1 to 10: the result is injected again, with the next seed. `average`: one
+    image, the mean over the scales, all of them unless some are named. `voting=False` leaves patch voting out.
     Raises `ImageError`, `ConfigError` for a value out of range.
     """
     check_range("times", times, 1, MAX_TIMES, int)
-    x = model.real_at(-1) if noisy is None else fit(model, noisy, "The noisy picture")
-    if scale == "auto" and (x - model.real_at(-1)).abs().mean() < SAME:
+    real = model.real_at(-1)
+    x = real if noisy is None else fit(model, noisy, "The noisy picture", keep_shape=True)
+    if scale == "auto" and x.shape == real.shape and (x - real).abs().mean() < SAME:
         scale = 1  # the finer scales learned this very noise, and nothing tells it from the picture
+    if scale == "auto" and average:
+        scale = "all"
     settings = {"task": "denoise", "times": times}
     first = Injection(x, ROUNDS, keep=KEEP, judge_finest=True)
     images = run_injection(model, first, scale, seed, voting=voting, on_event=on_event, settings=settings)

@@ -9,6 +9,7 @@ photograph's patches that are like it.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from singan.image import Picture
@@ -30,10 +31,12 @@ SHADE = 0.5  # of the range [-1, 1]: a step along the mask's edge that is larger
 MOST, DEEP = 0.075, 10.0  # root mean square of what may change, and how deep inside, pixels at 250 px
 FINE = 0.8  # pixels at 250 px: what is fine;
 BLURRED = 0.8  # of what the photograph has of it there: what has less is blurred
+SMOOTH = 0.5  # of the same: what has less even from the photograph's own patches is none of its fine things
 STRUCTURE = 1.5  # pixels at 250 px: what is coarser stays while it is voted,
 ROUNDS = (2, 2, 1)  # so often
 COPIES = 3  # offsets on offer where nothing was erased; with more, things grow second summits
 ERASED = 2.5  # pixels at 250 px: what is of one colour within as many is taken for painted over
+CELLS = 128  # of a channel's range: colours of neighbouring ones are one, as if two or three levels of 255 apart
 ONE_COLOR = 1 / 127.5  # of the range [-1, 1]
 
 
@@ -63,7 +66,7 @@ def edit(
     if without_voting(model, voting):
         injection = published(model, changed, white, RADIUS)
     else:
-        erased = find_erased(torch.where(white > 0, changed, real), white)
+        erased = find_erased(torch.where(white > 0, changed, real), white, real)
         usual = last_small(model, real)
         put_in = torch.where(white > 0, levelled(changed, white, real), real)
         put_in = sharpened(model, put_in, changed, white * (1 - erased), usual)
@@ -107,8 +110,10 @@ def sharpened(model: SinGAN, x: torch.Tensor, given: torch.Tensor, mask: torch.T
     there, usual = (_mean(image.square(), inside) for image in (own, fine(model.real_at(-1))))
     if there >= BLURRED**2 * usual:
         return x
-    injection = Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True)
-    grain = fine(inject(model, injection, scale, 0) - x) * mask
+    voted = inject(model, Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True), scale, 0)
+    if _mean(fine(voted).square(), inside) < SMOOTH**2 * usual:  # a smooth thing over what is not: so it is
+        return x
+    grain = fine(voted - x) * mask
     added = fine(grain)
     alone, shared = _mean(added.square(), inside), _mean(added * own, inside)
     # so many times: alone * times ** 2 + 2 * shared * times + there = usual
@@ -133,8 +138,24 @@ def _at_most(most: torch.Tensor | float, x: torch.Tensor, inside: torch.Tensor) 
     return x * (most / _strength(x, inside).clamp_min(1e-6)).clamp(max=1)
 
 
-def find_erased(edited: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Where `edited`, (1, 3, H, W), was painted over with one colour inside `mask`, (1, 1, H, W): of 0 and 1."""
-    spread = highest(edited, ERASED) + highest(-edited, ERASED)
-    flat = (spread.amax(1, keepdim=True) <= ONE_COLOR) & (highest(1 - mask, ERASED) == 0)
-    return torch.minimum(highest(flat.float(), ERASED), mask)
+def find_erased(edited: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+    """Where `edited`, (1, 3, H, W), was painted over with one colour inside `mask`, (1, 1, H, W): of 0 and 1. Not with
+    one that areas of the photograph, `real`, have: a silhouette, or a drawing, was put in."""
+    flat = _flat(edited) & (highest(1 - mask, ERASED) == 0)
+    own = torch.zeros(CELLS, CELLS, CELLS, device=real.device)
+    own[_cells(real, _flat(real))] = 1
+    near = F.max_pool3d(own[None], 3, 1, 1)[0] > 0
+    erased = flat.clone()
+    erased[flat] = ~near[_cells(edited, flat)]
+    return torch.minimum(highest(erased.float(), ERASED), mask)
+
+
+def _flat(image: torch.Tensor) -> torch.Tensor:
+    """Where `image`, (1, 3, H, W), is of one colour all around: (1, 1, H, W)."""
+    return (highest(image, ERASED) + highest(-image, ERASED)).amax(1, keepdim=True) <= ONE_COLOR
+
+
+def _cells(image: torch.Tensor, where: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The colours of `image`, (1, 3, H, W), `where`, (1, 1, H, W), among CELLS of each channel."""
+    found = image[0].movedim(0, 2)[where[0, 0]]
+    return ((found + 1) / 2 * CELLS).long().clamp(0, CELLS - 1).unbind(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ from singan.image import Picture, tensor_to_image
 from singan.model import SinGAN
 from singan.patches.light import lit
 from singan.patches.stitch import stitch
-from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, resize
+from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, reflected, resize
 from singan.tasks.blending import feather, load_mask
 from singan.tasks.filters import grow
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
@@ -25,6 +26,7 @@ from singan.training.loop import draft
 BAND = 12.0  # pixels at 250 px: how far beyond a hole cuts may run
 ROUNDS = (6, 4, 3, 2)  # of voting beyond the border, from the coarsest scale on
 SOFT = 1.0  # deviation of the edge of what is kept, pixels at 250 px
+FOLD = 0.2  # of the height: what is beyond the border begins as what is so near to it
 GUESS = 0.25  # of the picture's deviation: how far the first guesses of two seeds are apart
 MAX_FILLED = 0.6  # of the picture
 MAX_EXTENSION = 1.0  # of a side, at each end
@@ -91,8 +93,11 @@ def extend(
     settings = {"task": "extend", **{name: share for name, share in sides.items() if share}}
     if not model.config.field:
         raise ConfigError("This model has no field of patches to go on with: make a draft of the photo (singan.draft).")
-    rows, columns = mirrored(above, height, size[0]), mirrored(before, width, size[1])
-    beyond = real[:, :, rows.to(real.device)][..., columns.to(real.device)]
+    rows = _folded(above, height, size[0]).to(real.device)
+    beyond = real[:, :, rows][..., mirrored(before, width, size[1]).to(real.device)]
+    if max(top, bottom) > FOLD:  # patches hold to where they belong; by proportion, houses would belong in the sky
+        model = copy.copy(model)
+        model._heights = (rows + 0.5) / height
     weight = torch.maximum(feather(hole, 0, SOFT), hole)
 
     def drawn(seed: int) -> torch.Tensor:
@@ -101,6 +106,15 @@ def extend(
         return lit(canvas, inject(model, Injection(start, ROUNDS, region=weight), 1, seed), hole)
 
     return _each(drawn, size, model.device, n, seed, on_event, settings)
+
+
+def _folded(above: int, height: int, whole: int) -> torch.Tensor:
+    """Which of `height` rows stand at `whole` ones, if the first is at `above`: those beyond are what is next to them,
+    mirrored again and again within FOLD of the height, so that nothing from far away hangs there upside down."""
+    fold = max(1, round(FOLD * height))
+    rows = torch.arange(whole) - above
+    up, down = reflected(-1 - rows.clamp(max=-1), fold), reflected(rows.clamp(min=height) - height, fold)
+    return torch.where(rows < 0, up, torch.where(rows < height, rows, height - 1 - down))
 
 
 def draft_of(photo: Image.Image, longest: int = MAX_KEPT) -> SinGAN:

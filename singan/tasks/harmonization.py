@@ -28,6 +28,7 @@ ROUNDS = (2, 2, 1)
 TINT = 0.6  # of the colour of the light around the object that falls on it
 AROUND = 30.0  # pixels at 250 px: how far around it that light is looked at
 UNLIKE = 0.3  # of the range [-1, 1]: what differs less from the picture there is in its light already
+BLACK = 0.004  # of the range from 0 to 2: surroundings that are darker, by half a level of 255, are black
 COLORS = 0.95  # how far colours move to the picture's nearest ones
 FAR = 0.06  # what a colour costs that is nowhere near the object, as squared distance
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
@@ -78,6 +79,8 @@ def _injection(model: SinGAN, pasted: torch.Tensor, mask: torch.Tensor, real: to
     near = blur(mask, AROUND)
     far = 1 - near / near.max().clamp_min(NOTHING)
     moved = towards_colors(tinted(pasted, mask, real), real, COLORS, FAR * far)
+    if bool((real == real[:, :1]).all()):  # black and white
+        moved = moved.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     recolored = beyond_edge(torch.where(mask > 0, moved, pasted), mask)
     edge = smooth_outline(mask)
 
@@ -121,6 +124,8 @@ def tinted(pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> torc
     white takes its mean hue. What is in the picture already, like haze before the object, stays."""
     weight = (1 - mask) * (blur(mask, AROUND) + NOTHING)
     light = 1 + (real * weight).sum((2, 3), keepdim=True) / weight.sum().clamp_min(NOTHING)  # 0 to 2
+    if float(light.mean()) < BLACK:  # of which there is no hue
+        return pasted
     light = light / light.mean(1, keepdim=True).clamp_min(NOTHING)
     unlike = blur((pasted - real).abs().amax(1, keepdim=True), 1.0)
     share = TINT * mask * (unlike / UNLIKE).clamp(max=1)

@@ -121,7 +121,10 @@ def resolve(model: SinGAN, scale: Scale) -> list[int]:
     """The injection scales asked for, each 1 to `num_scales` - 1, coarsest first."""
     last = model.num_scales - 1
     if last < 1:
-        raise ConfigError("The model has 1 scale; an injection needs at least 2: train it with a smaller min_size.")
+        raise ConfigError(
+            "The model has 1 scale; an injection needs at least 2: enlarge the picture to 26 px or more, or train it "
+            "with a smaller min_size."
+        )
     if isinstance(scale, str):
         if scale not in ("auto", "all"):
             raise ConfigError(f"Injection scale {scale!r} is not there; choose from 1 to {last}, auto or all.")

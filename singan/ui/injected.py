@@ -106,7 +106,7 @@ def wire_forgetting(top: Top, tab: str, hint: str, controls: Controls, results: 
         with toasts():
             return pyramid, scales(shelf.load(pyramid)), shown(None), shown(None), run_status(hint, None, [])
 
-    top.here.change(forget, [top.shelf, top.name, owner], fresh, **SILENT)
+    top.here.change(forget, [top.shelf, top.name, owner], fresh, queue=False, **SILENT)
     return owner
 
 

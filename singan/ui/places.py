@@ -10,7 +10,7 @@ from fastapi import HTTPException, Request
 
 MAX_PLACES = 64  # of all visitors in all lanes
 LANE_SHARE = 4  # of a session, waiting in one lane
-SESSION_SHARE = MAX_PLACES // 3  # in all lanes: a click on a model takes fourteen for a moment
+SESSION_SHARE = MAX_PLACES // 3  # in all lanes: a click on a model takes nine for a moment
 ADDRESS_SHARE = MAX_PLACES // 2  # of all sessions of one address, behind which may be a whole school
 
 
