@@ -8,7 +8,7 @@ from functools import partial
 import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
-from PIL import Image, ImageChops, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 import singan
 from singan import ConfigError, TaskEvent
@@ -348,6 +348,23 @@ def test_what_is_painted_over_is_changed_and_made_seamless_in_one_go(shipped, ph
     assert (changed["background"].tobytes() == photo.tobytes()) == (how == "changed")
     again, _ = last(run(shipped, "blue", changed, mask, None, *settings, how, 50, 0))  # nothing more is painted over
     assert again["pair"][1].tobytes() == wanted["pair"][1].tobytes()
+
+
+@pytest.mark.parametrize("how", ["copy", "erase"])
+def test_what_is_painted_over_is_changed_before_an_object_comes(shipped, photo, tmp_path, how):
+    painted = Image.new("RGBA", photo.size)
+    painted.paste("black", (4, 4, 20, 20))
+    value = {"background": photo, "layers": [painted]}
+    Image.new("RGB", (30, 30), "red").save(tmp_path / "thing.png")
+    canvas_, mask, scene, *_ = composite_of.adding(edit.prepared)(
+        shipped, value, None, None, str(tmp_path / "thing.png"), how, 50, 0
+    )
+    changed, wanted = edit.change(value, None, how, 50, 0)
+    assert canvas_["background"].tobytes() == changed["background"].tobytes() != photo.tobytes()
+    assert canvas_["layers"] == [] and mask.tobytes() == wanted.tobytes()
+    ground = Image.open(scene["value"].picture).convert("RGB")  # packed with losses
+    apart = [ImageStat.Stat(ImageChops.difference(ground, one)).rms for one in (changed["background"], photo)]
+    assert apart[0][0] < 0.5 * apart[1][0]  # of red: chroma is packed at half the size
 
 
 def test_change_without_a_painted_part_is_a_toast(photo):

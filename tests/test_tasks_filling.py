@@ -56,6 +56,19 @@ def test_nothing_of_a_deep_hole_across_the_picture_is_left(photo, side):
         assert (out[:50] if side == "below" else out[60:]).std() > 5
 
 
+def test_net_over_the_whole_picture_goes_and_what_is_behind_it_stays(tiny_picture):
+    """At a small size no patch of it is whole."""
+    photo, net = tiny_picture.resize((260, 200), Image.Resampling.BICUBIC), Image.new("L", (260, 200))
+    for k in range(0, 260, 26):
+        net.paste(255, (k, 0, k + 2, 200))
+        net.paste(255, (0, k, 260, k + 2))
+    behind = photo.copy()
+    behind.paste((90, 90, 90), mask=net)
+    (image,) = fill(singan.draft(behind), net)
+    away = np.asarray(image, float) - np.asarray(photo, float)
+    assert np.sqrt((away[np.asarray(net) > 0] ** 2).mean()) < 8 and np.sqrt((away**2).mean()) < 4
+
+
 def test_the_rest_is_the_photograph_to_the_last_bit_beyond_where_seams_may_run(model, photo, hole):
     for image in fill(model, hole, n=2):
         same = np.asarray(image) == np.asarray(photo)  # whose 140 px make 7 of 12

@@ -21,6 +21,7 @@ from singan.patches.shiftmap import BUSY, WINDOW, Level
 
 OFFSETS = 40  # of each of the two kinds, at most
 CHEAPER = 0.92  # of the cost is the most that may be left with offsets sideways, or they are not taken
+WHOLE = 0.02  # of the pixels of the coarsest image, of which windows must be whole to find offsets there
 AGAIN = 8  # times at most that what nothing reached is stitched
 MAX_NODES = 3000  # of the coarsest image
 
@@ -65,8 +66,13 @@ def _stitched(
     busy: float,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """As `stitch`, and where nothing was found that could be copied, (1, 1, H, W)."""
-    first = Level(image, hole, sources, usable, sizes[0])
-    while len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
+    first, net = Level(image, hole, sources, usable, sizes[0]), False
+    while (
+        len(sizes) > 1 and len(first.windows[0]) < WHOLE * first.usable.numel()
+    ):  # a net: it has gaps at a larger size
+        sizes, net, band = sizes[1:], True, None
+        first = Level(image, hole, sources, usable, sizes[0])
+    while not net and len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
         height, width = (3 * side // 4 for side in first.size)
         sizes = [(height, width), *sizes]
         first = Level(image, hole, sources, usable, sizes[0])

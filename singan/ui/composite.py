@@ -64,7 +64,7 @@ class Composite:
     def wire(self, top: Top) -> None:
         """Objects come onto the stage, and are painted onto the canvas."""
         seen, changed = [*self.drawn, self.stage], [*self.drawn, *self.staged]
-        self.thing.upload(add_object, [top.shelf, *seen, self.thing], changed, **SILENT)
+        self.thing.upload(adding(self.prepare), [top.shelf, *seen, self.thing, *self.asked], changed, **SILENT)
         self.paint.click(paint_over, seen, changed, **SILENT)
 
 
@@ -152,6 +152,20 @@ def as_drawn(
         yield from task(shelf, pyramid, value, mask, *settings)
 
     return run
+
+
+def adding(prepare: Callable[..., tuple[Value, Image.Image | None]] | None) -> Callable[..., tuple[Any, ...]]:
+    """`add_object`, before the first of which the canvas is prepared: what was painted over is copied, moved or erased,
+    as it is to be, and not only masked."""
+
+    def add(
+        shelf: Shelf, value: Value, mask: Image.Image | None, scene: Scene | None, path: str | None, *asked: Any
+    ) -> tuple[Any, ...]:
+        if scene is None and prepare:
+            value, mask = prepare(value, mask, *asked)
+        return add_object(shelf, value, mask, scene, path)
+
+    return add
 
 
 def add_object(
