@@ -523,6 +523,13 @@ def test_photo_that_was_chosen_during_a_training_stays_chosen_after_it(open_page
     page.get_by_role("button", name="Sample from it").click()
     expect(page.locator("#samples img").first).to_have_attribute("src", re.compile("/tiles-"))
     expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
+    go_to(page, "Train")  # again, with another seed: it is chosen when it is there
+    page.get_by_label("Seed", exact=True).locator("visible=true").fill("5")
+    page.get_by_label("Steps per scale").fill("2")
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.locator("#pyramids img")).to_have_count(4, timeout=60_000)
+    expect(page.locator("#said")).to_contain_text("All tabs work on tiles 2")
+    expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
 
 
 def test_photo_is_uploaded_with_the_keyboard_and_a_wrong_one_is_a_toast(open_page, photo_path, tmp_path):

@@ -55,7 +55,7 @@ def build_link(top: Top, samples: gr.Gallery) -> None:
         address = gr.Textbox(
             label="Address", show_label=False, interactive=False, visible=False, buttons=["copy"], elem_id="address"
         )
-    made = button.click(make_link, [top.shelf, samples], address, queue=False, **SILENT)
+    made = button.click(make_link, [top.shelf, samples], address, **SILENT)
     made.success(None, address, address, js=SHOW, **PRIVATE)
 
 

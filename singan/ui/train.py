@@ -114,14 +114,14 @@ def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples:
     of_run = [scales, curves, resume_button, download, sample_button]
     top.here.change(look, [top.shelf, top.name, status, made], [status, now, photo, *of_run], **SILENT)
     wiring: dict[str, Any] = {"outputs": list(view), **LONG, "show_progress": "minimal", "show_progress_on": status}
+    opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)
+    for begins in (train_button.click, resume_button.click, opened.success):  # first: the page waits for what runs
+        begins(None, top.name, begun, js="name => name", **PRIVATE)
     run = train_button.click(train, inputs, **wiring, api_name="train")
     again = resume_button.click(resume, [top.shelf, run_id], **wiring, api_name="resume")
-    opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)
     opened.success(mark_new, [top.shelf, top.name], top.pictures, **SILENT)
     example = opened.success(train, [top.shelf, top.name, gr.State(None), *settings], **wiring, **PRIVATE)
     wire_buttons(train_button, stop_button, [run, again, example])
-    for begins in (train_button.click, resume_button.click, opened.success):
-        begins(None, top.name, begun, js="name => name", **PRIVATE)
     for ended in (run, again, example):
         ended.then(arrived, [top.shelf, made, top.name, begun], [top.name, top.renewed, top.pictures], **SILENT)
     stop_button.click(stop, run_id, stop_button, queue=False, api_name="stop")
