@@ -295,7 +295,7 @@ def _in_srgb(image: Image.Image) -> Image.Image:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(given).lower():
             return image
-        colors = ImageCms.profileToProfile(image.convert("RGB"), given, ImageCms.createProfile("sRGB"))
+        colors = ImageCms.profileToProfile(in_mode(image, "RGB"), given, ImageCms.createProfile("sRGB"))
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return image
     assert colors is not None  # it is not changed in place

@@ -106,7 +106,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     _cuts: tuple[tuple[int, int], torch.Tensor] | None = field(init=False, repr=False, default=None)  # of the last size
     _flips: bool = field(init=False, repr=False, default=False)  # whether patches of its mirror image are there too
     _wrap: Wrap = field(init=False, repr=False, default=FLAT)  # whether images are tiles (`tiled`)
-    _heights: torch.Tensor | None = field(init=False, repr=False, default=None)  # of rows, of a taller image (`taller`)
+    _heights: torch.Tensor | None = field(init=False, repr=False, default=None)  # of rows (`held_to`)
 
     def __repr__(self) -> str:
         height, width = self.image_size
@@ -323,6 +323,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         model._wrap = wrap
         return model
 
+    def held_to(self, heights: torch.Tensor) -> SinGAN:
+        """This model, but patches hold to where the rows of an image belong: `heights`, (any,), shares of the
+        photograph's height, from the image's first row to its last."""
+        model = copy.copy(self)
+        model._heights = heights
+        return model
+
     def sample_tensor(
         self, seed: int, size: tuple[int, int], start_scale: int, variation: float, until: int | None = None
     ) -> torch.Tensor:
@@ -401,9 +408,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
     ) -> tuple[SinGAN, torch.Tensor, Field | None]:
         """The calm rows of a layout, (1, 3, H, W) at scale 0, drawn out to the height of `size`. Returns this model, in
         which patches hold to where they belong then, the image, (1, 3, *size), and its field."""
-        model, settle = copy.copy(self), kept.settle(size)
-        model._heights = drawn_out(x, size[0])
-        x = at_heights(x, model._heights)
+        heights, settle = drawn_out(x, size[0]), kept.settle(size)
+        x, model = at_heights(x, heights), self.held_to(heights)
         return model, *model.apply_scale(0, settle(x), None, settle=settle)
 
     def go_on(

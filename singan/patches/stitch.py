@@ -37,60 +37,54 @@ def stitch(
     most: int = OFFSETS,
     band: torch.Tensor | None = None,
     busy: float = BUSY,
+    again: int = AGAIN,
 ) -> torch.Tensor:
     """`image`, (1, 3, H, W) in [-1, 1], with its `hole`, (1, 1, H, W) of 0 and 1, stitched from `sources`.
 
-    What no offset reaches, deep in a hole across the image, is stitched next, from what there is by then.
+    What no offset reaches, deep in a hole across the image, is stitched `again`, from what there is by then.
     `sources`, (S, 3, H, W), may be copied from where `usable`, (S, 1, H, W), is 1. `sizes` go from the coarsest, where
     offsets are found, to (H, W). Any `seed` but 0 makes some offsets dearer than others. Outside the hole the image
     stays to the last bit; with a `band`, (1, 1, H, W) of 0 and 1, which holds the hole, outside that.
     """
-    result, left = _stitched(image, hole, sources, usable, sizes, seed, light, most, band, busy)
-    for _ in range(AGAIN):
-        if not left.any():
-            break
-        result, left = _stitched(result, left, result, 1 - left, sizes, seed, light, most, None, busy)
-    return result
-
-
-def _stitched(
-    image: torch.Tensor,
-    hole: torch.Tensor,
-    sources: torch.Tensor,
-    usable: torch.Tensor,
-    sizes: Sequence[tuple[int, int]],
-    seed: int,
-    light: float,
-    most: int,
-    band: torch.Tensor | None,
-    busy: float,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """As `stitch`, and where nothing was found that could be copied, (1, 1, H, W)."""
-    first, net = Level(image, hole, sources, usable, sizes[0]), False
-    while (
-        len(sizes) > 1 and len(first.windows[0]) < WHOLE * first.usable.numel()
-    ):  # a net: it has gaps at a larger size
-        sizes, net, band = sizes[1:], True, None
-        first = Level(image, hole, sources, usable, sizes[0])
-    while not net and len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
-        height, width = (3 * side // 4 for side in first.size)
-        sizes = [(height, width), *sizes]
-        first = Level(image, hole, sources, usable, sizes[0])
+    first, steps, net = _first(image, hole, sources, usable, sizes)
     offsets = torch.cat([first.staying(), continuing(first, most), repeating(first, most)]).unique(dim=0)
     level, chosen, inner = first, first.choose_first(offsets, seed), None
-    if band is not None:
+    if band is not None and not net:
         hole, inner = band, hole
-        level = Level(image, band, sources, usable, sizes[0], inner)
+        level = Level(image, band, sources, usable, steps[0], inner)
         wide = first.choose_first(torch.cat([offsets, sideways(first)]).unique(dim=0), seed)
         few = torch.cat([level.staying(), chosen]).unique(dim=0)
         many = torch.cat([few, wide]).unique(dim=0)
         chosen, other = (level.choose_first(some, seed, len(some)) for some in (few, many))
         chosen = other if level.cost(other) < CHEAPER * level.cost(chosen) else chosen
-    for size in sizes[1:]:
+    for size in steps[1:]:
         finer = Level(image, hole, sources, usable, size, inner)
         offered, level = finer.carried(level, chosen), finer  # so that the coarser one is forgotten before the choice
         chosen = level.choose(offered)
+    result = level.evened(chosen, light, busy)
     missing = level.nodes[~level.look(level.nodes, chosen[:, None])[1][:, 0]]
+    if not again or not len(missing):
+        return result
     left = torch.zeros_like(hole)
     left[0, 0, missing[:, 0], missing[:, 1]] = 1
-    return level.evened(chosen, light, busy), left
+    return stitch(result, left, result, 1 - left, sizes, seed, light, most, None, busy, again - 1)
+
+
+def _first(
+    image: torch.Tensor,
+    hole: torch.Tensor,
+    sources: torch.Tensor,
+    usable: torch.Tensor,
+    sizes: Sequence[tuple[int, int]],
+) -> tuple[Level, Sequence[tuple[int, int]], bool]:
+    """The level where offsets are found, the sizes from there on, and whether the hole is a net, in which windows are
+    whole at a larger size alone."""
+    first, net = Level(image, hole, sources, usable, sizes[0]), False
+    while len(sizes) > 1 and len(first.windows[0]) < WHOLE * first.usable.numel():
+        sizes, net = sizes[1:], True
+        first = Level(image, hole, sources, usable, sizes[0])
+    while not net and len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
+        height, width = (3 * side // 4 for side in first.size)
+        sizes = [(height, width), *sizes]
+        first = Level(image, hole, sources, usable, sizes[0])
+    return first, sizes, net

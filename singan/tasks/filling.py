@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
@@ -96,8 +95,7 @@ def extend(
     rows = _folded(above, height, size[0]).to(real.device)
     beyond = real[:, :, rows][..., mirrored(before, width, size[1]).to(real.device)]
     if max(top, bottom) > FOLD:  # patches hold to where they belong; by proportion, houses would belong in the sky
-        model = copy.copy(model)
-        model._heights = (rows + 0.5) / height
+        model = model.held_to((rows + 0.5) / height)
     weight = torch.maximum(feather(hole, 0, SOFT), hole)
 
     def drawn(seed: int) -> torch.Tensor:

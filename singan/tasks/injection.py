@@ -209,7 +209,6 @@ def judge(model: SinGAN, injection: Injection) -> Callable[[torch.Tensor], dict[
     }
     whole = injection.region
     regions = {k: None if whole is None else F.adaptive_max_pool2d(whole, at) for k, at in sizes.items()}
-
     reals = {k: model.real_at(k) for k in sizes}
 
     def away(x: torch.Tensor, k: int) -> float:

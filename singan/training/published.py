@@ -116,6 +116,6 @@ class PublishedTrainer(ScaleTrainer):
     def carry(self, finished: Finished) -> Finished:
         model = finished.model
         if self.scale == 0:
-            model.variation_curve = model.measured_curve(self.real)  # of `so_far` alone
+            model.variation_curve = model.measured_curve(self.real)  # of `so_far`: nobody else has it
         reconstruction = model.reconstruct_tensor(finished.scales)
-        return replace(finished, model=model, reconstruction=reconstruction, pool=reconstruction)
+        return replace(finished, reconstruction=reconstruction, pool=reconstruction)

@@ -232,7 +232,7 @@ class CropTrainer(ScaleTrainer):
     def carry(self, finished: Finished) -> Finished:
         model = finished.model
         if self.from_nothing:
-            model.variation_curve = model.measured_curve(self.real)  # of `so_far` alone
+            model.variation_curve = model.measured_curve(self.real)  # of `so_far`: nobody else has it
         m = self.margin
         base = self.previous[:, :, m:-m, m:-m]
         # Contiguous as after a resume: sums depend on the memory layout to the last bit.
@@ -240,7 +240,7 @@ class CropTrainer(ScaleTrainer):
         reconstruction = refine(model.generators[-1], base[-1:], noise, self.config)
         reconstruction = reconstruction.clone(memory_format=torch.contiguous_format)
         last = finished.scales == len(self.run.real)  # which nothing starts from
-        finished = replace(finished, model=model, reconstruction=reconstruction)
+        finished = replace(finished, reconstruction=reconstruction)
         return replace(finished, pool=reconstruction if last else self._carry_pool(finished, base[:-1]))
 
     def _carry_pool(self, finished: Finished, pool: torch.Tensor) -> torch.Tensor:

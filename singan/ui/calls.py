@@ -53,7 +53,7 @@ def tell_strange(demo: gr.Blocks) -> gr.Blocks:
 
 def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
     """The app, answering a program without what only a page needs: what changes in a component beside its value, and
-    the HTML of status lines and toasts."""
+    the HTML of status lines and toasts; over MCP each call from a shelf of its own."""
     process: Any = demo.process_api
     postprocess: Any = demo.postprocess_data
 

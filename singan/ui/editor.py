@@ -60,6 +60,10 @@ def _encode_canvas(self: gr.ImageEditor, value: Any) -> EditorData | None:
     return gr.ImageEditor.postprocess(self, value)
 
 
+def _size(canvas: EditorDataBlobs) -> int:
+    return sum(len(part) for part in (canvas.background, canvas.composite, *canvas.layers) if part)
+
+
 def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
     """Parts of a canvas that is on its way: few, small ones, of few canvases. gradio believes any number of a layer."""
     index = str(data.data.get("index") or "0").replace("null", "0")
@@ -74,10 +78,6 @@ def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
         _lost[oldest] = None
         while len(_lost) > 10 * MAX_WAITING:
             _lost.popitem(last=False)
-
-
-def _size(canvas: EditorDataBlobs) -> int:
-    return sum(len(part) for part in (canvas.background, canvas.composite, *canvas.layers) if part)
 
 
 _accept_blobs._is_server_fn = True  # type: ignore[attr-defined]  # as gradio marks what a page may call

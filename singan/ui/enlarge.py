@@ -53,8 +53,6 @@ NO_LEARNING = (
 SHOW_SECONDS = 0.5  # between two updates of the page
 PREVIEW_STEPS = 200  # between two previews
 PREVIEW = "the slider shows the picture itself by now, drawn from a smaller one; its enlargement comes at the end."
-
-
 LABEL = "Bicubic (left) and learned (right)"
 
 

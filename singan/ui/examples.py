@@ -13,7 +13,7 @@ import gradio as gr
 
 from singan.ui.answers import Answers, served
 from singan.ui.frame import PRIVATE, SILENT, is_stale, renew
-from singan.ui.shelf import Shelf, Top
+from singan.ui.shelf import Shelf, Top, toasts
 
 ANSWERS = Answers()
 
@@ -69,7 +69,8 @@ class Examples:
 
         def load_example(shelf: Shelf, event: gr.SelectData, *values: Any) -> dict[Any, Any]:
             renew(self.tab)
-            changed = dict(zip(self.loaded, self.load(shelf, event.index), strict=True))
+            with toasts():
+                changed = dict(zip(self.loaded, self.load(shelf, event.index), strict=True))
             settings = [_value(changed.get(one, value)) for one, value in zip(self.settings, values, strict=True)]
             answer = ANSWERS.get(self._key(shelf, event.index, settings))
             shown = dict(zip(self.view, answer or (), strict=False))

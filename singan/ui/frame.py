@@ -14,7 +14,7 @@ from gradio.context import LocalContext
 from singan.errors import SinGANError
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
-from singan.ui.shelf import Shelf, toasts
+from singan.ui.shelf import session, toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED, short, turns, watch
 
@@ -120,11 +120,6 @@ def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:
     return partial(click.then, trigger_mode="always_last")
 
 
-def session() -> str | None:
-    """The session that this call belongs to, if it is one."""
-    return getattr(LocalContext.request.get(None), "session_hash", None)
-
-
 def watched(job: Callable[[OnEvent], T], view: Callable[..., V], *, long: bool = False) -> Generator[V, None, T]:
     """Run the job, and show its progress in the status line of a `view`."""
     return watch(job, lambda event: view(progress(event)) if event else view(), long=long)
@@ -133,16 +128,6 @@ def watched(job: Callable[[OnEvent], T], view: Callable[..., V], *, long: bool =
 def progress(event: TaskEvent) -> str:
     """A status line with its bar."""
     return run_status(f"{event.unit.capitalize()} {event.done} of {event.total}", event.done / event.total, [])
-
-
-def present(shelf: Shelf) -> Shelf:
-    """The shelf of this session as it is now, for what puts something on it: since a call was given its own one, a
-    shorter one may have put something there. `shelf` itself where there is no session."""
-    blocks, name = LocalContext.blocks.get(None), session()
-    if blocks is None or name is None or name not in blocks.state_holder:
-        return shelf
-    states = list(blocks.state_holder[name].state_data.values())
-    return next((state for state in states if isinstance(state, Shelf)), shelf)
 
 
 def shown(value: Any) -> dict:

@@ -9,9 +9,9 @@ import gradio as gr
 from singan.errors import ConfigError, shortened
 from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
-from singan.ui.frame import SILENT, present
+from singan.ui.frame import SILENT
 from singan.ui.photo import open_photo
-from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, show_dropped, show_notes, toasts
+from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, present, show_dropped, show_notes, toasts
 from singan.ui.uploads import MAX_FILES
 
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.context import Context, LocalContext
+from gradio.state_holder import SessionState
 from PIL import Image
 
 from singan.errors import CheckpointError, SinGANError
@@ -119,7 +120,7 @@ class Shelf:
         model = self._mine(name)
         if model is not None:
             self.own[name].use()
-            keep_states()
+            _keep_states()
             return model
         if name not in self.names():
             raise CheckpointError(
@@ -173,15 +174,34 @@ class Shelf:
         return shown
 
 
-def keep_states() -> None:
+def session() -> str | None:
+    """The session that this call belongs to, if it is one."""
+    return getattr(LocalContext.request.get(None), "session_hash", None)
+
+
+def _states() -> SessionState | None:
+    """What gradio keeps of the session that this call belongs to, if it is one."""
+    blocks, name = LocalContext.blocks.get(None), session()
+    if blocks is None or name is None or name not in blocks.state_holder:
+        return None
+    return blocks.state_holder[name]
+
+
+def present(shelf: Shelf) -> Shelf:
+    """The shelf of this session as it is now, for what puts something on it: since a call was given its own one, a
+    shorter one may have put something there. `shelf` itself where there is no session."""
+    states = _states()
+    there = list(states.state_data.values()) if states else []
+    return next((state for state in there if isinstance(state, Shelf)), shelf)
+
+
+def _keep_states() -> None:
     """Let the states of this session, which gradio keeps for some time after they were set, be kept so long from now:
     by when that was, as to set them again could undo what another call sets."""
-    blocks, request = LocalContext.blocks.get(None), LocalContext.request.get(None)
-    name = getattr(request, "session_hash", None)
-    if blocks is not None and name is not None and name in blocks.state_holder:
-        set_at = blocks.state_holder[name]._state_ttl
-        for key, (seconds, _) in list(set_at.items()):
-            set_at[key] = seconds, datetime.now()
+    states = _states()
+    if states:
+        for key, (seconds, _) in list(states._state_ttl.items()):
+            states._state_ttl[key] = seconds, datetime.now()
 
 
 def _same_photo(one: SinGAN, other: SinGAN) -> bool:

@@ -21,7 +21,7 @@ from singan.pyramid import kept_size
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui.examples import build_examples, pictures_in
-from singan.ui.frame import PRIVATE, SILENT, build_buttons, present, wire_buttons
+from singan.ui.frame import PRIVATE, SILENT, build_buttons, wire_buttons
 from singan.ui.learning import learn_all
 from singan.ui.look import run_status
 from singan.ui.photo import draft, open_photo, take
@@ -36,6 +36,7 @@ from singan.ui.shelf import (
     mark,
     mark_new,
     plain_name,
+    present,
     toasts,
 )
 from singan.ui.uploads import scratch
@@ -189,8 +190,8 @@ def arrived(shelf: Shelf, made: str, pyramid: str, begun: str) -> tuple[Any, ...
     """What is chosen when a run has ended: what it `made`, if there is anything and the chosen one is still that with
     which it had `begun`; then all is drawn anew if that has the same name."""
     if not made or pyramid not in (begun, made):
-        return gr.skip(), gr.skip(), mark_new(shelf, pyramid)
-    return made, secrets.token_hex(8) if made == pyramid else gr.skip(), mark_new(shelf, made)
+        return gr.skip(), gr.skip(), mark(shelf, pyramid)
+    return made, secrets.token_hex(8) if made == pyramid else gr.skip(), mark(shelf, made)
 
 
 def train(
@@ -264,7 +265,7 @@ def reopen(shelf: Shelf, pyramid: str, run_id: str | None) -> View:
         if view.shelf is shelf:
             view = view._replace(shelf=gr.skip(), pictures=gr.skip())
         elif isinstance(view.shelf, Shelf):
-            view = view._replace(pictures=mark_new(view.shelf, pyramid))
+            view = view._replace(pictures={**mark(view.shelf, pyramid), "value": view.pictures})
     return view._replace(now=run.scales[-1][0]) if run.scales else view
 
 
