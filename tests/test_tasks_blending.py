@@ -13,7 +13,7 @@ from singan.errors import ConfigError, ImageError, ImageWarning
 from singan.image import image_to_tensor, tensor_to_image
 from singan.tasks.blending import feather, fit, load_mask
 from singan.tasks.editing import find_erased, gapless, levelled, sharpened
-from singan.tasks.filters import blur, grow
+from singan.tasks.filters import blur, grow, touching
 from singan.tasks.harmonization import find_mask, smooth_outline, tinted
 
 
@@ -483,6 +483,35 @@ def test_difference_is_found_at_the_border_too(tiny_model, tiny_picture):
     pasted[:6, :6] += np.where(pasted[:6, :6] > 127, -25, 25)
     found = find_mask(tiny_model, image_to_tensor(Image.fromarray(pasted.astype(np.uint8))))
     assert found[0, 0, :4, :4].all() and not found[0, 0, 10:].any()
+
+
+def test_what_is_nearly_like_the_picture_in_an_object_is_found_too(tiny_model, tiny_picture):
+    """Parts of an object that hardly differ from what they cover, or not at all, are not bitten out of it; a large
+    hole, with the picture in it, is none of it. What differs as little elsewhere is not found."""
+    pasted = np.array(tiny_picture).astype(int)
+    like, faint = np.array(pasted), np.where(pasted > 127, -15, 15)
+    pasted[5:50, 5:65] = np.where(pasted[5:50, 5:65] > 127, 20, 235)
+    pasted[8:11, 8:11] = like[8:11, 8:11]  # a narrow hole
+    pasted[5:9, 30:40] = (like + faint)[5:9, 30:40]  # a part at its edge
+    pasted[17:46, 17:61] = like[17:46, 17:61]
+    pasted[28:34, 34:44] = (like + faint)[28:34, 34:44]  # elsewhere
+    found = find_mask(tiny_model, image_to_tensor(Image.fromarray(pasted.astype(np.uint8))))[0, 0].numpy() > 0
+    assert found[5:17, 5:65].all() and not found[25:38, 27:51].any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_of_a_mask_that_hold_a_seed(seed):
+    """As a search from pixel to neighbouring pixel finds them."""
+    rng = np.random.default_rng(seed)
+    mask, seeds = rng.random((20, 30)) < 0.6, rng.random((20, 30)) < 0.02
+    reached, waiting = np.zeros_like(mask), [tuple(at) for at in np.argwhere(mask & seeds)]
+    while waiting:
+        y, x = waiting.pop()
+        if 0 <= y < 20 and 0 <= x < 30 and mask[y, x] and not reached[y, x]:
+            reached[y, x] = True
+            waiting += [(y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1)]
+    found = touching(*(torch.from_numpy(one)[None, None].float() for one in (seeds, mask)))
+    assert 0 < reached.sum() < mask.sum() and (found[0, 0].numpy() > 0).tolist() == reached.tolist()
 
 
 def test_harmonising_without_a_mask_uses_the_one_found(tiny_model, composite):

@@ -64,6 +64,18 @@ def highest(x: torch.Tensor, reach: float) -> torch.Tensor:
     return F.max_pool2d(x, (1, 2 * pixels + 1), 1, (0, pixels))
 
 
+def touching(seeds: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The parts of a mask of 0 and 1, (1, 1, H, W), that hold one of `seeds`, which is another."""
+    found, before = seeds * mask, torch.zeros_like(mask)
+    while not found.equal(before):
+        before = found
+        for _ in range(2):  # along the rows, then along the columns
+            found, mask = found.mT, mask.mT
+            runs = F.pad(mask.diff(dim=3).abs().cumsum(3), (1, 0)).long()
+            found = torch.zeros_like(found).scatter_reduce(3, runs, found, "amax").gather(3, runs) * mask
+    return found
+
+
 def without_texture(x: torch.Tensor, radius: float, contrast: float) -> torch.Tensor:
     """`x` without what has less than about `contrast` within `radius`; edges stay.
 

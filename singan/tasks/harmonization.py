@@ -18,7 +18,7 @@ from singan.image import Picture
 from singan.model import SinGAN
 from singan.tasks.blending import NOTHING, blend, feather, fit, load_mask, published, without_voting
 from singan.tasks.filling import last_small
-from singan.tasks.filters import blur, highest, towards_colors, unit, without_texture
+from singan.tasks.filters import blur, highest, touching, towards_colors, unit, without_texture
 from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
 
 RADIUS = 7  # pixels that the mask is widened by without voting, at 250 px
@@ -39,7 +39,8 @@ DETAIL = 2.0  # pixels at 250 px: what is finer is taken from the picture, witho
 STRONGEST = 1.0  # and times what is usual there: what is stronger is no grain, but an edge of something
 FRINGE = 0.6  # pixels at 250 px along the object's edge, where it may show what it was cut out of
 LIMIT = 0.25  # of the object's structure that may be lost
-VISIBLE = 0.15  # of the range [-1, 1]: 19 of 255 levels
+VISIBLE, FAINT = 0.15, 0.06  # of the range [-1, 1]: 19 of 255 levels, and 8
+GAP = 5.0  # pixels at 250 px: holes in an object that are narrower than twice that are parts of it
 
 
 def harmonize(
@@ -174,13 +175,19 @@ def _mean_in(mask: torch.Tensor, x: torch.Tensor, reach: int) -> tuple[torch.Ten
 def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:
     """Where `composite`, (1, 3, H, W), visibly differs from the training image: (1, 1, H, W) of 0 and 1.
 
-    Averages over 5x5 pixels are compared, so that compression noise does not count. Raises `ImageError` if
-    nothing differs.
+    Averages over 5x5 pixels are compared, so that compression noise does not count. What differs faintly belongs to an
+    object that it touches, and so does what the object has around it and is narrow. Raises `ImageError` if nothing
+    differs.
     """
-    difference = F.avg_pool2d(composite - model.real_at(-1), 5, 1, 2, count_include_pad=False)
-    mask = (difference.abs().amax(1, keepdim=True) > VISIBLE).float()
-    if not mask.any():
+    difference = composite - model.real_at(-1)
+    mean = F.avg_pool2d(difference, 5, 1, 2, count_include_pad=False).abs().amax(1, keepdim=True)
+    visible = (mean > VISIBLE).float()
+    if not visible.any():
         raise ImageError(
             "The composite shows nothing that differs from the training image: paste something, or give a mask."
         )
-    return mask
+    faint = torch.minimum(mean, difference.abs().amax(1, keepdim=True)) > FAINT
+    mask = touching(visible, torch.maximum(visible, faint.float()))
+    border = F.pad(torch.zeros_like(mask[..., 1:-1, 1:-1]), (1, 1, 1, 1), value=1.0)
+    enclosed = 1 - mask - touching(border, 1 - mask)
+    return torch.maximum(mask, enclosed * -highest(-highest(mask, GAP), GAP))
