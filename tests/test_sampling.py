@@ -444,6 +444,16 @@ def test_light_of_a_wider_sample_is_evened_out_but_not_in_what_is_pinned(monkeyp
     assert kept.sum() == 14 * 16
 
 
+def test_sky_that_is_drawn_out_keeps_its_colours():
+    """Its steps from row to row, of sources that come again and again, are not added up."""
+    pixels = np.linspace(90, 180, 96)[:, None, None] * np.ones((1, 128, 1)) * [0.6, 0.9, 1.1]
+    pixels[60:] = np.random.default_rng(0).integers(0, 120, (36, 128, 3))
+    sky = pixels[:60].astype(np.uint8)
+    image = singan.draft(Image.fromarray(pixels.astype(np.uint8))).sample(1, size=(288, 256), seed=1)[0]
+    drawn = np.asarray(image)[:120]
+    assert (drawn.min((0, 1)) > sky.min((0, 1)) - 5.0).all() and (drawn.max((0, 1)) < sky.max((0, 1)) + 5.0).all()
+
+
 def test_light_is_evened_out_where_more_than_half_varies(monkeypatch, shore):
     """Columns leap there, from one sky to another."""
     lit = []

@@ -16,6 +16,7 @@ LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no li
 FADE = 40.0  # pixels at 250 px from a cut until its light has faded
 ALONG = 0.02  # of the border of a tile: over twice as much of it a step in light is averaged
 JOINED = 0.15  # of the longer side: within it the step has faded
+SLOPE = 20.0  # pixels of a photograph of 250 px: over so many, of three patches at least, what remains is a slope
 SEAM, PLAIN = 0.1, 0.04  # a step where patches meet that is larger is no light, and less where so much else is seen
 CALM, AROUND = 0.25, 8  # deviation of what is smooth, of the range [-1, 1]; pixels around that must be, too
 SKY, OVER = 0.15, 0.2  # of the height: what has to be smooth, to be a sky; within which others go over into it
@@ -55,7 +56,8 @@ def agreed(
 ) -> torch.Tensor:
     """`x`, (N, 3, H, W), which the `field` makes of `photo`, (1, 3, h, w), with its light evened out where patches of
     different sources meet: steps there that the sources do not have are spread, if smaller than `seam`, of the range
-    [-1, 1], and where steps from pixel to pixel are about `plain`, than less."""
+    [-1, 1], and where steps from pixel to pixel are about `plain`, than less. A slope of many small steps stays, like
+    that of a sky that is drawn out: it would be led on to colours that no sky has."""
     right = _steps(x, field, photo, seam, plain)
     lighter = []
     for one in right.split(1, 1):  # one channel after the other, which takes a third of the memory
@@ -83,6 +85,8 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
         wanted /= 2
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
         step = light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
+        cells = [math.ceil(side / max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)) for side in step.shape[2:]]
+        step -= F.interpolate(F.adaptive_avg_pool2d(step, cells), size=step.shape[2:], mode="bilinear")
         right.narrow(axis, 1, inside).add_(step)
         right.narrow(axis, 0, inside).sub_(step)
     return right
