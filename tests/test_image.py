@@ -610,6 +610,13 @@ def test_colours_of_another_device_are_brought_to_srgb(tmp_path, mode):
     assert "icc_profile" not in read.info and read.getpixel((0, 0)) != (0, 0, 0)
 
 
+def test_transparent_colour_is_that_of_the_file_not_that_of_its_profile(tmp_path, rgb):
+    image = Image.fromarray(np.full((30, 30, 3), (200, 30, 90), np.uint8))
+    image.save(tmp_path / "key.png", icc_profile=swapped_profile(), transparency=(200, 30, 90))
+    with pytest.warns(ImageWarning, match="transparent"):
+        assert load_image(tmp_path / "key.png").getpixel((0, 0)) == (255, 255, 255)
+
+
 @pytest.mark.parametrize("profile", [swapped_profile(b"sRGB"), b"no profile", swapped_profile()[:200], bytes(200_000)])
 def test_profile_of_srgb_or_none_changes_nothing(tmp_path, rgb, profile):
     rgb.save(tmp_path / "a.png", icc_profile=profile)

@@ -466,6 +466,14 @@ def test_wrong_scale_is_refused(tiny_model, composite, white, task):
         task(tiny_model, composite, white, scale=9)
 
 
+def test_edit_of_a_picture_of_one_scale_is_refused(tiny_picture):
+    long = tiny_picture.resize((200, 25), Image.Resampling.BICUBIC)
+    blurred, mask = long.resize((40, 5)).resize((200, 25)), Image.new("L", (200, 25))
+    mask.paste(255, (40, 0, 160, 25))
+    with pytest.raises(ConfigError, match="has 1 scale; an injection needs at least 2"):
+        edit(singan.draft(long), blurred, mask)
+
+
 # --- the mask that is found -----------------------------------------------------------------------
 
 

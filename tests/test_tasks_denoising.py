@@ -119,6 +119,14 @@ def test_picture_of_another_shape_keeps_it(tiny_model, noisy):
         assert denoise(tiny_model, turned, scale=2)[0].size == (54, 70)
 
 
+def test_long_picture_is_injected_again_or_refused_with_the_size_that_it_would_have(tiny_model):
+    long = Image.new("RGB", (300, 25), (90, 40, 10))
+    with pytest.warns(ImageWarning, match="is resized to the 213x18 px that"):
+        assert denoise(tiny_model, long, scale=2, times=2)[0].size == (213, 18)
+    with pytest.raises(ImageError, match="is 600x25 px, which is 301x13 px at the area of the model's: crop it"):
+        denoise(tiny_model, long.resize((600, 25)))
+
+
 def test_average_of_no_named_scales_is_that_of_all(tiny_model, noisy):
     mean, every = denoise(tiny_model, noisy, average=True)[0], denoise(tiny_model, noisy, scale="all", average=True)[0]
     assert mean.info["scale"] == every.info["scale"] == list(range(1, tiny_model.num_scales))

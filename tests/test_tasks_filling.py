@@ -10,6 +10,7 @@ import singan
 from singan import extend, fill
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
+from singan.patches import shiftmap, stitch
 from singan.pyramid import mirrored
 from singan.tasks.filling import _folded, draft_of
 
@@ -56,8 +57,12 @@ def test_nothing_of_a_deep_hole_across_the_picture_is_left(photo, side):
         assert (out[:50] if side == "below" else out[60:]).std() > 5
 
 
-def test_net_over_the_whole_picture_goes_and_what_is_behind_it_stays(tiny_picture):
-    """At a small size no patch of it is whole."""
+@pytest.mark.parametrize("large", [False, True])
+def test_net_over_the_whole_picture_goes_and_what_is_behind_it_stays(monkeypatch, tiny_picture, large):
+    """At a small size no patch of it is whole. Of large ones the pixels are offered less, chosen by some of them."""
+    if large:
+        monkeypatch.setattr(stitch, "NET_OFFSETS", 0)
+        monkeypatch.setattr(shiftmap, "AT_ONCE", 1000)
     photo, net = tiny_picture.resize((260, 200), Image.Resampling.BICUBIC), Image.new("L", (260, 200))
     for k in range(0, 260, 26):
         net.paste(255, (k, 0, k + 2, 200))
@@ -67,6 +72,21 @@ def test_net_over_the_whole_picture_goes_and_what_is_behind_it_stays(tiny_pictur
     (image,) = fill(singan.draft(behind), net)
     away = np.asarray(image, float) - np.asarray(photo, float)
     assert np.sqrt((away[np.asarray(net) > 0] ** 2).mean()) < 8 and np.sqrt((away**2).mean()) < 4
+
+
+def test_net_that_is_too_fine_is_refused(monkeypatch, photo):
+    """Of the first no patch is whole at any size; it came back as it was."""
+    net = np.zeros((photo.height, photo.width), bool)
+    net[::7] = net[:, ::7] = True
+    with pytest.raises(
+        ImageError, match=r"px of the mask are out of reach of what is whole, .* make its lines thinner"
+    ):
+        fill(singan.draft(photo), net)
+    monkeypatch.setattr(stitch, "MAX_NET_NODES", 1000)
+    net[::7] = net[:, ::7] = False
+    net[::12] = net[:, ::12] = True
+    with pytest.raises(ImageError, match="net so fine that its .* up to 1000 px can be: fill a smaller picture"):
+        fill(singan.draft(photo), net)
 
 
 def test_the_rest_is_the_photograph_to_the_last_bit_beyond_where_seams_may_run(model, photo, hole):

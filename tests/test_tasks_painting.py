@@ -160,5 +160,5 @@ def test_bad_size_and_scale_and_picture_are_refused(tiny_model, painting, tmp_pa
         paint_to_image(tiny_model, painting, scale=6)
     with pytest.raises(ImageError, match="^The painting nowhere.png does not exist"):
         paint_to_image(tiny_model, tmp_path / "nowhere.png")
-    with pytest.raises(ConfigError, match="size is 9x426 px"):  # from its proportions
+    with pytest.raises(ImageError, match="is 1200x25 px, which is 426x9 px at the area of the model's: crop it"):
         paint_to_image(tiny_model, Image.new("RGB", (1200, 25)))

@@ -85,7 +85,8 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
         wanted /= 2
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
         step = light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
-        cells = [math.ceil(side / max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)) for side in step.shape[2:]]
+        side = max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)
+        cells = math.ceil(step.shape[2] / side), math.ceil(step.shape[3] / side)
         step -= F.interpolate(F.adaptive_avg_pool2d(step, cells), size=step.shape[2:], mode="bilinear")
         right.narrow(axis, 1, inside).add_(step)
         right.narrow(axis, 0, inside).sub_(step)

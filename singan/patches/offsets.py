@@ -11,6 +11,7 @@ from singan.patches.search import CHUNK, least
 from singan.patches.shiftmap import WINDOW, Level
 
 FAR = 0.12  # of the longest side: nearer repetitions are the thing itself
+ASKED = 6000  # windows at most, of which repetitions are looked for
 COLUMNS = 2  # pixels from one offset sideways to the next
 
 
@@ -51,10 +52,11 @@ def repeating(level: Level, most: int) -> torch.Tensor:
         return offered[:0]
     keys, found = keys - keys.mean(0), []
     places, squares = offered[:, :2].float(), keys.square().sum(1)
-    for part in torch.arange(len(keys), device=keys.device).split(max(1, CHUNK // len(keys))):
+    asked = torch.arange(0, len(keys), math.ceil(len(keys) / ASKED), device=keys.device)
+    for part in asked.split(max(1, CHUNK // len(keys))):
         away = torch.addmm(squares, keys[part], keys.T, alpha=-2)
         found.append(least(away.masked_fill_(torch.cdist(places[part], places) < FAR * max(level.size), math.inf)))
-    return _frequent(level, offered[torch.cat(found)] - F.pad(offered[:, :2], (0, 1)), most)
+    return _frequent(level, offered[torch.cat(found)] - F.pad(offered[asked, :2], (0, 1)), most)
 
 
 def _frequent(level: Level, offsets: torch.Tensor, most: int) -> torch.Tensor:

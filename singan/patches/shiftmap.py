@@ -15,6 +15,7 @@ from singan.pyramid import resize
 
 WINDOW = 7  # pixels a side: what is compared to find offsets
 KEPT = 40  # offsets, after a first look
+AT_ONCE = 30_000  # nodes at most whose offsets are looked at together
 COLOR, STEP = 0.7, 1.0  # weights of the difference of colours, and of that of steps to the next pixel
 CONTRAST = 0.5  # deviation that images are brought to before they are compared
 MOST = 0.7  # of a squared difference: what differs more differs, and is no worse
@@ -151,19 +152,31 @@ class Level:
         cuts = self.cuts(self.nodes, chosen[:, None], self.edges)
         return float(total(self.alone(self.nodes, chosen[:, None])) + total(cuts))
 
-    def choose_first(self, offsets: torch.Tensor, seed: int, most: int = KEPT) -> torch.Tensor:
-        """One of `offsets`, (L, 3), for each node, (n, 3): of `most` that cost least somewhere, by what they cost."""
+    def choose_first(self, offsets: torch.Tensor, seed: int, most: int = KEPT, each: int = KEPT) -> torch.Tensor:
+        """One of `offsets`, (L, 3), for each node, (n, 3): of `most` that cost least somewhere, as far as some of a
+        great many nodes tell, and of these of the `each` that cost the node least alone, by what they cost."""
         dearer = (CHANCE if seed else 0) * torch.rand(len(offsets), generator=torch.Generator().manual_seed(seed))
-        alone = self.alone(self.nodes, offsets.expand(len(self.nodes), -1, -1)) + dearer.to(offsets.device)
+
+        def alone(nodes: torch.Tensor, offsets: torch.Tensor, dearer: torch.Tensor) -> torch.Tensor:
+            offered = offsets.expand(min(len(nodes), AT_ONCE), -1, -1)
+            return torch.cat([self.alone(some, offered[: len(some)]) for some in nodes.split(AT_ONCE)]) + dearer
+
+        dearer, some = dearer.to(offsets.device), self.nodes[:: math.ceil(len(self.nodes) / AT_ONCE)]
+        cost = alone(some, offsets, dearer)
         if len(offsets) > most:
-            there = alone < NEVER
-            worth = torch.where(there, alone, NEVER).mean(0) + alone.amin(0)
-            wins = torch.bincount(alone.argmin(1), minlength=len(offsets)) / len(self.nodes)
+            there = cost < NEVER
+            worth = torch.where(there, cost, NEVER).mean(0) + cost.amin(0)
+            wins = torch.bincount(cost.argmin(1), minlength=len(offsets)) / len(some)
             kept = (worth - wins).topk(most, largest=False).indices
-            offsets, alone = offsets[kept], alone[:, kept]
+            offsets, cost, dearer = offsets[kept], cost[:, kept], dearer[kept]
+        if len(some) < len(self.nodes):
+            cost = alone(self.nodes, offsets, dearer)
         offered = offsets.expand(len(self.nodes), -1, -1)
-        best = propagate(alone, self.cuts(self.nodes, offered, self.edges), self.edges, PASSES)
-        return offsets[best]
+        if each < len(offsets):
+            cost, cheapest = cost.topk(each, largest=False)
+            offered = offsets[cheapest]
+        best = propagate(cost, self.cuts(self.nodes, offered, self.edges), self.edges, PASSES)
+        return offered[torch.arange(len(best)), best]
 
     def choose(self, offsets: torch.Tensor) -> torch.Tensor:
         """One of its `offsets`, (n, L, 3), for each node: (n, 3). Where a node and its neighbours are offered a single

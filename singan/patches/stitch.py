@@ -15,15 +15,18 @@ from collections.abc import Sequence
 
 import torch
 
+from singan.errors import ImageError
 from singan.patches.light import LIGHT
 from singan.patches.offsets import continuing, repeating, sideways
-from singan.patches.shiftmap import BUSY, WINDOW, Level
+from singan.patches.shiftmap import BUSY, KEPT, WINDOW, Level
 
 OFFSETS = 40  # of each of the two kinds, at most
 CHEAPER = 0.92  # of the cost is the most that may be left with offsets sideways, or they are not taken
 WHOLE = 0.02  # of the pixels of the coarsest image, of which windows must be whole to find offsets there
 AGAIN = 8  # times at most that what nothing reached is stitched
 MAX_NODES = 3000  # of the coarsest image
+MAX_NET_NODES = 600_000  # of a net, with which that may be the whole image
+NET_OFFSETS, FEWEST = 800_000, 8  # that all its nodes are offered together, and each of them
 
 
 def stitch(
@@ -41,14 +44,16 @@ def stitch(
 ) -> torch.Tensor:
     """`image`, (1, 3, H, W) in [-1, 1], with its `hole`, (1, 1, H, W) of 0 and 1, stitched from `sources`.
 
-    What no offset reaches, deep in a hole across the image, is stitched `again`, from what there is by then.
+    What no offset reaches, deep in a hole across the image, is stitched `again`, from what there is by then. Raises
+    `ImageError` where nothing reaches it, or for a net that is too fine.
     `sources`, (S, 3, H, W), may be copied from where `usable`, (S, 1, H, W), is 1. `sizes` go from the coarsest, where
     offsets are found, to (H, W). Any `seed` but 0 makes some offsets dearer than others. Outside the hole the image
     stays to the last bit; with a `band`, (1, 1, H, W) of 0 and 1, which holds the hole, outside that.
     """
     first, steps, net = _first(image, hole, sources, usable, sizes)
+    each = max(FEWEST, min(KEPT, NET_OFFSETS // len(first.nodes))) if net else KEPT
     offsets = torch.cat([first.staying(), continuing(first, most), repeating(first, most)]).unique(dim=0)
-    level, chosen, inner = first, first.choose_first(offsets, seed), None
+    level, chosen, inner = first, first.choose_first(offsets, seed, each=each), None
     if band is not None and not net:
         hole, inner = band, hole
         level = Level(image, band, sources, usable, steps[0], inner)
@@ -63,8 +68,13 @@ def stitch(
         chosen = level.choose(offered)
     result = level.evened(chosen, light, busy)
     missing = level.nodes[~level.look(level.nodes, chosen[:, None])[1][:, 0]]
-    if not again or not len(missing):
+    if not len(missing):
         return result
+    if not again or len(missing) == len(level.nodes):
+        raise ImageError(
+            f"{len(missing)} px of the mask are out of reach of what is whole, which is the picture where {WINDOW}x"
+            f"{WINDOW} px are not masked: make its lines thinner, or fill a part at a time."
+        )
     left = torch.zeros_like(hole)
     left[0, 0, missing[:, 0], missing[:, 1]] = 1
     return stitch(result, left, result, 1 - left, sizes, seed, light, most, None, busy, again - 1)
@@ -83,6 +93,11 @@ def _first(
     while len(sizes) > 1 and len(first.windows[0]) < WHOLE * first.usable.numel():
         sizes, net = sizes[1:], True
         first = Level(image, hole, sources, usable, sizes[0])
+    if net and len(first.nodes) > MAX_NET_NODES:
+        raise ImageError(
+            f"The mask is a net so fine that its {len(first.nodes)} px have to be filled at {first.size[1]}x"
+            f"{first.size[0]} px; up to {MAX_NET_NODES} px can be: fill a smaller picture, or a part at a time."
+        )
     while not net and len(first.nodes) > MAX_NODES and min(first.size) > 4 * WINDOW:
         height, width = (3 * side // 4 for side in first.size)
         sizes = [(height, width), *sizes]

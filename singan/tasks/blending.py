@@ -8,8 +8,8 @@ import warnings
 import torch
 from PIL import Image
 
-from singan.checks import check_size
-from singan.errors import ImageWarning
+from singan.checks import MIN_SIDE, check_size
+from singan.errors import ImageError, ImageWarning
 from singan.image import Picture, image_to_tensor, load_image, read_mask, titled
 from singan.model import SinGAN
 from singan.pyramid import resize
@@ -25,6 +25,11 @@ def fitting(model: SinGAN, image: Image.Image, size: tuple[int, int] | None) -> 
     if size is None:
         factor = (math.prod(model.image_size) / (image.height * image.width)) ** 0.5
         size = round(image.height * factor), round(image.width * factor)
+        if min(size) < MIN_SIDE:
+            raise ImageError(
+                f"The picture is {image.width}x{image.height} px, which is {size[1]}x{size[0]} px at the area of the "
+                f"model's: crop it, since sides start at {MIN_SIDE} px."
+            )
     check_size(size)
     return size
 

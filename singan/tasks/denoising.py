@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from singan.checks import check_range
-from singan.image import Picture, image_to_tensor, load_image
+from singan.image import Picture, image_to_tensor
 from singan.model import SinGAN
 from singan.tasks.blending import fit
 from singan.tasks.injection import Injection, OnEvent, Scale, run_injection
@@ -52,7 +52,7 @@ def denoise(
     for turn in range(1, times):
         again = []
         for image in images:
-            injection = replace(first, image=image_to_tensor(load_image(image)).to(model.device))
+            injection = replace(first, image=image_to_tensor(image).to(model.device))
             again += run_injection(model, injection, image.info["scale"], seed + turn, voting=voting, settings=settings)
         images = again
     for image in images:

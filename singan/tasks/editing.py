@@ -19,7 +19,7 @@ from singan.patches.stitch import OFFSETS, stitch
 from singan.tasks.blending import fit, load_mask, published, without_voting
 from singan.tasks.filling import last_small, stitched_sizes
 from singan.tasks.filters import blur, grow, highest
-from singan.tasks.injection import Injection, OnEvent, Scale, inject, run_injection
+from singan.tasks.injection import Injection, OnEvent, Scale, inject, resolve, run_injection
 
 RADIUS = 20  # pixels that the mask is widened by without voting, at 250 px
 BAND = 8  # pixels at 250 px: half of the band
@@ -61,6 +61,7 @@ def edit(
     `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or
     seed out of range.
     """
+    resolve(model, scale)  # which is refused before anything is computed
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
     if without_voting(model, voting):

@@ -81,7 +81,7 @@ def extend(
         round(share * side) for share, side in ((top, height), (bottom, height), (left, width), (right, width))
     )
     if not any((above, below, before, after)):
-        raise ConfigError("Nothing is to be added: give one of top, right, bottom, left a share over 0.")
+        raise ConfigError("Nothing is to be added: give one of top, right, bottom, left a share of a pixel or more.")
     size = above + height + below, before + width + after
     check_size(size)
     real = model.real_at(-1)
