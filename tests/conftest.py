@@ -152,5 +152,7 @@ def app_url(built_app):
     from singan.ui import LAUNCH
 
     _, url, _ = built_app.launch(**LAUNCH, prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    # It runs until the last test, and gradio looks for calls a thousand times a second, which fifty times do too.
+    built_app._queue.sleep_when_free, built_app._queue.progress_update_sleep_when_free = 0.02, 0.05
     yield url
     built_app.close(verbose=False)

@@ -1,5 +1,6 @@
 """The app's examples, on the models that they belong to, at the automatic scale: what is shown must be what is said."""
 
+import functools
 import importlib.util
 import math
 from pathlib import Path
@@ -27,6 +28,14 @@ def examples(task: str) -> list[str]:
 def given(task: str, name: str) -> tuple[singan.SinGAN, Image.Image, Path]:
     folder = ROOT / "examples" / task
     return singan.SinGAN.from_pretrained(MODELS[name]), load_image(folder / f"{name}.webp"), folder / f"{name}.mask.png"
+
+
+@functools.cache
+def painted(name: str) -> tuple[singan.SinGAN, Image.Image, Image.Image]:
+    """A model, the painting of its example, and what it becomes."""
+    model, painting, _ = given("paint", name)
+    (image,) = singan.paint_to_image(model, painting)
+    return model, painting, image
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +92,7 @@ def test_objects_keep_their_shape_and_take_on_the_pictures_colours(name):
 
 @pytest.mark.parametrize("name", examples("paint"))
 def test_paintings_become_pictures_of_their_layout(name):
-    model, painting, _ = given("paint", name)
-    (image,) = singan.paint_to_image(model, painting)
+    model, painting, image = painted(name)
     assert image.info["lost"] <= 0.45 and image.info["misfit"] <= 0.75
     near, far = (resize(image_to_tensor(p), (40, 80)) for p in (image, model.training_image))
     wanted = resize(image_to_tensor(painting), (40, 80))
@@ -95,8 +103,7 @@ def test_paintings_become_pictures_of_their_layout(name):
 def test_patches_of_paintings_become_the_photographs(common, name):
     if not common.SHARED.is_dir():
         pytest.skip(f"the comparison program is not at {common.SHARED}")
-    model, painting, _ = given("paint", name)
-    (image,) = singan.paint_to_image(model, painting)
+    model, painting, image = painted(name)
     score, real = common.score_program(), image_to_tensor(model.training_image)
     before, after = (
         score.frechet(*(score.stem_features(x) for x in (image_to_tensor(i.resize(image.size)), real)))

@@ -1,6 +1,7 @@
 """The import graph, read from the source without running it, and what importing the package does."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,7 @@ def source_files() -> dict[str, Path]:
     return files
 
 
+@functools.cache
 def imported_names(module: str, path: Path) -> set[str]:
     """Every dotted name imported anywhere in the file, `if TYPE_CHECKING:` included: who needs a name to be read needs
     it."""

@@ -437,7 +437,7 @@ def test_light_of_a_wider_sample_is_evened_out_but_not_in_what_is_pinned(monkeyp
         for pin in (None, mask):
             shown = np.asarray(shore.sample(1, size=size, pin=pin)[0], float)
             differs[pin is None] = shown - differs.get(pin is None, 0)
-        shore.sample(1), shore.sample(1, size=(64, 100)), shore.sample(1, size=(64, 256), tile="x")  # these not
+    shore.sample(1), shore.sample(1, size=(64, 100)), shore.sample(1, size=(64, 256), tile="x")  # these not
     assert len(seen) == 4 and all(math.prod(at) <= most for at in seen) and (seen[0] == size) == (most > 100 * 100)
     assert np.abs(differs[True] - 25.5).max() < 1.1
     kept = np.abs(differs[False]).max(2) == 0

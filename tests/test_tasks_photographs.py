@@ -10,17 +10,17 @@ import singan
 from singan.errors import ImageWarning
 from singan.tasks.blending import feather, load_mask
 
-SIZE = (300, 220)
-BOX = (120, 90, 180, 140)  # left, top, right, bottom of what is pasted
+SIZE = (210, 154)
+BOX = (84, 63, 126, 98)  # left, top, right, bottom of what is pasted
 SMALL = {"max_size": 100, "steps": 2, "width": 8, "critic_width": 8}
 
 
 @pytest.fixture(scope="module")
 def photograph() -> Image.Image:
-    """300x220 px, of tiles and noise: more than a pyramid of 100 px holds."""
+    """210x154 px, of tiles and noise: more than a pyramid of 100 px holds."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[: SIZE[1], : SIZE[0]]
-    tiles = np.stack([x * 0.7, y, 255 * ((x // 30 + y // 20) % 2)], 2)
+    tiles = np.stack([x, 1.4 * y, 255 * ((x // 21 + y // 14) % 2)], 2)
     return Image.fromarray((tiles + rng.normal(0, 10, tiles.shape)).clip(0, 255).astype(np.uint8))
 
 
@@ -65,7 +65,7 @@ TASKS: dict[str, Callable[..., list[Image.Image]]] = {
 
 def test_models_differ_in_what_they_keep_and_in_what_they_learn(models):
     draft, fast, paper = models.values()
-    assert (draft.image_size, fast.image_size, paper.image_size) == ((220, 300), (220, 300), (74, 100))
+    assert (draft.image_size, fast.image_size, paper.image_size) == ((154, 210), (154, 210), (74, 100))
     assert [model.scale_sizes[-1] for model in models.values()] == [(73, 100), (73, 100), (74, 100)]  # rounded up
     assert len(draft.generators) == 0 < len(fast.generators) < len(paper.generators) == paper.num_scales
 
@@ -101,7 +101,7 @@ def test_beyond_the_soft_edge_is_the_photograph_to_the_last_bit(
 def test_picture_as_large_as_the_pyramid_is_enlarged_to_the_photograph_and_that_is_said(models, composite, mask, task):
     small = composite.resize((100, 73))
     given = () if task is singan.denoise else (mask.resize((100, 73)),)
-    with pytest.warns(ImageWarning, match=r" is 100x73 px and is resized to the 300x220 px of the tr") as notes:
+    with pytest.warns(ImageWarning, match=r" is 100x73 px and is resized to the 210x154 px of the tr") as notes:
         (image,) = task(models["draft"], small, *given, scale=3)
     assert image.size == SIZE and [note.filename for note in notes] == [__file__]
 
@@ -109,7 +109,7 @@ def test_picture_as_large_as_the_pyramid_is_enlarged_to_the_photograph_and_that_
 @pytest.mark.parametrize("preset", ["draft", "fast"])
 def test_painting_becomes_as_large_as_the_photograph_in_its_own_proportions(models, preset):
     (image,) = singan.paint_to_image(models[preset], Image.new("RGB", (60, 60), "green"), scale=3)
-    assert image.size == (257, 257)  # 300 * 220 px
+    assert image.size == (180, 180)  # 210 * 154 px
 
 
 def test_denoised_photograph_is_as_sharp_as_it(models, photograph):
