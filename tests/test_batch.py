@@ -213,6 +213,22 @@ def test_what_others_put_there_is_not_replaced_without_force(photos, batch):
     assert Path("models/a/config.json").read_bytes() != before
 
 
+@pytest.mark.parametrize("retry", [True, False])
+@pytest.mark.parametrize("made", ["large/b.png", "large/b-1.png"])
+def test_what_somebody_made_where_the_batch_failed_is_not_replaced_without_force(photos, batch, made, retry):
+    once = ["fill", "photos", "--extend", "10%", "--out", "large"]
+    (photos / "b.png").write_text("no picture")
+    assert list(batch(*once)[1]["failed"]) == ["b"]
+    before = paint(Path(made), 7).read_bytes()
+    assert list(batch(*once)[1]["failed"]) == ["b"]  # nothing would be replaced
+    if not retry:
+        paint(photos / "b.png", 2)
+    error = batch(*once, *["--retry"] * retry)[1]["error"]
+    assert error.startswith("large/b.png exists and is not this batch's") and Path(made).read_bytes() == before
+    paint(photos / "b.png", 2)
+    assert batch(*once, "--retry", "--force")[1]["done"] == ["b"]
+
+
 def test_a_numbered_result_of_others_counts_as_one(photos, batch):
     paint(Path("large/a-2.png"))
     assert batch("fill", "photos", "--extend", "10%", "--out", "large")[1]["error"].startswith("large/a.png exists")
@@ -430,6 +446,7 @@ def test_scales_that_were_finished_before_an_error_are_kept(photos):
     batch = Batch("train", command, {}, "image", ["image"], "", Path("models"), 1, None)
     report = run(batch, [Item(str(photos / "a.png"), "a")], one_after_another)
     assert report.failed == {"a": "It diverged. What was finished before is saved in a."}
+    assert run(batch, [Item(str(photos / "a.png"), "a")], one_after_another, retry=True).failed == report.failed
     assert singan.SinGAN.from_pretrained("models/a").image_size == (30, 40)
 
 

@@ -115,34 +115,45 @@ class _Keeper:
     def left(self, items: Sequence[Item], retry: bool, force: bool) -> list[Item]:
         """What is to be done. What is not goes to the report. Raises `ConfigError`."""
         left = []
-        taken = self._taken(items) if not force else set()
+        there, foreign = self._taken(items) if not force else (set(), set())
         instead = "choose another --out, or replace it with --force"
         for item in items:
             record, path = self.manifest.records.get(item.name), self.batch.out / (item.name + self.batch.ending)
-            if record is None and path in taken:
-                raise ConfigError(f"{path} exists and is not this batch's: {instead}.")
             other = record and self._differs(record, item)
+            if record and record.status == "failed" and not other and not (retry or force):
+                self.report.failed[item.name] = record.error or ""
+                continue
+            if record is None or record.status == "failed":  # of which there is nothing, or what its error left
+                own = set() if record is None else self._written(record)
+                if path in foreign or path in there - own:
+                    raise ConfigError(f"{path} exists and is not this batch's: {instead}.")
             if record and record.status == "done" and other and not force:
                 raise ConfigError(f"{item.name} in {self.batch.out} was made with {other}: {instead}.")
             if record and record.status == "done" and not other and self._is_there(record):
                 self.report.skipped.append(item.name)
                 self._forget(item.name)  # killed before it was
-            elif record and record.status == "failed" and not other and not (retry or force):
-                self.report.failed[item.name] = record.error or ""
             else:
                 left.append(item)
                 if other:
                     self._forget(item.name)  # a run that is under way is another one
         return left
 
-    def _taken(self, items: Sequence[Item]) -> set[Path]:
-        """The names that are taken where results shall go; of what is not this folder's batches' also without a number
-        at the end, as of several results."""
+    def _taken(self, items: Sequence[Item]) -> tuple[set[Path], set[Path]]:
+        """The names that are taken where results shall go, and those that what is not this folder's batches' takes,
+        also without a number at the end, as of several results."""
         out, ending = self.batch.out, self.batch.ending
         folders = {(out / item.name).parent for item in items}
         there = {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
-        ours = {out / name for one in self.manifest.records.values() for name in (one.name + ending, *one.files)}
-        return there | {path.with_stem(re.sub(r"-\d+$", "", path.stem)) for path in there - ours}
+        records = self.manifest.records.values()
+        ours = {path for one in records for path in self._written(one)}
+        ours |= {out / (one.name + ending) for one in records if one.status != "failed"}  # saved, not yet written down
+        foreign = there - ours
+        return there, foreign | {path.with_stem(re.sub(r"-\d+$", "", path.stem)) for path in foreign}
+
+    def _written(self, record: Record) -> set[Path]:
+        """The files of a record, and the folders that they are in."""
+        files = {self.batch.out / name for name in record.files}
+        return files | {path.parent for path in files}
 
     def tasks(self, items: Iterable[Item]) -> Iterator[Task]:
         """The tasks, one by one as they are begun."""
