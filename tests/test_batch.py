@@ -260,6 +260,38 @@ def test_a_card_that_was_written_by_hand_stays(photos, batch):
     assert singan.SinGAN.from_pretrained("models/a").info["seed"] == 1
 
 
+def test_forced_results_of_other_settings_leave_none_of_before_and_all_that_is_others(photos, batch):
+    batch("draft", "photos/a.png", "--out", "models")
+    batch("sample", "models", "--out", "many", "--n", "4")
+    paint(Path("many/a/mine.png"))
+    batch("sample", "models", "--out", "many", "--n", "2", "--variation", ".9", "--force")
+    assert sorted(path.name for path in Path("many/a").iterdir()) == ["mine.png", "sample-0.png", "sample-1.png"]
+    paint(photos / "a-2.png", 5)
+    filled = ["--extend", "10%", "--out", "large", "--force"]
+    batch("fill", "photos/a.png", *filled, "--n", "4")
+    batch("fill", "photos/a-2.png", *filled)  # which is another's now
+    (photos / "a.png").rename("good.png")
+    (photos / "a.png").write_text("no picture")
+    assert list(batch("fill", "photos/a.png", *filled)[1]["failed"]) == ["a"]
+    assert {path.name for path in Path("large").iterdir()} == {MANIFEST, *(f"a-{k}.png" for k in range(4))}
+    Path("good.png").replace(photos / "a.png")
+    batch("fill", "photos/a.png", *filled, "--format", "jpg")
+    assert sorted(path.name for path in Path("large").iterdir()) == ["a-2.png", "a.jpg", MANIFEST]
+
+
+def test_a_folder_that_is_a_file_now_goes_but_not_a_card_written_by_hand_or_what_is_elsewhere(photos, batch):
+    batch("draft", "photos", "--out", "models")
+    Path("models/a/README.md").write_text("mine")
+    Path("models/c").rename("elsewhere")
+    Path("models/c").symlink_to(Path("elsewhere").absolute(), target_is_directory=True)
+    paint(photos / "b.png", 2)
+    batch("draft", "photos/b.png", "--out", "models", "--force")
+    assert batch("fill", "photos", "--extend", "10%", "--out", "models", "--force")[1]["done"] == ["a", "b", "c"]
+    assert sorted(path.name for path in Path("models").iterdir()) == ["a", "a.png", "b.png", "c", "c.png", MANIFEST]
+    assert [path.name for path in Path("models/a").iterdir()] == ["README.md"]
+    assert len(list(Path("elsewhere").iterdir())) == 4
+
+
 def test_samples_of_many_models_are_those_of_the_single_command(photos, batch):
     batch("draft", "photos", "--out", "models")
     code, told = batch("sample", "models", "--out", "samples", "--n", "2", "--seed", "3")

@@ -6,18 +6,20 @@ import contextlib
 import hashlib
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from singan.batch.items import Item
-from singan.batch.manifest import Manifest, Record, Status, check_inside, open_manifest
+from singan.batch.manifest import MANIFEST, Manifest, Record, Status, check_inside, open_manifest
 from singan.batch.work import Input, Outcome, Task, perform
 from singan.errors import ConfigError, ImageError, Interrupted, one_line
-from singan.files import CONFIG_FILE, atomic_path, files_in
-from singan.storage.card import save_files
+from singan.files import CARD_FILE, CONFIG_FILE, atomic_path, files_in
+from singan.storage.card import card_is_edited, save_files
 from singan.version import __version__
 
 Work = Callable[[Iterable[Task]], Iterator[tuple[str, Outcome]]]  # does the tasks, and tells of each as it is done
@@ -174,10 +176,18 @@ class _Keeper:
 
     def finish(self, name: str, outcome: Outcome) -> None:
         """Save what came of a task, then write that down; killed in between, it is done again."""
+        begun = self.manifest.records[name]
         _save(self.batch.out, name, outcome.files, whole=not self.batch.ending)
-        facts = {**vars(outcome), "files": list(outcome.files), "time": _now()}
+        files, old = list(outcome.files), [file for file in begun.files if file not in outcome.files]
+        if outcome.error is None:
+            self._remove(name, old)
+        else:
+            files += old  # they are still there
+        self._named.subtract(begun.files)
+        self._named.update(files)
+        facts = {**vars(outcome), "files": files, "time": _now()}
         status: Status = "done" if outcome.error is None else "failed"
-        self.manifest.add(replace(self.manifest.records[name], status=status, **facts))
+        self.manifest.add(replace(begun, status=status, **facts))
         self._forget(name)
         if outcome.error is None:
             self.report.done.append(name)
@@ -187,9 +197,26 @@ class _Keeper:
             self.on_done(name, outcome, self.report)
 
     def _begin(self, name: str, inputs: dict[str, Any]) -> None:
-        seed = self.batch.options.get("seed")
-        settings = self.batch.settings()
-        self.manifest.add(Record(name, "begun", self.batch.name, settings, inputs, _now(), seed, singan=__version__))
+        """Write down that it is begun, with the files of before, of which those that are not replaced have to go."""
+        seed, before = self.batch.options.get("seed"), self.manifest.records.get(name)
+        what = (self.batch.name, self.batch.settings(), inputs, _now(), seed)
+        self.manifest.add(Record(name, "begun", *what, files=before.files if before else [], singan=__version__))
+
+    @cached_property
+    def _named(self) -> Counter[str]:
+        """How many records name a file."""
+        return Counter(file for record in self.manifest.records.values() for file in record.files)
+
+    def _remove(self, name: str, old: Iterable[str]) -> None:
+        """Remove files of an earlier result, and its folder if that leaves it empty; not those of other records, nor a
+        card that was written by hand, nor what a link leads to outside the batch's folder."""
+        out = self.batch.out
+        paths = [out / file for file in old if self._named[file] < 2 and out / file != out / MANIFEST]
+        inside = [path for path in paths if path.is_file() and path.parent.resolve().is_relative_to(out.resolve())]
+        for path in [path for path in inside if path.name != CARD_FILE or not card_is_edited(path.parent)]:
+            path.unlink()
+        with contextlib.suppress(OSError):  # there is none, or something is in it
+            (out / name).rmdir()
 
     def _differs(self, record: Record, item: Item) -> str | None:
         """What the record was made with, if that is something else."""
