@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
+import typer
 from PIL import Image
 
 import singan
@@ -286,6 +288,26 @@ def test_ctrl_c_before_the_first_checkpoint_says_that_nothing_is_kept(fails, pho
     monkeypatch.setattr("singan.training.loop.iter_train", interrupted)
     error = fails("train", photo, "--out", tmp_path / "m", code=130)
     assert error == "singan: Interrupted before the first checkpoint: nothing of this run is kept.\n"
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_ctrl_c_elsewhere_is_told_too_and_finished_samples_stay(fails, trained, tmp_path, monkeypatch, capsys, as_json):
+    def interrupted(image, path, *args):
+        if path.name == "sample-1.png":
+            raise KeyboardInterrupt
+        save(image, path, *args)
+
+    save = singan.image.save_image
+    monkeypatch.setattr("singan.image.save_image", interrupted)
+    told = "Interrupted: 1 of 3 samples are finished, and stay."
+    assert main(["sample", str(trained), "--n", "3", "--out", str(tmp_path / "s"), *as_json]) == 130
+    out, err = capsys.readouterr()
+    assert err == f"singan: {told}\n" and files(tmp_path / "s") == ["sample-0.png"]
+    assert not as_json or json.loads(out) == {"error": told, "code": 130}
+
+    for error in (KeyboardInterrupt, typer.Abort):  # as older versions of typer tell of it
+        monkeypatch.setattr("singan.model.SinGAN.from_pretrained", Mock(side_effect=error))
+        assert fails("info", trained, *as_json, code=130) == "singan: Interrupted.\n"
 
 
 def test_force_discards_the_broken_off_run_and_nothing_else(run, photo, tmp_path):

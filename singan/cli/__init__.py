@@ -43,9 +43,10 @@ def main(args: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # of names of files that it cannot write
     try:
-        return app(args, prog_name="singan", standalone_mode=False) or 0
-    except typer.Abort:  # Ctrl-C where nothing is lost
-        return 130
+        code = app(args, prog_name="singan", standalone_mode=False) or 0
+        return code if code != 130 else _fail("Interrupted.", code, args)  # so typer tells of Ctrl-C
+    except typer.Abort:  # or so, in older versions
+        return _fail("Interrupted.", 130, args)
     except Interrupted as error:
         return _fail(error, 130, args)
     except UsageError as error:

@@ -23,7 +23,7 @@ from singan.cli.common import (
     parse_size,
     print_json,
 )
-from singan.errors import ConfigError
+from singan.errors import ConfigError, Interrupted
 from singan.files import IMAGES, PHOTOS
 from singan.version import __version__
 
@@ -103,14 +103,17 @@ def sample(
         options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": each}
         start, written = time.perf_counter(), []
         drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
-        for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
-            image, moved = one if endings else (one, None)  # and where its pixels are from
-            settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
-            settings |= {"size": f"{image.height}x{image.width}", **asked}
-            files = _write(path, image, settings, moved, maps, endings)
-            written.append(files)
-            if not as_json:
-                typer.echo("\n".join(files))
+        try:
+            for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
+                image, moved = one if endings else (one, None)  # and where its pixels are from
+                settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
+                settings |= {"size": f"{image.height}x{image.width}", **asked}
+                files = _write(path, image, settings, moved, maps, endings)
+                written.append(files)
+                if not as_json:
+                    typer.echo("\n".join(files))
+        except KeyboardInterrupt:
+            raise Interrupted(f"Interrupted: {len(written)} of {n} samples are finished, and stay.") from None
         seconds = round(time.perf_counter() - start, 3)
     if as_json:
         result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
