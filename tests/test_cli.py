@@ -135,6 +135,17 @@ def test_trained_model_is_not_overwritten_without_force(run, fails, photo, train
     assert snapshot(trained) == before
 
 
+@pytest.mark.parametrize("command", ["draft", "train"])
+def test_preview_that_is_no_models_is_not_replaced_without_force_and_a_card_never(run, fails, photo, tmp_path, command):
+    for name in ("preview.png", "README.md"):
+        (tmp_path / name).write_text("mine")
+    error = fails(command, photo, "--out", tmp_path)
+    assert error == f"singan: {tmp_path}/preview.png is no model's: choose another --out, or replace it with --force.\n"
+    assert snapshot(tmp_path) == {"preview.png": b"mine", "README.md": b"mine"}
+    assert run("draft", photo, "--out", tmp_path, "--force")[0] == 0
+    assert (tmp_path / "preview.png").read_bytes()[:4] == b"\x89PNG" and (tmp_path / "README.md").read_text() == "mine"
+
+
 def test_force_replaces_the_model(run, photo, tmp_path):
     for seed in (0, 1):
         assert run("train", photo, "--out", tmp_path / "m", *TINY, "--seed", seed, "--force", "--json")[0] == 0

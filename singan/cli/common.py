@@ -14,7 +14,7 @@ import typer
 
 from singan.config import VARIATION
 from singan.errors import ConfigError, ImageWarning, TaskWarning
-from singan.files import CONFIG_FILE, STATE_FILE, WEIGHTS_FILE
+from singan.files import CONFIG_FILE, PREVIEW_FILE, STATE_FILE, WEIGHTS_FILE
 
 if TYPE_CHECKING:
     from singan.training.events import TrainEvent
@@ -50,9 +50,12 @@ def holds_model(folder: Path) -> bool:
 
 
 def refuse_model(folder: Path, force: bool, instead: str) -> None:
-    """Raise `ConfigError` if there is a model already, which is not to be replaced; `instead`: what to choose."""
+    """Raise `ConfigError` if there is a model already, or somebody's picture of the name of its preview, which is not
+    to be replaced; `instead`: what to choose. A card that is there stays."""
     if holds_model(folder) and not force:
         raise ConfigError(f"{folder} holds a trained model: choose {instead}, or replace it with --force.")
+    if (folder / PREVIEW_FILE).exists() and not force:
+        raise ConfigError(f"{folder / PREVIEW_FILE} is no model's: choose {instead}, or replace it with --force.")
 
 
 def remove_checkpoint(checkpoint: Path) -> None:
