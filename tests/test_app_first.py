@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import gradio as gr
 import httpx
@@ -87,6 +88,14 @@ def test_pictures_that_cannot_be_drawn_keep_no_page_waiting(shelf, monkeypatch):
         first = First(gr.Gallery(), lambda: (1 / 0 for _ in range(1)))
     first.start(demo)
     assert list(first.open_page(shelf, None, NO_LINK))[-1] == []
+
+
+def test_app_that_is_ended_meanwhile_says_nothing_of_it():
+    with gr.Blocks() as demo:
+        ended = Mock(side_effect=RuntimeError("cannot schedule new futures after interpreter shutdown"))
+        first = First(gr.Gallery(), ended)
+    first._draw(demo)  # which raises nothing
+    assert first.ended
 
 
 def test_page_of_the_app_has_the_samples_that_the_seed_names(app_url):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -116,6 +117,24 @@ def test_train_passes_its_options_on(run, photo, tmp_path):
     assert from_cli.config == direct.config
     assert from_cli.reconstruct().tobytes() == direct.reconstruct().tobytes()
     assert from_cli.sample(1)[0].tobytes() == direct.sample(1)[0].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--preset", "paper", "--photo-size", "64"],
+            "--photo-size is for models with patches; this one draws at --max",
+        ),
+        (
+            ["--for", "animation", "--photo-size", "64"],
+            "--photo-size is for models with patches; this one draws at --max",
+        ),
+        (["--preset", "draft", "--steps", "2"], "--steps is for models that are trained; a draft is not: leave it out"),
+    ],
+)
+def test_options_that_mean_nothing_for_a_model_are_refused(fails, photo, tmp_path, options, message):
+    assert message in fails("train", photo, "--out", tmp_path / "m", *options) and not (tmp_path / "m").exists()
 
 
 def test_train_passes_on_what_became_of_the_image(run, tmp_path):
@@ -602,6 +621,19 @@ def test_app_is_started_on_the_models_that_come_along(run, monkeypatch, tmp_path
     assert (started["folder"] / "skyline" / "config.json").exists()
     assert (started["server_name"], started["server_port"], started["inbrowser"]) == ("127.0.0.1", 7999, False)
     assert started["max_file_size"] == "20mb"
+
+
+def test_app_says_where_it_cannot_be(fails, monkeypatch, tmp_path):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    for port in ("99999", "0", "-1"):
+        assert "'--port'" in fails("app", "--port", port, code=2)
+    instead = "is no address of this machine: choose another --port or --host.\n"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert fails("app", "--port", port) == f"singan: Port {port} is taken, or 127.0.0.1 {instead}"
+    assert fails("app", "--host", "nowhere.invalid").endswith(f" nowhere.invalid {instead}")
+    monkeypatch.setattr("singan.ui.build_app", Mock(return_value=Mock(launch=Mock(side_effect=OSError))))
+    assert fails("app") == f"singan: Each port that was tried is taken, or 127.0.0.1 {instead}"
 
 
 def test_every_command_shows_an_example(run):

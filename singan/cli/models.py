@@ -27,6 +27,7 @@ from singan.errors import ConfigError, Interrupted, TrainingError
 from singan.files import CHECKPOINT, STATE_FILE
 
 if TYPE_CHECKING:
+    from singan.config import TrainConfig
     from singan.model import SinGAN
 
 Out = Annotated[
@@ -88,6 +89,8 @@ def train(
     given = {"photo_size": photo_size, "max_size": max_size, "steps": steps, "mixed_precision": bfloat16 or None}
     asked = {k: v for k, v in given.items() if v is not None}
     config = animation_config(preset, **asked) if purpose == "animation" else TrainConfig.preset(preset, **asked)
+    if not resume:  # of a run of an older version, which took them
+        _refuse_unused(config, photo_size, steps)
     start = time.perf_counter()
     with noted(as_json) as notes:  # at once, not after hours
         photos = [load_image(image) for image in images]
@@ -144,6 +147,16 @@ def _checked_out(out: Path | None, images: list[Path], resume: bool, force: bool
     if started and not (resume or force):
         raise ConfigError(f"{out} holds a broken-off run: continue it with --resume, or start again with --force.")
     return out
+
+
+def _refuse_unused(config: TrainConfig, photo_size: int | None, steps: int | None) -> None:
+    """Raise `ConfigError` if an option is given that means nothing for the model."""
+    if photo_size is not None and not config.field:
+        raise ConfigError("--photo-size is for models with patches; this one draws at --max-size: give that.")
+    if steps is not None and config.generators == 0:
+        raise ConfigError(
+            "--steps is for models that are trained; a draft is not: leave it out, or give --preset fast."
+        )
 
 
 def _how_to_resume(out: Path, images: list[Path], shares: list[float] | None, given: dict[str, Any]) -> str:

@@ -30,6 +30,7 @@ class First:
 
     def start(self, demo: gr.Blocks) -> None:
         """Draw them in a thread, and have them in all pages of `demo` from then on."""
+        # No daemon: one that ends in the middle of PyTorch's work aborts the process.
         threading.Thread(target=self._draw, args=[demo], name="drawing the first samples").start()
 
     def open_page(self, shelf: Shelf, pictures: list[Any] | None, request: gr.Request) -> Iterator[Any]:
@@ -67,6 +68,9 @@ class First:
                     self.pictures.append((kept, caption))
                     self._news.notify_all()
             self._put_into_page(demo)
+        except RuntimeError as error:
+            if "shutdown" not in str(error):  # the app was ended meanwhile, and its pool of threads takes no more
+                raise
         finally:
             with self._news:
                 self.ended = True
