@@ -660,4 +660,4 @@ def test_shipped_model_is_pushed_by_its_name(run, hub_server):
 def test_what_is_said_of_a_training_is_a_note(run, tmp_path):
     Image.effect_noise((250, 141), 80).convert("RGB").save(tmp_path / "wide.png")
     code, out, err = run("train", tmp_path / "wide.png", "--out", tmp_path / "m", "--max-size", "60", "--steps", "1")
-    assert (code, err) == (0, "") and "Note: The image is learned at 50x89 px, over max_size 60" in out
+    assert (code, err) == (0, "") and "Note: The image is learned at 89x50 px, over max_size 60" in out

@@ -163,3 +163,10 @@ def test_mp4_without_its_package_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"pip install imageio-ffmpeg\), or write \.gif or \.webp"):
         video.writer(tmp_path / "a.mp4")
     assert video.writer(tmp_path / "a.webp") is video.write_webp
+
+
+@pytest.mark.parametrize(("kind", "longest"), [(".gif", 65_535), (".webp", 16_383)])
+def test_side_that_a_kind_cannot_have_is_said(tmp_path, kind, longest):
+    path = tmp_path / f"a{kind}"
+    with pytest.raises(ConfigError, match=f"ends at {longest} px a side: write another kind, or smaller"):
+        video.writer(path)(path, [Image.new("RGB", (longest + 1, 1))], 10)

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -468,13 +469,15 @@ def test_extreme_shapes_train(size):
 
 def test_image_that_is_learned_larger_than_max_size_is_told():
     picture = Image.effect_noise((250, 141), 80).convert("RGB")
-    with pytest.warns(TaskWarning, match="learned at 50x89 px, over max_size 60: its short side stays at least 50 px"):
-        train(picture, singan.TrainConfig(max_size=60, generators=0, from_image=True))
+    with pytest.warns(TaskWarning, match="learned at 89x50 px, over max_size 60: its short side stays at least 50 px"):
+        train(picture, singan.TrainConfig(max_size=60, generators=1, steps=1, width=8, critic_width=8))
+    with warnings.catch_warnings(action="error"):  # a draft learns nothing
+        train(picture, singan.TrainConfig.preset("draft", max_size=60))
 
 
 def test_coarsest_scale_that_would_take_forever_to_search_is_refused():
     picture = Image.effect_noise((4000, 50), 80).convert("RGB")
-    message = "The coarsest scale has 25x2000 px, of which patches .*; 20000 px can be: lower min_size"
+    message = "is 4000x50 px, so long that its coarsest scale has 2000x25 px, .*; 20000 px can be: crop it, or lower"
     with pytest.raises(ConfigError, match=message):
         train(picture, singan.TrainConfig(photo_size=4096))
 

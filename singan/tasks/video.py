@@ -44,6 +44,7 @@ def write_gif(path: Path, frames: Iterable[Image.Image], fps: float) -> None:
     palette: Image.Image | None = None
     with path.open("wb") as file:
         for frame in frames:
+            check_side(frame.size, "GIF")
             first = palette is None
             palette = palette or frame.quantize(256, method=Image.Quantize.MEDIANCUT)
             reduced = frame.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)  # or skies have bands

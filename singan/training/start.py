@@ -53,16 +53,17 @@ def start_run(
     kept = kept_size(image.height, image.width, config)
     _check_size(image, kept, config)
     pixels, sizes, factor = (_published_pyramid if config.published else _pyramid)(image, kept, config)
-    if max(sizes[-1]) > config.max_size:
-        h, w = sizes[-1]
-        note = f"The image is learned at {h}x{w} px, over max_size {config.max_size}: its short side stays at least "
-        note += f"{min(h, w)} px, two times min_size. Lower min_size for less."
-        warnings.warn(note, TaskWarning, stacklevel=4)
     trained = len(sizes) if config.generators is None else min(config.generators, len(sizes))
+    if trained and max(sizes[-1]) > config.max_size:
+        h, w = sizes[-1]
+        note = f"The image is learned at {w}x{h} px, over max_size {config.max_size}: its short side stays at least "
+        note += f"{min(h, w)} px, two times min_size. Crop it, or lower min_size, for less."
+        warnings.warn(note, TaskWarning, stacklevel=4)
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
-            f"The coarsest scale has {sizes[0][0]}x{sizes[0][1]} px, of which patches would have to be compared; "
-            f"{MAX_COARSEST_PIXELS} px can be: lower min_size."
+            f"The image is {image.width}x{image.height} px, so long that its coarsest scale has "
+            f"{sizes[0][1]}x{sizes[0][0]} px, of which patches would have to be compared; {MAX_COARSEST_PIXELS} px can "
+            "be: crop it, or lower min_size."
         )
     rng = torch.Generator().manual_seed(seed)
     z_star = draw_noise(1, sizes[0], 0, config, rng)[:, :3].contiguous().to(device)
