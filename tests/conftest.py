@@ -156,3 +156,13 @@ def app_url(built_app):
     built_app._queue.sleep_when_free, built_app._queue.progress_update_sleep_when_free = 0.02, 0.05
     yield url
     built_app.close(verbose=False)
+
+
+@pytest.fixture
+def held_lane(built_app, monkeypatch):
+    """The lane of what takes seconds, in which nothing begins until its `current_concurrency` is 0."""
+    queue = built_app._queue
+    queue.create_event_queue_for_fn(next(fn for fn in built_app.fns.values() if fn.concurrency_id == "short"))
+    lane = queue.event_queue_per_concurrency_id["short"]
+    monkeypatch.setattr(lane, "current_concurrency", lane.concurrency_limit)
+    return lane

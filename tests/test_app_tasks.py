@@ -8,6 +8,7 @@ from functools import partial
 import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
+from gradio_client.utils import Status
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 import singan
@@ -683,17 +684,17 @@ def test_newest_run_of_a_tab_in_a_session_is_the_one_that_shows():
     assert [first(), second(), elsewhere(), other()] == [False, True, True, True]
 
 
-def test_run_of_what_a_tab_shows_no_more_is_never_the_newest():
-    turns = Turns()
-    before = turns.take("a", "sample", of="blue")
-    turns.show("a", "sample", "green")
+def test_run_that_was_asked_for_before_its_tab_had_other_input_is_never_the_newest():
+    turns, asked = Turns(), time.monotonic() - 1
+    before = turns.take("a", "sample", asked=asked)
+    turns.renew("a", "sample")
     assert not before()
-    mine = turns.take("a", "sample", of="green")
-    late = turns.take("a", "sample", "run", of="blue")  # it was asked for before, and waited for its turn
+    mine = turns.take("a", "sample", asked=time.monotonic())
+    late = turns.take("a", "sample", "run", asked)  # it waited for its turn
     assert [mine(), late(), turns.is_stale("run")] == [True, False, True]
-    assert turns.take("b", "sample", of="blue")() and turns.take("a", "edit", of="blue")()
-    turns.show(None, "sample", "green")
-    assert turns.take(None, "sample", of="blue")()
+    assert turns.take("b", "sample", asked=asked)() and turns.take("a", "edit", asked=asked)()
+    turns.renew(None, "sample")
+    assert turns.take(None, "sample", asked=asked)()
 
 
 def check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on):
@@ -704,7 +705,7 @@ def check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, 
     ask = partial(client.submit, pyramid="blue", mask=handle_file(tmp_path / "mask.png"), api_name="/harmonize")
     stale = ask(composite=value)
     assert begun.wait(20)
-    turns.take(client.session_hash, "harmonize")  # as what changes the input does
+    turns.renew(client.session_hash, "harmonize")  # as what changes the input does
     go_on.set()
     assert "Done" not in "".join(str(moment) for moment in [stale.result(), *stale.outputs()])
     assert "Done" in ask(composite=value).result()[0]
@@ -737,3 +738,29 @@ def test_result_that_is_being_encoded_when_its_input_changes_is_not_shown(
 
     monkeypatch.setattr(gr.ImageSlider, "postprocess", slow)
     check_stale_is_not_shown(app_url, composite, picture_file, tmp_path, begun, go_on)
+
+
+def test_run_that_waits_when_its_input_changes_shows_nothing_and_those_after_it_do(app_url, held_lane):
+    client = Client(app_url, verbose=False)
+    ask = partial(client.submit, pyramid="blue", frames=2, api_name="/animate")
+    stale = ask()
+    while stale.status().code is not Status.IN_QUEUE:
+        time.sleep(0.01)
+    turns.renew(client.session_hash, "animate")
+    later = ask(), ask()
+    while len(held_lane.queue) < 3:
+        time.sleep(0.01)
+    held_lane.current_concurrency = 0
+    for job in later:
+        assert "2 frames" in job.result()[0]
+    seen = str([stale.result(), *stale.outputs()])
+    assert "Starting" not in seen and "frames" not in seen
+
+
+def test_another_painting_has_no_result_yet(shipped, photo_path, monkeypatch):
+    monkeypatch.setattr("singan.ui.frame.session", lambda: "me")
+    for other in (lambda: paint.own(shipped, str(photo_path)), lambda: paint.photo(shipped, "blue")):
+        newest = turns.take("me", "paint")
+        painting, *cleared = other()
+        assert painting["background"].size == (52, 40) and not newest()
+        assert cleared == [gr.update(value=None, visible=False)] * 2 + [look.run_status(paint.HINT, None, [])]

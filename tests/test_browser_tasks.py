@@ -3,7 +3,6 @@
 import re
 import threading
 import time
-from collections import OrderedDict
 from contextlib import closing
 
 import pytest
@@ -257,7 +256,7 @@ def test_stopped_run_is_begun_again_at_once(open_page, photo_path, monkeypatch):
 
 
 def test_of_pictures_that_are_clicked_in_a_row_the_last_one_alone_is_drawn(open_page, pretrained, monkeypatch):
-    drawn, clicked, whole = [], threading.Event(), singan.SinGAN.iter_samples
+    drawn, clicked, whole, renews, renew = [], threading.Event(), singan.SinGAN.iter_samples, [], turns.renew
 
     def slow(model, *args, **options):
         drawn.append(model.z_star.sum().item())
@@ -265,21 +264,21 @@ def test_of_pictures_that_are_clicked_in_a_row_the_last_one_alone_is_drawn(open_
             yield image
             assert clicked.wait(20)
 
-    def shown(name):
-        for _ in range(200):
-            if any(of == name for _, of in list(turns._newest.values())):
-                return
-            page.wait_for_timeout(50)
-        raise AssertionError(f"{name} is not shown")
+    def renewed(session, tab):
+        renews.append(tab)
+        renew(session, tab)
 
-    monkeypatch.setattr(turns, "_newest", OrderedDict())
     page = open_page()
     monkeypatch.setattr(singan.SinGAN, "iter_samples", slow)
     press(page, "Draw samples")
     expect(page.locator("#samples img")).to_have_count(1)
-    for number, name in ((1, "green-field"), (0, "blue")):  # blue is being drawn already
+    monkeypatch.setattr(turns, "renew", renewed)
+    for number in (1, 0):  # which is being drawn already
         page.locator("#pyramids img").nth(number).click()
-        shown(name)
+        for _ in range(200):
+            page.wait_for_timeout(50)
+            if renews.count("sample") == 2 - number:
+                break
     clicked.set()
     expect(page.locator("#samples img")).to_have_count(6)
     blue = singan.SinGAN.from_pretrained(pretrained / "blue").z_star.sum().item()
@@ -377,6 +376,23 @@ def test_animation_is_made_and_shown(open_page):
     page.get_by_role("button", name="Edit it").locator("visible=true").click()
     expect(page.locator("#said")).to_contain_text("blue-0-frame-2 is a draft")
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
+
+
+def test_animation_that_waits_when_another_picture_is_clicked_is_not_shown(open_page, built_app, monkeypatch):
+    lane, page = built_app._queue.event_queue_per_concurrency_id["short"], open_page()
+    go_to(page, "Animate")
+    page.get_by_label("number input for Frames", exact=True).fill("2")
+    monkeypatch.setattr(lane, "current_concurrency", lane.concurrency_limit)  # as while others' runs are in progress
+    with page.expect_response(re.compile("queue/join")):
+        press(page, "Animate")
+    page.locator("#pyramids .thumbnail-item").nth(1).click()
+    expect(page.locator("#said")).to_contain_text("green-field")
+    page.wait_for_timeout(500)  # until the tab follows
+    lane.current_concurrency = 0
+    page.wait_for_timeout(2000)  # a run of two frames takes half of it
+    expect(visible_status(page)).to_contain_text("Press Animate")
+    press(page, "Animate")
+    expect(visible_status(page)).to_contain_text("2 frames")
 
 
 def test_variation_map_is_under_the_samples_of_its_model_alone(open_page):

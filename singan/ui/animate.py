@@ -186,7 +186,6 @@ def animate(
         new_seed: take a random seed instead
     """
     first = pick_seed(seed, new_seed)
-    yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
 
     def moments(folder: Path) -> Generator[View, None, None]:
@@ -202,7 +201,7 @@ def animate(
         film, picture = (moving, still) if kind == "mp4" else (still, moving)
         yield View(run_status(text, None, []), picture, film, first)
 
-    yield from framed(moments, View, "animate")
+    yield from framed(View(run_status("Starting", 0, []), seed=first, **busy()), moments, View, "animate")
 
 
 def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, str, float, int]:

@@ -81,7 +81,6 @@ def forget() -> View:
 
 def show_copied(shelf: Shelf, pictures: list[tuple[str, str]] | None, number: int = 0) -> Iterator[View]:
     """How different the pictures of the gallery are, and where one of them has its pixels from: it is drawn again."""
-    yield View(run_status("Drawing it again", 0, []))
 
     def moments(folder: Path) -> Generator[View, None, None]:
         path = nth(pictures, number)
@@ -105,7 +104,7 @@ def show_copied(shelf: Shelf, pictures: list[tuple[str, str]] | None, number: in
         pair = gr.update(value=str(file), label=f"Where seed {settings['seed']} is from", visible=True)
         yield View(run_status(" ".join([*told, MAP_HINT]), None, []), pair, gr.update(visible=True))
 
-    yield from framed(moments, View, "copied")
+    yield from framed(View(run_status("Drawing it again", 0, [])), moments, View, "copied")
 
 
 def diversity(paths: list[str], model: SinGAN) -> list[str]:

@@ -135,7 +135,6 @@ def super_resolve(
         new_seed: take a random seed instead
     """
     first = pick_seed(seed, new_seed)
-    yield View(run_status("Starting", 0, []), seed=first, **busy())
     start = time.perf_counter()
 
     def moments(folder: Path) -> Generator[View, None, None]:
@@ -169,7 +168,7 @@ def super_resolve(
         )
         yield View(run_status(text, None, notes), {**shown((str(plain), str(learned))), "label": LABEL}, first)
 
-    yield from framed(moments, View, "enlarge", long=True)
+    yield from framed(View(run_status("Starting", 0, []), seed=first, **busy()), moments, View, "enlarge", long=True)
 
 
 def check_size(image: Image.Image, name: str, factor: float) -> None:

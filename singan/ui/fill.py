@@ -247,7 +247,6 @@ def _run(
     seed: int,
 ) -> Iterator[View]:
     """`grown`: the area of a result over that of the picture."""
-    yield View(run_status("Starting", 0, []), None, seed)
 
     def moments(folder: Path) -> Generator[View, None, None]:
         picture = canvas.backdrop(edited)
@@ -265,4 +264,4 @@ def _run(
             files.append((str(path), f"seed {image.info['seed']}"))
         yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
 
-    yield from framed(moments, View, "fill")
+    yield from framed(View(run_status("Starting", 0, []), None, seed), moments, View, "fill")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
 from functools import partial
@@ -74,12 +75,21 @@ def busy() -> dict[str, Any]:
 
 
 def framed(
-    moments: Callable[[Path], Generator[V, None, None]], view: Callable[[str], V], tab: str, *, long: bool = False
+    first: V,
+    moments: Callable[[Path], Generator[V, None, None]],
+    view: Callable[[str], V],
+    tab: str,
+    *,
+    long: bool = False,
 ) -> Iterator[V]:
-    """What `moments` shows, given a folder for what it makes: gradio has its copies after each moment. An error is
-    shown in the status line of a `view`, and as a toast. Once the `tab` has a newer run, or other input, in this
-    session, this one ends and shows nothing more. All but `long` jobs make training give way."""
+    """The `first` moment, and what `moments` shows, given a folder for what it makes: gradio has its copies after each
+    moment. An error is shown in the status line of a `view`, and as a toast. Once the `tab` has a newer run, or other
+    input, in this session, this one ends and shows nothing more; nothing at all if that was while it waited for its
+    turn. All but `long` jobs make training give way."""
     newest = begin(tab)
+    if not newest():
+        return
+    yield first
     with toasts(), scratch() as folder, nullcontext() if long else short, closing(moments(Path(folder))) as shown:
         try:
             for moment in shown:
@@ -92,10 +102,12 @@ def framed(
                 raise
 
 
-def begin(tab: str, of: str | None = None) -> Callable[[], bool]:
-    """This call is the newest run of the tab in this session. Returns a function that says whether it still is; what it
-    gives is not shown any more once it is not. `of`: the pyramid that it is a run of, where the tab `shows` one."""
-    return turns.take(session(), tab, LocalContext.event_id.get(None), of)
+def begin(tab: str) -> Callable[[], bool]:
+    """This call is the newest run of the tab in this session, unless the tab had other input while it waited in the
+    queue. Returns a function that says whether it still is; what it gives is not shown any more once it is not."""
+    blocks, run = LocalContext.blocks.get(None), LocalContext.event_id.get(None)
+    event = blocks._queue.event_ids_to_events.get(run) if blocks and run else None
+    return turns.take(session(), tab, run, event.enqueue_time if event else math.inf)
 
 
 def is_stale() -> bool:
@@ -104,13 +116,8 @@ def is_stale() -> bool:
 
 
 def renew(tab: str) -> None:
-    """What runs in that tab of this session is not shown any more: its input has changed."""
-    turns.take(session(), tab)
-
-
-def shows(tab: str, pyramid: str) -> None:
-    """As `renew`: that tab of this session shows another pyramid."""
-    turns.show(session(), tab, pyramid)
+    """What runs in that tab of this session, or waits to, is not shown any more: its input has changed."""
+    turns.renew(session(), tab)
 
 
 def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:

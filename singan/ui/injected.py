@@ -150,7 +150,6 @@ def show_task(
     """
     scale = scale or "auto"
     first = pick_seed(seed, new_seed)
-    yield View(status=run_status("Starting", 0, []), seed=first)
     start = perf_counter()
 
     def moments(folder: Path) -> Generator[View, None, None]:
@@ -182,7 +181,7 @@ def show_task(
         captioned = list(zip(small, names, strict=True)) if len(kept) > 1 else None
         yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(captioned), paths, first)
 
-    yield from framed(moments, View, tab)
+    yield from framed(View(status=run_status("Starting", 0, []), seed=first), moments, View, tab)
 
 
 def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[str], list[str]]:

@@ -65,7 +65,8 @@ def build(top: Top, examples: Path) -> Chain:
         yield from paint_to_image(shelf, path.stem, on_canvas(Image.open(path)), scale, seed, new_seed, colors)
 
     chosen = [top.shelf, top.name]
-    fresh = [owner, editor, controls.scale, results.pair, results.strip, results.status]
+    cleared = [results.pair, results.strip, results.status]
+    fresh = [owner, editor, controls.scale, *cleared]
     run, inputs = run_anew(go, "paint"), [*chosen, editor, *controls, colors]
     run(paint_to_image, inputs, results.view, **SHORT, show_progress="hidden", api_name="paint_to_image")
     Examples(
@@ -79,8 +80,8 @@ def build(top: Top, examples: Path) -> Chain:
     ).wire(gallery, top, **SHORT)
     top.here.change(blank, [*chosen, owner], fresh, **SILENT)
     clear.click(blank, chosen, fresh, **SILENT)
-    over.click(photo, chosen, editor, **SILENT)
-    upload.upload(own, [top.shelf, upload], editor, **SILENT)
+    over.click(photo, chosen, [editor, *cleared], **SILENT)
+    upload.upload(own, [top.shelf, upload], [editor, *cleared], **SILENT)
     return results.chain
 
 
@@ -128,11 +129,16 @@ def blank(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
 
 def fresh_canvas(shelf: Shelf, pyramid: str, picture: Image.Image | None = None) -> tuple[Any, ...]:
     """The canvas with that picture, or empty, and a brush in the pyramid's colours; no result."""
-    renew("paint")
     with toasts():
         model = shelf.load(pyramid)
     painting = gr.update(value=on_canvas(picture or _empty(model)), brush=_brush(model))
-    return pyramid, painting, injected.scales(model), shown(None), shown(None), run_status(HINT, None, [])
+    return pyramid, painting, injected.scales(model), *_cleared()
+
+
+def _cleared() -> tuple[Any, ...]:
+    """No result, and none of what was asked for before: that was of another painting."""
+    renew("paint")
+    return shown(None), shown(None), run_status(HINT, None, [])
 
 
 def _brush(model: SinGAN) -> gr.Brush:
@@ -143,16 +149,16 @@ def _empty(model: SinGAN) -> Image.Image:
     return model.training_image.resize((1, 1), Image.Resampling.BOX).resize(model.image_size[::-1])
 
 
-def photo(shelf: Shelf, pyramid: str) -> Value:
-    """The canvas with the pyramid's own picture."""
+def photo(shelf: Shelf, pyramid: str) -> tuple[Any, ...]:
+    """The canvas with the pyramid's own picture, and no result."""
     with toasts():
-        return on_canvas(shelf.load(pyramid).training_image)
+        return on_canvas(shelf.load(pyramid).training_image), *_cleared()
 
 
-def own(shelf: Shelf, path: str) -> Value:
-    """The canvas with an uploaded painting."""
+def own(shelf: Shelf, path: str) -> tuple[Any, ...]:
+    """The canvas with an uploaded painting, and no result."""
     with toasts():
         image, notes = open_photo(path, shelf.limits)
     show_notes(notes)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return on_canvas(image)
+    return on_canvas(image), *_cleared()

@@ -16,7 +16,7 @@ from singan.limits import check_megapixels
 from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.first import First
-from singan.ui.frame import SILENT, begin, build_seed, run_anew, shows
+from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf, Top, start_range, toasts, usual_settings
@@ -122,8 +122,8 @@ def sample(
         rising: each picture varies more than the one before, up to halfway from `variation` to 1
     """
     seed = pick_seed(seed, new_seed)
-    newest = begin("sample", pyramid)
-    if not newest():  # other pictures were clicked while this call waited for its turn
+    newest = begin("sample")
+    if not newest():
         return
     with toasts(), short, scratch() as folder:  # gradio has its copies after each yield
         if not pyramid:
@@ -168,7 +168,7 @@ def fit(
 
     What is drawn of another one is not shown any more.
     """
-    shows("sample", pyramid)
+    renew("sample")
     with toasts():
         model = shelf.load(pyramid)
     size, own = tiles.squared(mirror, *model.image_size), usual_settings(shelf, pyramid, model)

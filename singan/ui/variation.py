@@ -71,7 +71,6 @@ def variation_map(
         seed: sample k is drawn with seed + k
     """
     first = pick_seed(seed, False)
-    yield View(run_status("Starting", 0, []), seed=first)
 
     def moments(folder: Path) -> Generator[View, None, None]:
         model = shelf.load(pyramid)
@@ -84,7 +83,7 @@ def variation_map(
         text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
         yield View(run_status(text, None, []), str(path), first)
 
-    yield from framed(moments, View, "map", long=True)
+    yield from framed(View(run_status("Starting", 0, []), seed=first), moments, View, "map", long=True)
 
 
 def forget() -> View:

@@ -64,36 +64,42 @@ class Turns:
     KEEP = 2000  # sessions and tabs
 
     def __init__(self) -> None:
-        self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], tuple[int, str | None]]()
+        self._lock, self._newest = threading.Lock(), OrderedDict[tuple[str, str], tuple[int, float]]()
         self._runs = OrderedDict[str, Callable[[], bool]]()
 
-    def take(self, session: str | None, tab: str, run: str | None = None, of: str | None = None) -> Callable[[], bool]:
-        """Be the newest one. Returns a function that says whether that is still so; without a session it always is.
-        `run`: the call whose results that is about, for `is_stale`; `of`: what it is a run of, if that matters."""
+    def take(
+        self, session: str | None, tab: str, run: str | None = None, asked: float = math.inf
+    ) -> Callable[[], bool]:
+        """Be the newest one, unless the tab was renewed since this was `asked` for, by `time.monotonic`. Returns a
+        function that says whether it still is; without a session it always is. `run`: the call whose results that is
+        about, for `is_stale`."""
         if session is None:
             return lambda: True
         key = session, tab
         with self._lock:
-            mine, shown = self._newest.pop(key, (0, None))
-            late = of is not None and shown not in (None, of)
-            mine += not late
-            self._newest[key] = mine, shown
-            while len(self._newest) > self.KEEP:
-                self._newest.popitem(last=False)
-            newest = lambda: not late and self._newest.get(key, (0, None))[0] == mine  # noqa: E731
+            number, renewed = self._newest.get(key, (0, -math.inf))
+            late = asked < renewed
+            mine = number + (not late)
+            self._set(key, mine, renewed)
+            newest = lambda: not late and self._newest.get(key, (0, 0))[0] == mine  # noqa: E731
             if run is not None:
                 self._runs[run] = newest
             while len(self._runs) > self.KEEP:
                 self._runs.popitem(last=False)
         return newest
 
-    def show(self, session: str | None, tab: str, of: str) -> None:
-        """The tab shows this from now on: its runs end, and one of anything else, which was asked for before and comes
-        late as others were ahead of it, is not the newest."""
+    def renew(self, session: str | None, tab: str) -> None:
+        """The tab has other input: its runs end, and those that wait in the queue are late when they begin."""
         if session is not None:
             with self._lock:
-                before, _ = self._newest.pop((session, tab), (0, None))
-                self._newest[session, tab] = before + 1, of
+                number, _ = self._newest.get((session, tab), (0, 0))
+                self._set((session, tab), number + 1, time.monotonic())
+
+    def _set(self, key: tuple[str, str], number: int, renewed: float) -> None:
+        self._newest[key] = number, renewed
+        self._newest.move_to_end(key)
+        while len(self._newest) > self.KEEP:
+            self._newest.popitem(last=False)
 
     def is_stale(self, run: str | None) -> bool:
         """Has something newer come since that call took its turn?"""
