@@ -316,6 +316,24 @@ def test_shelf_comes_back_to_the_page_that_knows_its_secret(shipped, photo, monk
     assert kept.bring_back(shipped, secret) == (gr.skip(),) * 4
 
 
+def test_what_two_windows_of_a_browser_made_is_kept_together(shipped, photo, trained):
+    both, _ = shipped.put("mine", singan.draft(photo))
+    secret = kept.bring_back(shipped, None)[0]
+    kept.remember(both, secret)
+    one, two = (both.put(name, singan.draft(photo), [Path(name)])[0] for name in ("one", "two"))
+    for window in (one, two, replace(both, own={"mine": shelf.Own(trained)}), one, two):
+        kept.remember(window, secret)  # in one it is trained meanwhile, and others still have its draft
+    _, found, newest, _ = kept.bring_back(shipped, secret)
+    assert (newest, found.names()[:3]) == ("mine", ["mine", "two", "one"]) and found.load("mine") is trained
+    assert found.photos == {"one": [Path("one")], "two": [Path("two")]}
+    two.load("two"), one.load("one")
+    kept.remember(found.put("new", singan.draft(photo))[0], secret)
+    assert kept.bring_back(shipped, secret)[1].names()[:3] == ["new", "mine", "two"]  # one gave way, as was said
+    three, _ = two.put("three", singan.draft(photo))
+    two.load("two"), kept.remember(three, secret)
+    assert kept.bring_back(shipped, secret)[1].names()[:3] == ["three", "new", "two"]  # which were used last
+
+
 def test_what_is_used_is_kept_for_an_hour_from_then(shipped, photo, monkeypatch):
     mine, _ = shipped.put("mine", singan.draft(photo))
     secret = kept.bring_back(shipped, None)[0]

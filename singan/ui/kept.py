@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from singan.ui.frame import SILENT
-from singan.ui.shelf import KEEP_SECONDS, Shelf, Top
+from singan.ui.shelf import KEEP_OWN, KEEP_SECONDS, Shelf, Top
 
 MAX_KEPT = 64  # shelves; of their pyramids, those that were used last stay in memory (`Own`)
 _kept: dict[str, tuple[float, Shelf]] = {}
@@ -27,10 +27,22 @@ def build(demo: gr.Blocks, top: Top) -> Any:
 
 
 def remember(shelf: Shelf, secret: str | None) -> None:
-    """Keep the shelf for the page that knows the secret, if there is anything on it."""
+    """Keep the shelf for the page that knows the secret, if there is anything on it, with what was kept for another
+    window of that browser: what is new on it comes to that. What was kept before and is not now had to give way."""
     if not isinstance(secret, str) or not 20 < len(secret) < 100 or not shelf.own:  # a page may send anything
         return
     with _lock:
+        own, photos = dict(shelf.own), dict(shelf.photos)
+        if secret in _kept:
+            _, before = _kept[secret]
+            new = {name: made for name, made in own.items() if not made.kept}
+            own = {**{name: made for name, made in before.own.items() if name not in new}, **new}
+            photos = {**photos, **before.photos, **{name: photos[name] for name in new if name in photos}}
+            last = sorted(own, key=lambda name: own[name].used)[-KEEP_OWN:]
+            own = {name: made for name, made in own.items() if name in last}
+        for made in own.values():
+            made.kept = True
+        shelf = replace(shelf, own=own, photos={name: files for name, files in photos.items() if name in own})
         _kept[secret] = time.monotonic(), shelf
         by_use = sorted(_kept, key=lambda one: _last_used(*_kept[one]))
         for k, one in enumerate(by_use):

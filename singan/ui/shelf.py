@@ -62,6 +62,7 @@ class Own:
     def __init__(self, model: SinGAN) -> None:
         self._model: SinGAN | None = model
         self.used = 0.0  # when it was last
+        self.kept = False  # for when the page is opened again
         self.use()
 
     @property
@@ -135,6 +136,8 @@ class Shelf:
         while unique in taken:
             number += 1
             unique = f"{name} {number}"
+        for gone in list(self.own.values())[: -KEEP_OWN + 1]:
+            gone.used = 0.0  # before all others, where they are kept
         own = dict([*list(self.own.items())[-KEEP_OWN + 1 :], (unique, Own(model))])
         files = {**self.photos, **({unique: photos} if photos else {})}
         return replace(self, own=own, photos={one: files[one] for one in own if one in files}), unique
