@@ -29,6 +29,7 @@ MAX_CANVAS_PIXELS = MAX_MODEL_BYTES // 12  # which no pyramid's picture here is 
 MAX_LAYERS = 1  # as many as the canvas has on the page
 MAX_PART_BYTES = 20_000_000  # of a canvas that is on its way
 MAX_WAITING, WAITING_BYTES = 64, 200_000_000  # canvases that are, and whose call has not come; and all of them together
+_waiting: dict[str, EditorDataBlobs] = {}  # by their ids, which the pages draw by lot
 _lost: OrderedDict[str, None] = OrderedDict()  # the ids of those that had to give way
 # Seen on bright and on dark pictures, which are seen through it; its size goes by the picture's.
 MASK_BRUSH = gr.Brush(colors=[("#f97316", 0.6), ("#06b6d4", 0.6), ("#ec4899", 0.6)], color_mode="fixed")
@@ -71,10 +72,9 @@ def _accept_blobs(self: gr.ImageEditor, data: AcceptBlobs) -> None:
     if not whole or not index.isdecimal() or int(index) >= MAX_LAYERS or len(data.files[0][1]) > MAX_PART_BYTES:
         raise HTTPException(413, "What was painted is too large: reload the page.")
     gr.ImageEditor.accept_blobs(self, data)
-    waiting = self.blob_storage
-    while len(waiting) > MAX_WAITING or sum(map(_size, waiting.values())) > WAITING_BYTES:
-        oldest = next(iter(waiting))
-        del waiting[oldest]
+    while len(_waiting) > MAX_WAITING or sum(map(_size, list(_waiting.values()))) > WAITING_BYTES:
+        oldest = next(iter(_waiting))
+        _waiting.pop(oldest, None)  # its call may come just now
         _lost[oldest] = None
         while len(_lost) > 10 * MAX_WAITING:
             _lost.popitem(last=False)
@@ -115,7 +115,13 @@ def derived(base: type, **methods: Any) -> Any:
     return ABCMeta.__new__(type(base), base.__name__, (base,), {"__module__": __name__, "is_template": True, **methods})
 
 
-Canvas = derived(gr.ImageEditor, preprocess=_decode_canvas, postprocess=_encode_canvas, accept_blobs=_accept_blobs)
+Canvas = derived(
+    gr.ImageEditor,
+    preprocess=_decode_canvas,
+    postprocess=_encode_canvas,
+    accept_blobs=_accept_blobs,
+    blob_storage=property(lambda self: _waiting, lambda self, new: None),  # of all: gradio gives each object its own
+)
 Mask = derived(gr.Image, preprocess=_decode_mask)
 
 
