@@ -491,7 +491,7 @@ def test_pyramids_of_all_visitors_have_one_bound(shipped, photo, monkeypatch):
     held = first.load("a")
     second, _ = shipped.add("c", drafts[2])
     assert first.names() == ["a", "blue", "green-field"] and second.names() == ["c", "blue", "green-field"]
-    with pytest.raises(CheckpointError, match="There is no pyramid 'b'.* or when many are here"):
+    with pytest.raises(CheckpointError, match="There is no pyramid 'b'.* or when many are here: reload the page, or"):
         first.load("b")
     shipped.add("d", drafts[3])
     assert len(held.sample(1)) == 1

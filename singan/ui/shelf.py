@@ -125,8 +125,8 @@ class Shelf:
             return model
         if name not in self.names():
             raise CheckpointError(
-                f"There is no pyramid {name!r}; choose another one. "
-                "One of your own is dropped after an hour, or when many are here: upload, train or load it again."
+                f"There is no pyramid {name!r}; choose another one. One of your own is dropped after an hour, or when "
+                "many are here: reload the page, or upload, train or load it again."
             )
         return _load(self.directory / name)
 
