@@ -866,6 +866,7 @@ def test_clock(seconds, text):
 
 def test_status_escapes_what_it_is_given():
     html = look.run_status("<a>", 0.5, ["<b>"])
+    assert 'aria-label="&lt;a&gt;"' in html and look.status_text(html) == "<a> Note: <b>"
     assert "<a>" not in html and "<b>" not in html and 'value="0.5000"' in html
 
 

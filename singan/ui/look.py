@@ -162,7 +162,7 @@ PLOTS = {  # caption -> (key of TrainEvent.losses, name in the legend)
 
 def run_status(text: str, done: float | None, notes: list[str]) -> str:
     """A line of text, a progress bar (`done` in [0, 1]; None: no bar), and what was said of the photo."""
-    bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="Training"></progress>'
+    bar = "" if done is None else f'<progress value="{done:.4f}" aria-label="{escape(text)}"></progress>'
     said = "".join(f'<p class="note">Note: {escape(note)}</p>' for note in notes)
     return f'<div class="run" aria-live="polite"><p>{escape(text)}</p>{bar}{said}</div>'
 
