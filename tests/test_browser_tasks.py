@@ -378,21 +378,24 @@ def test_animation_is_made_and_shown(open_page):
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
 
 
-def test_animation_that_waits_when_another_picture_is_clicked_is_not_shown(open_page, built_app, monkeypatch):
-    lane, page = built_app._queue.event_queue_per_concurrency_id["short"], open_page()
+def test_animation_that_waits_when_another_picture_is_clicked_is_not_shown(open_page, held_lane):
+    page = open_page()
     go_to(page, "Animate")
     page.get_by_label("number input for Frames", exact=True).fill("2")
-    monkeypatch.setattr(lane, "current_concurrency", lane.concurrency_limit)  # as while others' runs are in progress
-    with page.expect_response(re.compile("queue/join")):
-        press(page, "Animate")
-    page.locator("#pyramids .thumbnail-item").nth(1).click()
-    expect(page.locator("#said")).to_contain_text("green-field")
-    page.wait_for_timeout(500)  # until the tab follows
-    lane.current_concurrency = 0
-    page.wait_for_timeout(2000)  # a run of two frames takes half of it
-    expect(visible_status(page)).to_contain_text("Press Animate")
-    press(page, "Animate")
-    expect(visible_status(page)).to_contain_text("2 frames")
+    for number, name in ((1, "green-field"), (0, "blue")):
+        held_lane.current_concurrency = held_lane.concurrency_limit
+        with page.expect_response(re.compile("queue/join")):
+            press(page, "Animate")
+        page.locator("#pyramids .thumbnail-item").nth(number).click()
+        expect(page.locator("#said")).to_contain_text(name)
+        page.wait_for_timeout(500)  # until the tab follows
+        if name == "blue":
+            press(page, "Animate")
+        held_lane.current_concurrency = 0
+        if name == "green-field":
+            page.wait_for_timeout(2000)  # a run of two frames takes half of it
+            expect(visible_status(page)).to_contain_text("Press Animate")
+    expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"blue-0\.webp$"))
 
 
 def test_variation_map_is_under_the_samples_of_its_model_alone(open_page):
@@ -402,6 +405,28 @@ def test_variation_map_is_under_the_samples_of_its_model_alone(open_page):
     expect(page.locator("#map img")).to_be_visible()
     page.locator("#pyramids .thumbnail-item").nth(1).click()
     expect(page.locator("#map img")).to_have_count(0)
+
+
+def test_map_of_another_model_comes_when_that_of_the_one_before_is_given_up(open_page, monkeypatch):
+    begun, go_on, whole, page = threading.Event(), threading.Event(), singan.variation_map, open_page()
+
+    def slow(*args, on_event, **options):
+        begun.set()
+        assert go_on.wait(20)
+        on_event(TaskEvent(1, 9, "sample"))
+        return whole(*args, on_event=on_event, **options)
+
+    monkeypatch.setattr(singan, "variation_map", slow)
+    page.locator("button:visible", has_text="What varies").click()
+    press(page, "Draw the map")
+    expect(visible_status(page)).to_contain_text("Starting")
+    assert begun.wait(20)
+    page.locator("#pyramids .thumbnail-item").nth(1).click()
+    expect(visible_status(page)).to_contain_text("Black does not change")
+    press(page, "Draw the map")
+    page.wait_for_timeout(500)
+    go_on.set()
+    expect(page.locator("#map img")).to_have_attribute("src", re.compile("green-field-variation"))
 
 
 def test_results_of_the_model_before_are_gone_with_it_and_an_examples_come(open_page):

@@ -26,6 +26,7 @@ from singan.ui.frame import (
     busy,
     framed,
     renew,
+    run_anew,
     shown,
     watched,
     wire_buttons,
@@ -100,7 +101,7 @@ def build(top: Top) -> Chain:
     owner = gr.State(top.name.value)  # the pyramid that moves in what is shown
     gr.on([top.here.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     top.here.change(forget, [top.name, owner], [owner, status, picture, film], queue=False, **SILENT)
-    run = go.click(**wiring, api_name="animate")
+    run = run_anew(go, "animate")(**wiring, api_name="animate")
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:
         inputs: list[Any] = [*settings, seed, new_seed]

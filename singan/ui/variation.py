@@ -11,7 +11,7 @@ import gradio as gr
 import singan
 from singan.config import VARIATION
 from singan.image import save_image
-from singan.ui.frame import SILENT, build_status, framed, renew, watched
+from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, watched
 from singan.ui.look import run_status
 from singan.ui.shelf import LONG, Shelf, Top, start_range, toasts
 from singan.ui.work import MAX_SEED, pick_seed
@@ -50,7 +50,8 @@ def build(top: Top) -> None:
     changed = [top.here.change, top.renewed.change]
     gr.on(changed, fit, [top.shelf, top.name], start_scale, **SILENT)
     gr.on(changed, forget, None, [status, heat, seed], queue=False, **SILENT)
-    go.click(variation_map, inputs, [status, heat, seed], **LONG, show_progress="hidden", api_name="variation_map")
+    run, outputs = run_anew(go, "map"), [status, heat, seed]
+    run(variation_map, inputs, outputs, **LONG, show_progress="hidden", api_name="variation_map")
 
 
 def variation_map(
