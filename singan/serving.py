@@ -23,7 +23,8 @@ def prepare() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "active")
     os.environ.setdefault("GOMP_SPINCOUNT", "300000")  # while they are not: 3 ms, as without that
     given, own = os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir(), f"singan-app-{user}"
-    folder = Path(given) if Path(given).name == own else Path(given, own)  # in what is given, where others may be
+    folder = Path(given).absolute()
+    folder = folder if folder.name == own else folder / own  # in what is given, where others may be
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700, parents=True)
     _check_own(folder, user)

@@ -78,6 +78,13 @@ def test_folder_that_is_swept_is_one_of_the_app_alone(monkeypatch, tmp_path, giv
     assert other.exists()
 
 
+def test_folder_for_uploads_is_an_absolute_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "environ", {**os.environ, "GRADIO_TEMP_DIR": "given"})
+    serving.prepare()
+    assert Path(os.environ["GRADIO_TEMP_DIR"]).parent == tmp_path / "given"
+
+
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="Windows has no users to compare")
 @pytest.mark.parametrize("kind", ["link", "file", "another's"])
 def test_folder_for_uploads_that_is_not_ours_is_refused(monkeypatch, tmp_path, kind):
