@@ -952,8 +952,12 @@ def test_api_has_a_documented_call_for_each_tab(built_app):
     assert sorted(calls) == CALLS
     for name, call in calls.items():
         assert call["description"], name
-    documented = re.findall(r"^## `(/\w+)`", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(documented) >= {*CALLS, "/push"}
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    assert {*re.findall(r"^## `(/\w+)`", text, re.MULTILINE)} >= {*CALLS, "/push"}
+    tasks = dict(re.findall(r"^## `(/\w+)`\n(.*?)(?=^## )", text.split("## The tasks")[1], re.MULTILINE | re.DOTALL))
+    for name in {*tasks} - {"/push"}:  # of all others it says that they have one
+        has = "new_seed" in [parameter["parameter_name"] for parameter in calls[name]["parameters"]]
+        assert has == ("there is\nno `new_seed`" not in tasks[name]), name
 
 
 def test_app_without_shipped_pyramids_can_be_built(tmp_path):
