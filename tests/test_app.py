@@ -583,6 +583,13 @@ def test_stop_before_the_first_scale_leaves_a_run_to_resume(shipped, photo_path)
     last = list(views)[-1]
     assert "No scale is finished yet: resume it." in last.status
     assert last.shelf == SKIP and last.resume_button == gr.update(visible=True)
+    mine, name = draft(draft(shipped, str(photo_path))[0], str(photo_path))
+    shown = [gr.update(visible=seen) for seen in (False, False, True, False, False)]
+    assert train.look(mine, name, "", "", last.run_id)[3:] == tuple(shown)  # chosen again, it can still be resumed
+    mine, other = mine.add("other", mine.load(name))
+    assert train.look(mine, other, "", "", last.run_id)[5] == gr.update(visible=False)
+    with train.RUNS.use(train.RUNS.get(last.run_id)):
+        assert train.look(mine, name, "", "", last.run_id)[5] == gr.update(visible=False)  # it is in progress
 
 
 @pytest.mark.parametrize("run_id", [None, "", "guessed"])

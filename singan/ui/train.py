@@ -113,7 +113,7 @@ def build(back: Any, top: Top, tabs: gr.Tabs, run_id: gr.BrowserState, examples:
         lambda: None, None, photo, queue=False, **PRIVATE
     )  # what is trained next is the chosen draft
     of_run = [scales, curves, resume_button, download, sample_button]
-    top.here.change(look, [top.shelf, top.name, status, made], [status, now, photo, *of_run], **SILENT)
+    top.here.change(look, [top.shelf, top.name, status, made, run_id], [status, now, photo, *of_run], **SILENT)
     wiring: dict[str, Any] = {"outputs": list(view), **LONG, "show_progress": "minimal", "show_progress_on": status}
     opened = gallery.select(load_example, top.shelf, [top.shelf, top.name], **PRIVATE)
     for begins in (train_button.click, resume_button.click, opened.success):  # first: the page waits for what runs
@@ -166,15 +166,23 @@ def _build_watch() -> list[Any]:
     return [status, now, curves, scales]
 
 
-def look(shelf: Shelf, pyramid: str, said: str, made: str) -> tuple[Any, ...]:
+def look(shelf: Shelf, pyramid: str, said: str, made: str, run_id: str | None = None) -> tuple[Any, ...]:
     """Show the photo of a chosen draft, which can be trained, in place of a file that was given here and of what there
-    is of a run that `made` another one; of another pyramid nothing is said."""
+    is of a run that `made` another one, or of the last run, if that is of another one; of another pyramid nothing is
+    said."""
     if shelf.is_draft(pyramid):
         picture = shelf.load(pyramid).training_image
         text = f"{READY} {pyramid!r}: {picture.height}x{picture.width} px."
         picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
-        of_run = gr.skip() if made == pyramid else gr.update(visible=False)
-        return run_status(text, None, []), picture, None, *(of_run,) * 5
+        run = RUNS.get(run_id)
+        if pyramid != (made or (run.name if run else "")):
+            of_run = [False] * 5
+        elif run:
+            resumable = run.state.exists() and not run.busy.locked()
+            of_run = [bool(run.scales), bool(run.scales), resumable, bool(made), bool(made)]
+        else:
+            return run_status(text, None, []), picture, None, *(gr.skip(),) * 5
+        return run_status(text, None, []), picture, None, *(gr.update(visible=seen) for seen in of_run)
     said_now = (run_status(HINT, None, []), None) if READY in said else (gr.skip(), gr.skip())
     return *said_now, *(gr.skip(),) * 6
 
