@@ -289,14 +289,14 @@ def _in_srgb(image: Image.Image) -> Image.Image:
     """An RGB or RGBA image whose profile says that its colours are those of another device, in sRGB, which all that is
     written here is; a profile that cannot be read, or a long one, is none."""
     profile = image.info.get("icc_profile")
-    if "transparency" in image.info and image.mode == "RGB":  # of the colours as they are written
-        image = image.convert("RGBA")
     if image.mode not in ("RGB", "RGBA") or not isinstance(profile, bytes) or len(profile) > MAX_PROFILE_BYTES:
         return image
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in ImageCms.getProfileDescription(given).lower():
             return image
+        if "transparency" in image.info and image.mode == "RGB":  # of the colours as they are written
+            image = image.convert("RGBA")
         colors = ImageCms.profileToProfile(in_mode(image, "RGB"), given, ImageCms.createProfile("sRGB"))
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return image

@@ -279,6 +279,8 @@ def test_of_pictures_that_are_clicked_in_a_row_the_last_one_alone_is_drawn(open_
             page.wait_for_timeout(50)
             if renews.count("sample") == 2 - number:
                 break
+        else:
+            raise AssertionError(f"{number} is not shown")
     clicked.set()
     expect(page.locator("#samples img")).to_have_count(6)
     blue = singan.SinGAN.from_pretrained(pretrained / "blue").z_star.sum().item()

@@ -44,7 +44,9 @@ def main(args: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # of names of files that it cannot write
     try:
         code = app(args, prog_name="singan", standalone_mode=False) or 0
-        return code if code != 130 else _fail("Interrupted.", code, args)  # so typer tells of Ctrl-C
+        if code == 130:  # so typer tells of Ctrl-C
+            raise typer.Abort
+        return code
     except typer.Abort:  # or so, in older versions
         return _fail("Interrupted.", 130, args)
     except Interrupted as error:

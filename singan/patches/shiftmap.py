@@ -158,8 +158,8 @@ class Level:
         dearer = (CHANCE if seed else 0) * torch.rand(len(offsets), generator=torch.Generator().manual_seed(seed))
 
         def alone(nodes: torch.Tensor, offsets: torch.Tensor, dearer: torch.Tensor) -> torch.Tensor:
-            offered = offsets.expand(min(len(nodes), AT_ONCE), -1, -1)
-            return torch.cat([self.alone(some, offered[: len(some)]) for some in nodes.split(AT_ONCE)]) + dearer
+            parts = nodes.split(AT_ONCE)
+            return torch.cat([self.alone(part, offsets.expand(len(part), -1, -1)) for part in parts]) + dearer
 
         dearer, some = dearer.to(offsets.device), self.nodes[:: math.ceil(len(self.nodes) / AT_ONCE)]
         cost = alone(some, offsets, dearer)
