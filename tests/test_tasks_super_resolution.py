@@ -171,6 +171,13 @@ def test_model_without_a_generator_at_its_finest_scale_is_refused(tiny_picture, 
         super_resolve(model, 2)
 
 
+@pytest.mark.filterwarnings("ignore::singan.TaskWarning")
+def test_one_generator_that_makes_a_picture_of_noise_is_refused(tiny_picture, tiny_config):
+    model = singan.train(tiny_picture, replace(tiny_config, num_scales=1, steps=2), seed=0)
+    with pytest.raises(ConfigError, match="one generator, which makes its picture of noise, and none that adds detail"):
+        super_resolve(model, 2)
+
+
 # --- what is refused ------------------------------------------------------------------------------
 
 

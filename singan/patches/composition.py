@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -102,7 +103,10 @@ def _differences(parts: torch.Tensor, real: Keys) -> torch.Tensor:
 def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.Tensor:
     """The projections of the patches, from the least to the greatest: (N, directions, patches)."""
     size = [max(PATCH, side >> octave) for side in images.shape[2:]]
-    return project(resize(images, (size[0], size[1])), filters).flatten(1, 2).mT.sort(2).values
+    found = project(resize(images, (size[0], size[1])), filters).flatten(1, 2).mT.contiguous()
+    if found.device.type != "cpu":
+        return found.sort(2).values
+    return torch.from_numpy(np.sort(found.numpy(), 2))  # a tenth of torch's time, which sorts places too
 
 
 def _parts(images: torch.Tensor, height: int, width: int, stride: int = 1) -> torch.Tensor:

@@ -45,7 +45,7 @@ def super_resolve(
     `source`: the picture, which is learned first with `super_resolution_config`, or a model that was trained so,
     whose training image is then enlarged. A model trained for sampling at all its scales works too, less well: a
     `TaskWarning` says so. `detail`: see `enlarge`. Raises `ImageError`, and `ConfigError` for a value out of range or a
-    model without a generator at its finest scale.
+    model without a generator that adds detail at its finest scale.
     """
     check_factor(factor)
     check_seed(seed)
@@ -107,11 +107,13 @@ def enlarge(
     published = model.config.published
     detail = model.config.usual_detail if detail is None else detail
     check_enlarging(image.size, factor, detail, seed)
+    lacks = None
     if len(model.generators) < model.num_scales:
-        raise ConfigError(
-            "This model has no generator at its finest scale, which super-resolution applies: give the picture itself, "
-            "or train with super_resolution_config."
-        )
+        lacks = "has no generator at its finest scale, which super-resolution applies"
+    elif model.num_scales == 1 and not model.config.from_image:
+        lacks = "has one generator, which makes its picture of noise, and none that adds detail to one"
+    if lacks:
+        raise ConfigError(f"This model {lacks}: give the picture itself, or train with super_resolution_config.")
     height, width = round(factor * image.height), round(factor * image.width)
     rng, count = torch.Generator().manual_seed(seed), passes(factor)
     given = image_to_tensor(image).to(model.device)
