@@ -83,7 +83,7 @@ class TrainConfig:
     # Sampling during training
     pool_size: int = ranged(48, 0, 1024)  # images carried from scale to scale; 0: redraw through all scales each step
     min_variation: float = ranged(0.25, 0, 1, float)  # the pool holds images of all variations from this one to 1
-    displacement: float = ranged(1.0, 0, 10, float)  # how far content moves at variation 1 (`pyramid.displace`)
+    displacement: float = ranged(1.0, 0, 10, float)  # how far content moves at variation 1 (`warp.displace`)
     candidates: int = ranged(12, 1, 64)  # layouts drawn for a sample; that most like the training image is taken
     grey_noise: bool = False  # one noise channel repeated to three at scale 0, as published
 

@@ -40,14 +40,10 @@ from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
     MAX_SEARCHED_PIXELS,
-    closed,
-    displace,
     from_bytes,
     own_size,
     published_resize,
-    reflected,
     resize,
-    spread,
     steps_beyond,
     voting_scales,
 )
@@ -57,6 +53,7 @@ from singan.storage import checkpoint, hub
 from singan.storage.card import model_card, save_files
 from singan.storage.description import Description
 from singan.variation import EVEN, beyond_half, fresh_share, measured_curve, mix_noise, reordered
+from singan.warp import closed, displace, reflected, spread
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # of typing, from Python 3.11 on

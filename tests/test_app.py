@@ -40,8 +40,10 @@ from singan.ui import (
     paint,
     sample,
     shelf,
+    top,
     train,
     uploads,
+    watching,
 )
 from singan.ui import photo as photo_module
 from singan.ui.photo import draft, open_photo
@@ -279,7 +281,7 @@ def test_uploaded_photo_is_a_draft_to_sample_from_at_its_own_size(shipped, photo
     assert mine.load(name).training_image.tobytes() == photo.tobytes()
     expected = singan.draft(photo).sample(seed=3)[0]
     assert draw(mine, name, number=1, seed=3)[0][0].tobytes() == expected.tobytes()
-    shown = shelf.mark_new(mine, name)
+    shown = top.mark_new(mine, name)
     assert [caption for _, caption in shown["value"]] == mine.names() and shown["selected_index"] == 0
 
 
@@ -621,7 +623,7 @@ def test_reopened_page_takes_the_model_of_its_run(shipped, photo_path):
 def test_photo_that_would_be_kept_larger_than_a_model_may_be_is_refused_before_it_is_learned(
     shipped, photo, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(train, "MAX_PHOTO_PIXELS", 52 * 40)
+    monkeypatch.setattr(watching, "MAX_PHOTO_PIXELS", 52 * 40)
     photo.save(tmp_path / "fits.png")
     assert "learned" in list(train.train(shipped, "", str(tmp_path / "fits.png"), steps=1))[-1].status
     photo.resize((104, 80)).save(tmp_path / "large.png")
@@ -633,7 +635,7 @@ def test_photo_that_would_be_kept_larger_than_a_model_may_be_is_refused_before_i
 
 def test_largest_photo_that_is_offered_can_be_learned_and_loaded(shipped, tiny_model, tmp_path):
     height, width = 2048, 2048  # "Photo kept at" goes up to that
-    train._check_sizes([Image.new("RGB", (width, height))], TrainConfig.preset("fast", photo_size=2048))
+    watching.check_sizes([Image.new("RGB", (width, height))], TrainConfig.preset("fast", photo_size=2048))
     photo = torch.zeros(height, width, 3, dtype=torch.uint8)
     replace(tiny_model, photo=photo).save_pretrained(tmp_path / "large")
     assert shelf.load_own(tmp_path / "large", "large").photo_size == (height, width)
@@ -696,7 +698,7 @@ def test_leaving_the_page_ends_the_run(monkeypatch, shipped, photo_path):
 
 
 def test_page_is_updated_at_once_and_then_at_a_steady_pace(monkeypatch, shipped, photo_path):
-    monkeypatch.setattr(train, "SHOW_SECONDS", 0.05)
+    monkeypatch.setattr(watching, "SHOW_SECONDS", 0.05)
     fake_run(monkeypatch, (time.sleep(0.01) or event(step=k) for k in range(1, 41)))
     views, _ = until_toast(train.train(shipped, "", str(photo_path)))
     assert 4 <= len(views) <= 12  # 40 steps of .01 s

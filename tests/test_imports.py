@@ -33,6 +33,7 @@ RANK = {
     "singan.patches.vote": 3.2,
     "singan.patches.field": 3.3,
     "singan.pyramid": 4,
+    "singan.warp": 4.1,
     "singan.scale": 4,
     "singan.sampling": 5,
     "singan.variation": 4,

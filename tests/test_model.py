@@ -19,10 +19,11 @@ from singan.networks import PatchNet
 from singan.patches.composition import Composition, column_distance, composition_distance
 from singan.patches.rearrange import order
 from singan.patches.vote import voters
-from singan.pyramid import displace, resize
+from singan.pyramid import resize
 from singan.scale import draw_noise, refine
 from singan.training.loop import train
 from singan.variation import fresh_share, mix_noise
+from singan.warp import displace
 
 
 def pixels(image) -> np.ndarray:

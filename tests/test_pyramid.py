@@ -7,20 +7,8 @@ import torch
 
 from singan.config import TrainConfig
 from singan.patches.vote import FLAT
-from singan.pyramid import (
-    NARROW,
-    SMOOTH,
-    STEP,
-    WIDE,
-    _smooth,
-    displace,
-    kept_size,
-    learned_size,
-    own_size,
-    resize,
-    scale_sizes,
-    steps_beyond,
-)
+from singan.pyramid import STEP, kept_size, learned_size, own_size, resize, scale_sizes, steps_beyond
+from singan.warp import NARROW, SMOOTH, WIDE, _smooth, displace
 
 CONFIG = TrainConfig()
 

@@ -18,9 +18,10 @@ from singan.patches.light import has_sky, joined, over_into_sky
 from singan.patches.rearrange import at_heights
 from singan.patches.search import PATCH
 from singan.patches.vote import around, positions, sources, vote
-from singan.pyramid import closed, displace, published_resize, resize
+from singan.pyramid import published_resize, resize
 from singan.sampling import WRAPS, Constraints, mirrored, pinned
 from singan.scale import refine
+from singan.warp import closed, displace
 
 CPU = torch.device("cpu")
 TILES = list(WRAPS)

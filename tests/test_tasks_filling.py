@@ -11,8 +11,8 @@ from singan import extend, fill
 from singan.errors import ConfigError, ImageError
 from singan.image import image_to_tensor
 from singan.patches import shiftmap, stitch
-from singan.pyramid import mirrored
 from singan.tasks.filling import _folded, draft_of
+from singan.warp import mirrored
 
 
 @pytest.fixture(scope="module")

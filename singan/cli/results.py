@@ -65,26 +65,27 @@ def refuse_overwrite(out: Path, force: bool, kinds: Sequence[str] = IMAGES, *, s
         raise ConfigError(f"{min(there)} exists: {cure}.")
 
 
-def load_model(source: str, longest: int | None = None) -> SinGAN:
-    """The model of that folder or name, or a draft of the photo of that file, its `longest` side as given or as it is.
+def load_model(source: str, longest: int | None = None, revision: str | None = None) -> SinGAN:
+    """The model of that folder or name, on the Hub of that `revision`, or a draft of the photo of that file, its
+    `longest` side as given or as it is.
 
     Raises `ImageError`, `CheckpointError`, `HubError`."""
     from singan.image import load_image
     from singan.model import SinGAN
     from singan.tasks.filling import MAX_KEPT, draft_of
 
-    if Path(source).is_file():
+    if revision is None and Path(source).is_file():
         return draft_of(load_image(source), longest or MAX_KEPT)
-    return SinGAN.from_pretrained(find_model(source))
+    return SinGAN.from_pretrained(find_model(source, revision))
 
 
-def find_model(source: str) -> Path:
+def find_model(source: str, revision: str | None = None) -> Path:
     """The folder of the model of that folder or name. Raises `ImageError`, `CheckpointError`, `HubError`."""
     from singan.storage import hub
 
     if Path(source).suffix.lower() in PHOTOS and not Path(source).exists():
         raise ImageError(f"{source} does not exist; check the path.")
-    return hub.find(source)
+    return hub.find(source, revision=revision)
 
 
 @contextmanager

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+Out = Annotated[
+    Path, typer.Option(help="Directory for PNG files, or a PNG, JPEG or WebP to write; several are numbered.")
+]
+Count = Annotated[int, typer.Option("--n", min=1, help="Number of samples.")]
 VariationTo = Annotated[
     float | None, typer.Option(min=0, max=1, help="Of the last sample; those between rise evenly. [default: all alike]")
 ]
@@ -56,11 +60,9 @@ GeneratorsOnly = Annotated[
 
 def sample(
     where: Model,
-    out: Annotated[
-        Path, typer.Option(help="Directory for PNG files, or a PNG, JPEG or WebP to write; several are numbered.")
-    ] = Path("samples"),
+    out: Out = Path("samples"),
     revision: Revision = None,
-    n: Annotated[int, typer.Option("--n", min=1, help="Number of samples.")] = 8,
+    n: Count = 8,
     size: Size = None,
     start_scale: StartScale = 0,
     variation: Variation = None,
@@ -82,44 +84,40 @@ def sample(
     if variation_to is not None and n == 1:
         says = "it is of the last of several samples, and --n is 1: give 2 or more, or --variation alone"
         raise typer.BadParameter(says, param_hint="--variation-to")
-    endings = [f"-{path.name}" for path in companion or ()] + ["-source.npy"] * source
-    paths = _paths(out, range(seed, seed + n))
-    _refuse_overwrite(paths, endings, force)
+    paths, endings = _files(out, range(seed, seed + n), companion or [], source, force)
 
     import numpy as np
 
     from singan.cli.results import load_model
-    from singan.model import SinGAN
     from singan.tasks.companion import load_map
 
     options: dict[str, Any] = {"generators_only": generators_only, "flips": flips, "tile": tile, "mirror": mirror}
     pinned = {"pin": pin and str(pin), "pin_to": pin_to and ",".join(f"{at:g}" for at in pin_to)}
     asked = {name: value for name, value in {**options, **pinned}.items() if value}  # what results say of them
     with noted(as_json) as notes:
-        model = load_model(where) if revision is None else SinGAN.from_pretrained(where, revision=revision)
+        model = load_model(where, revision=revision)
         variation = model.config.usual_variation if variation is None else variation
         each = [variation] * n if variation_to is None else np.linspace(variation, variation_to, n).round(4).tolist()
-        maps = [load_map(path, model) for path in companion or ()]
+        maps = [load_map(path, model) for path in companion or []]
         options |= {"pin": pin, "pin_to": pin_to, "size": height_width, "start_scale": start_scale, "variation": each}
         start, written = time.perf_counter(), []
         drawn = model.iter_samples(n, seed=seed, source=bool(endings), **options)
         try:
             for k, (path, varied, one) in enumerate(zip(paths, each, drawn, strict=True), seed):
                 image, moved = one if endings else (one, None)  # and where its pixels are from
-                settings: dict[str, object] = {"seed": k, "variation": varied, "start_scale": start_scale}
-                settings |= {"size": f"{image.height}x{image.width}", **asked}
-                files = _write(path, image, settings, moved, maps, endings)
-                written.append(files)
+                drawn_size = f"{image.height}x{image.width}"
+                settings = {"seed": k, "variation": varied, "start_scale": start_scale, "size": drawn_size, **asked}
+                written.append(_write(path, image, settings, moved, maps, endings))
                 if not as_json:
-                    typer.echo("\n".join(files))
+                    typer.echo("\n".join(written[-1]))
         except KeyboardInterrupt:
             raise Interrupted(f"Interrupted: {len(written)} of {n} samples are finished, and stay.") from None
         seconds = round(time.perf_counter() - start, 3)
     if as_json:
-        result = {"model": where, "samples": [files[0] for files in written], "seed": seed}
+        result: dict[str, Any] = {"model": where, "samples": [files[0] for files in written], "seed": seed}
         result |= {"size": [image.height, image.width], "start_scale": start_scale, "variation": variation}
-        result |= {} if variation_to is None else {"variation_to": variation_to}
-        result |= {"companions": [files[1:] for files in written]} if endings else {}
+        more = {"variation_to": variation_to, "companions": [files[1:] for files in written] if endings else None}
+        asked |= {name: value for name, value in more.items() if value is not None}
         print_json({**result, **asked, "seconds": seconds, "warnings": notes, "singan": __version__})
 
 
@@ -166,14 +164,20 @@ def _parse_place(text: str | None) -> tuple[float, float] | None:
     return down, across
 
 
-def _refuse_overwrite(paths: Sequence[Path], endings: Sequence[str], force: bool) -> None:
-    """Raise `ConfigError` if one of the samples, or what comes along with it, is there already."""
+def _files(
+    out: Path, seeds: Sequence[int], companions: Sequence[Path], source: bool, force: bool
+) -> tuple[list[Path], list[str]]:
+    """A file for each sample, and how those end that come along with it. Raises `ConfigError` if one of them is there
+    already."""
+    paths = _paths(out, seeds)
+    endings = [f"-{path.name}" for path in companions] + ["-source.npy"] * source
     if len(set(endings)) < len(endings):
         raise ConfigError("Two companion maps have the same name, and one would replace the other: rename one.")
     for path in paths:
         for one in (path, *(path.with_name(path.stem + ending) for ending in endings)):
             if one.exists() and not force:
                 raise ConfigError(f"{one} exists: choose another --out or --seed, or replace it with --force.")
+    return paths, endings
 
 
 COMMANDS = {"sample": sample}

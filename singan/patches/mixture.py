@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from singan.patches.light import calm, light_of, mean, solved
 from singan.patches.search import PATCH, Patches
 from singan.patches.vote import STRIDE, Field, positions, sources
-from singan.pyramid import displace, reflected, resize, spread
+from singan.pyramid import resize
+from singan.warp import displace, reflected, spread
 
 REGION, WAVERING = 0.65, 0.25  # of the short side: the length of the waves of a seam; of half the width: their height
 LEVEL = 2  # a step down or up counts as so many sideways: seams stand rather than lie
@@ -61,7 +62,7 @@ def mixed(
     first: torch.Tensor, others: Sequence[torch.Tensor], where: torch.Tensor, moved: float, rng: torch.Generator
 ) -> torch.Tensor:
     """What scale 0 votes on, (N, 3, H, W): `first`, of that shape, and the `others`, (1, 3, any, any), each in its
-    regions, `where` as `regions` gives it, with its content displaced by `moved` (`pyramid.displace`)."""
+    regions, `where` as `regions` gives it, with its content displaced by `moved` (`warp.displace`)."""
     n, size = len(first), (first.shape[2], first.shape[3])
     total = mean((where == 0).float(), SOFT) * first
     for k, other in enumerate(others, 1):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from singan.patches.light import mean
 from singan.patches.search import between
-from singan.pyramid import reflected
+from singan.warp import reflected
 
 FINE = 3  # pixels that a column is wide where cuts are looked at
 BESIDE = 2  # columns on either side of a cut that are compared

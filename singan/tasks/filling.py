@@ -16,11 +16,12 @@ from singan.image import Picture, tensor_to_image
 from singan.model import SinGAN
 from singan.patches.light import lit
 from singan.patches.stitch import stitch
-from singan.pyramid import MAX_SEARCHED_PIXELS, mirrored, reflected, resize
+from singan.pyramid import MAX_SEARCHED_PIXELS, resize
 from singan.tasks.blending import feather, load_mask
 from singan.tasks.filters import grow
 from singan.tasks.injection import Injection, OnEvent, TaskEvent, inject
 from singan.training.loop import draft
+from singan.warp import mirrored, reflected
 
 BAND = 12.0  # pixels at 250 px: how far beyond a hole cuts may run
 ROUNDS = (6, 4, 3, 2)  # of voting beyond the border, from the coarsest scale on

@@ -38,7 +38,8 @@ from singan.ui.look import CSS, INTRO, THEME
 from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
-from singan.ui.shelf import Shelf, build_top
+from singan.ui.shelf import Shelf
+from singan.ui.top import build_top
 from singan.ui.uploads import Bounded, folder_of_uploads, keep, keep_swept
 
 EXAMPLES = bundled("examples")

@@ -32,7 +32,8 @@ from singan.ui.frame import (
     wire_buttons,
 )
 from singan.ui.look import STOPPED, run_status
-from singan.ui.shelf import SHORT, Shelf, Top, mark, start_range
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.top import Top, mark, start_range
 from singan.ui.uploads import folder_of_uploads
 from singan.ui.variation import fit
 from singan.ui.work import pick_seed

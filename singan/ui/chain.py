@@ -11,7 +11,9 @@ import gradio as gr
 from singan.errors import ImageError
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.photo import draft
-from singan.ui.shelf import QUICK, Shelf, Top, mark_new, toasts
+from singan.ui.shelf import QUICK, Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top, mark_new
 
 GOES = {"super-resolution": "Enlarge it", "edit": "Edit it", "fill": "Fill it", "animate": "Animate it"}  # tab: button
 # Which picture of a gallery was clicked, told by the page: by way of the server it was known some time after the click.

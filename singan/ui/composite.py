@@ -26,8 +26,10 @@ from singan.ui.editor import (
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import PRIVATE, SILENT, renew, run_anew, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import SHORT, Shelf, Top, toasts
+from singan.ui.shelf import SHORT, Shelf
 from singan.ui.stage import Scene, add, build_stage, put
+from singan.ui.toasts import toasts
+from singan.ui.top import Top
 
 
 @dataclass
@@ -79,8 +81,7 @@ def build_composite(
     top: Top, examples: Path, task: Callable, *, label: str, hint: str, button: str
 ) -> Iterator[Composite]:
     """Make the tab of `task`; what the caller builds meanwhile comes under the canvas, with `build_buttons` in it."""
-    name = task.__name__
-    pictures = example_pictures(examples, top)
+    name, pictures = task.__name__, example_pictures(examples, top)
     owner = gr.State(top.name.value)  # the pyramid whose picture is on the canvas
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
@@ -133,8 +134,8 @@ def build_composite(
     ).wire(gallery, top, **SHORT)
     top.here.change(start_over, [*chosen, owner], fresh, **SILENT)
     tab.clear.click(start_over, chosen, fresh, **SILENT)
-    cleared = [results.status, results.pair, results.strip]
-    tab.upload.upload(take_upload, [*chosen, tab.upload], [*tab.drawn, *cleared, *tab.staged], **SILENT)
+    cleared = [*tab.drawn, results.status, results.pair, results.strip, *tab.staged]
+    tab.upload.upload(take_upload, [*chosen, tab.upload], cleared, **SILENT)
     tab.wire(top)
 
 

@@ -18,7 +18,8 @@ from singan.model import SinGAN
 from singan.ui.chain import nth
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import SHORT, Shelf, Top
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.top import Top
 from singan.ui.work import NO_SAMPLE, open_sample
 
 HINT = "Of the sample that you clicked, or of the first one."

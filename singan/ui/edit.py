@@ -20,7 +20,9 @@ from singan.ui.composite import build_composite
 from singan.ui.editor import Value, on_canvas
 from singan.ui.frame import PRIVATE
 from singan.ui.injected import Task, View
-from singan.ui.shelf import QUICK, Shelf, Top, toasts
+from singan.ui.shelf import QUICK, Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top
 
 How = canvas.Move | Literal["changed"]
 HINT = (

@@ -21,7 +21,9 @@ from singan.limits import Limits
 from singan.ui.frame import shown
 from singan.ui.injected import scales, size_notes
 from singan.ui.photo import UPLOADED, open_photo
-from singan.ui.shelf import MAX_MODEL_BYTES, Shelf, mark, show_notes, toasts
+from singan.ui.shelf import MAX_MODEL_BYTES, Shelf
+from singan.ui.toasts import show_notes, toasts
+from singan.ui.top import mark
 from singan.ui.uploads import folder_of_uploads
 
 Value = dict[str, Any]  # of a gr.ImageEditor: background, layers, composite

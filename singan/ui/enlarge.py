@@ -38,7 +38,8 @@ from singan.ui.injected import build_pair
 from singan.ui.learning import learn_all
 from singan.ui.look import STOPPED, run_status
 from singan.ui.photo import open_photo
-from singan.ui.shelf import LONG, Shelf, Top
+from singan.ui.shelf import LONG, Shelf
+from singan.ui.top import Top
 from singan.ui.work import pick_seed
 
 HINT = (

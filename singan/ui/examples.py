@@ -13,7 +13,9 @@ import gradio as gr
 
 from singan.ui.answers import Answers, served
 from singan.ui.frame import PRIVATE, SILENT, is_stale, renew
-from singan.ui.shelf import Shelf, Top, toasts
+from singan.ui.shelf import Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top
 
 ANSWERS = Answers()
 

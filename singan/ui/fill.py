@@ -24,7 +24,9 @@ from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_ca
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
 from singan.ui.look import build_gallery, run_status
-from singan.ui.shelf import SHORT, Shelf, Top, mark, toasts
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top, mark
 from singan.ui.work import pick_seed
 
 HINT = "Paint over what shall go, or what alone shall stay, or click an example; or say below how far it shall grow."

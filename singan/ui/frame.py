@@ -15,7 +15,8 @@ from gradio.context import LocalContext
 from singan.errors import SinGANError
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.look import run_status
-from singan.ui.shelf import session, toasts
+from singan.ui.shelf import session
+from singan.ui.toasts import toasts
 from singan.ui.uploads import scratch
 from singan.ui.work import MAX_SEED, short, turns, watch
 

@@ -15,7 +15,8 @@ from singan.ui.chain import Chain
 from singan.ui.composite import build_composite
 from singan.ui.editor import Value
 from singan.ui.injected import Task, View
-from singan.ui.shelf import Shelf, Top
+from singan.ui.shelf import Shelf
+from singan.ui.top import Top
 
 HINT = (
     "Add an object (best a PNG with transparency) and drag it to its place, or upload a picture that has one; then "

@@ -17,7 +17,9 @@ from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.chain import Chain, build_chain, second
 from singan.ui.frame import PRIVATE, SILENT, build_seed, build_status, framed, progress, renew, shown
 from singan.ui.look import run_status
-from singan.ui.shelf import Shelf, Top, toasts
+from singan.ui.shelf import Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top
 from singan.ui.work import pick_seed, watch
 
 STRIP_SIDE = 256  # of the pictures in the strip of scales

@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 
 from singan.ui.frame import SILENT
-from singan.ui.shelf import KEEP_OWN, KEEP_SECONDS, Shelf, Top
+from singan.ui.shelf import KEEP_OWN, KEEP_SECONDS, Shelf
+from singan.ui.top import Top
 
 MAX_KEPT = 64  # shelves; of their pyramids, those that were used last stay in memory (`Own`)
 _kept: dict[str, tuple[float, Shelf]] = {}

@@ -11,7 +11,9 @@ import gradio as gr
 
 from singan.errors import ConfigError
 from singan.ui.frame import PRIVATE, SILENT
-from singan.ui.shelf import Shelf, Top, mark, toasts, usual_settings
+from singan.ui.shelf import Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top, mark, usual_settings
 from singan.ui.work import MAX_SEED, NO_SAMPLE, open_sample
 
 MAX_SAMPLES = 16

@@ -11,7 +11,9 @@ from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.frame import SILENT
 from singan.ui.photo import open_photo
-from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, present, show_dropped, show_notes, toasts
+from singan.ui.shelf import QUICK, Shelf, plain_name, present
+from singan.ui.toasts import show_dropped, show_notes, toasts
+from singan.ui.top import Top, mark_new
 from singan.ui.uploads import MAX_FILES
 
 

@@ -17,7 +17,9 @@ from singan.errors import CheckpointError, HubError, one_line
 from singan.files import CARD_FILE, CONFIG_FILE, PREVIEW_FILE, WEIGHTS_FILE
 from singan.model import SinGAN
 from singan.storage import hub
-from singan.ui.shelf import Shelf, Top, load_own, plain_name, present, show_dropped, toasts
+from singan.ui.shelf import Shelf, load_own, plain_name, present
+from singan.ui.toasts import show_dropped, toasts
+from singan.ui.top import Top
 from singan.ui.uploads import scratch
 
 MAX_MEMBERS = 16  # of a zip; there are four in ours

@@ -21,7 +21,9 @@ from singan.ui.frame import SILENT, renew, run_anew, shown
 from singan.ui.injected import Task, View
 from singan.ui.look import run_status
 from singan.ui.photo import open_photo
-from singan.ui.shelf import SHORT, Shelf, Top, mark, show_notes, toasts
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.toasts import show_notes, toasts
+from singan.ui.top import Top, mark
 
 HINT = "Paint with the picture's own colours, or click an example. Then press Turn into a picture."
 COLORS = 8  # of the brush

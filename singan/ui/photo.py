@@ -16,7 +16,9 @@ from singan.training.loop import draft as make_draft
 from singan.ui import zerogpu
 from singan.ui.frame import PRIVATE, SILENT
 from singan.ui.look import note
-from singan.ui.shelf import QUICK, Shelf, Top, mark_new, plain_name, present, show_dropped, show_notes, toasts, works_on
+from singan.ui.shelf import QUICK, Shelf, plain_name, present
+from singan.ui.toasts import show_dropped, show_notes, toasts
+from singan.ui.top import Top, mark_new, works_on
 
 UPLOADED = tuple(known for known in FORMATS if known != "JPEG2000")  # which takes twenty bytes a pixel to decode
 

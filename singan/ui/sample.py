@@ -19,7 +19,9 @@ from singan.ui.first import First
 from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
-from singan.ui.shelf import SHORT, Shelf, Top, start_range, toasts, usual_settings
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top, start_range, usual_settings
 from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short
 
@@ -32,12 +34,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=260):
             variation = gr.Slider(
-                0,
-                1,
-                VARIATION,
-                step=0.05,
-                label="Variation",
-                info="0 keeps the photo's layout, 1 invents freely.",
+                0, 1, VARIATION, step=0.05, label="Variation", info="0 keeps the photo's layout, 1 invents freely."
             )
             rising = gr.Checkbox(True, label="Rising", info="Each sample varies more than the one before.")
             flips = gr.Checkbox(

@@ -21,7 +21,8 @@ from singan.ui.examples import Examples, build_examples, example_pictures, sourc
 from singan.ui.frame import run_anew
 from singan.ui.injected import Task, View
 from singan.ui.photo import open_photo
-from singan.ui.shelf import SHORT, Shelf, Top, mark
+from singan.ui.shelf import SHORT, Shelf
+from singan.ui.top import Top, mark
 
 HINT = "Upload a second picture: a photo, a drawing, a word. Or click an example."
 KINDS = [

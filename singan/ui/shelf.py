@@ -1,34 +1,29 @@
-"""The pyramids that a visitor can choose from, and what the tabs share."""
+"""The pyramids that a visitor can choose from: the shipped ones, and the visitor's own, which are kept for a while."""
 
 from __future__ import annotations
 
-import html
 import io
-import json
 import math
 import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-from gradio.context import Context, LocalContext
+from gradio.context import LocalContext
 from gradio.state_holder import SessionState
 from PIL import Image
 
-from singan.errors import CheckpointError, SinGANError
+from singan.errors import CheckpointError
 from singan.limits import Limits
 from singan.model import SinGAN
 from singan.storage.checkpoint import describe
 from singan.ui import zerogpu
-from singan.ui.look import note
 from singan.ui.uploads import stored
 
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}  # what trains, or draws very many samples
@@ -43,14 +38,6 @@ MAX_PHOTO_PIXELS = 2048 * 2048  # of the photos of one pyramid together
 MAX_MODEL_BYTES = 60_000_000  # in memory, of one that was trained here, or is from outside; so many pixels take 50
 FIRST = "tea-gardens"  # of the shipped ones that which a new page shows: what is new in its samples is seen at once
 PICTURE_SIDE = 256  # of the pictures to click
-# The ids of the tabs that follow when another pyramid is chosen: what they show is of it.
-FOLLOWING = ("sample", "harmonize", "edit", "fill", "paint", "second-picture", "animate", "denoise", "train")
-
-# The name of the pyramid that was clicked, told by the page, where of two clicks the second would else be left out.
-CHOSEN = """async name => {
-  await new Promise(done => setTimeout(done));
-  return document.querySelector('#pyramids .thumbnail-item.selected .caption-label')?.textContent.trim() ?? name;
-}"""
 _owned: OrderedDict[int, weakref.ref[Own]] = OrderedDict()  # the visitors' pyramids, the last used one last
 _owned_lock = threading.Lock()
 
@@ -253,129 +240,3 @@ def load_own(folder: Path, called: str) -> SinGAN:
         return SinGAN.from_pretrained(folder, device=zerogpu.DEVICE)
     except CheckpointError as error:
         raise CheckpointError(f"{called} cannot be used: {str(error).replace(f'{folder}/', '')}") from None
-
-
-@dataclass(frozen=True)
-class Top:
-    """What is above the tabs: the visitor's shelf, the name of the chosen pyramid, the pictures to click, and the
-    upload of a photo with what is said of its draft. `renewed` changes when the name stays, but not what it stands
-    for. `seen` has the name of the pyramid that each tab shows, by its id, `opened` the id of the tab that is seen."""
-
-    shelf: gr.State
-    name: gr.Textbox
-    pictures: gr.Gallery
-    upload: gr.File
-    said: gr.HTML
-    renewed: gr.State
-    opened: gr.Textbox
-    seen: dict[str, gr.Textbox]
-
-    @property
-    def here(self) -> gr.Textbox:
-        """The name of the pyramid that the tab shows which is being built, to which what is in that tab listens: as
-        `name`, but while another tab is seen it changes when that tab is opened, or after the first samples are drawn,
-        which it would keep waiting."""
-        assert isinstance(Context.block, gr.Tab)
-        return self.seen[str(Context.block.id)]
-
-    def wire(self, tabs: Iterable[gr.Tab]) -> None:
-        """Let each tab follow, in the browser."""
-        for tab in tabs:
-            tab.select(None, None, self.opened, js=f"() => {json.dumps(tab.id)}", api_visibility="private")
-        seen = list(self.seen.values())
-        new = f"{json.dumps(list(self.seen))}.map((tab, k) => tab === opened ? name : seen[k])"
-        given, script = [self.name, self.opened, *seen], f"(name, opened, ...seen) => {new}"
-        gr.on([self.name.change, self.opened.change], None, given, seen, js=script, api_visibility="private")
-
-    def follow(self, run: Any) -> None:
-        """Let all tabs follow after a run."""
-        script = f"name => Array({len(self.seen)}).fill(name)"
-        run.then(None, self.name, list(self.seen.values()), js=script, api_visibility="private")
-
-    @property
-    def first(self) -> SinGAN | None:
-        """The pyramid that is chosen on a new page, if any is shipped."""
-        return self.shelf.value.load(self.name.value) if self.name.value else None
-
-    @property
-    def picture(self) -> Image.Image | None:
-        """The picture that it learned."""
-        return self.first.training_image if self.first else None
-
-
-def build_top(shelf: Shelf) -> Top:
-    """Make the row of pyramids; a click on one changes `Top.name`, to which the tabs listen."""
-    state = gr.State(shelf, time_to_live=KEEP_SECONDS)
-    names = shelf.names()
-    with gr.Row(elem_id="top"):
-        upload = gr.File(label="Your photo", file_types=["image"], elem_id="your-photo")
-        pictures = gr.Gallery(
-            shelf.pictures(),
-            label="Pyramid",
-            format="png",
-            show_label=False,
-            selected_index=0 if names else None,
-            allow_preview=False,
-            object_fit="cover",
-            buttons=[],
-            interactive=False,
-            elem_id="pyramids",
-            elem_classes="grow",
-        )
-    first = names[0] if names else ""
-    said = gr.HTML(works_on(first), visible=bool(first), elem_id="said")
-    name = gr.Textbox(first, label="Pyramid", visible=False)
-    seen = {tab: gr.Textbox(first, visible=False) for tab in FOLLOWING}
-    pictures.select(None, name, name, js=CHOSEN, api_visibility="private")
-    return Top(state, name, pictures, upload, said, gr.State(""), gr.Textbox("sample", visible=False), seen)
-
-
-def works_on(name: str) -> str:
-    """What is said of a chosen pyramid that needs nothing else to be said."""
-    return note(
-        f"All tabs work on <b>{html.escape(name)}</b>. Choose another picture, or upload your photo, to work on that."
-    )
-
-
-def mark(shelf: Shelf, name: str) -> dict:
-    """The row of pyramids with this one marked, or none if it is not there any more."""
-    names = shelf.names()
-    return gr.update(selected_index=names.index(name) if name in names else None)
-
-
-def mark_new(shelf: Shelf, name: str) -> dict:
-    """As `mark`, with the pictures of the pyramids, of which one is new."""
-    return {**mark(shelf, name), "value": shelf.pictures()}
-
-
-def start_range(model: SinGAN | None) -> dict[str, Any]:
-    """What a slider of the coarsest scale to draw anew takes; it is seen if there are generators to choose from."""
-    last = max(0, len(model.generators) - 1) if model else 0
-    return {"value": 0, "maximum": max(1, last), "visible": last > 0}
-
-
-def usual_settings(shelf: Shelf, name: str, model: SinGAN) -> tuple[float, bool]:
-    """The variation of samples unless another is chosen, and whether mirrored parts are in them: those of a visitor's
-    own photo may have writing in them, and its first draft is to be there soon."""
-    return model.config.usual_variation, name in shelf.shipped()
-
-
-@contextmanager
-def toasts() -> Iterator[None]:
-    """Show a `SinGANError` as a toast, which takes it for HTML; it may quote the name of an uploaded file."""
-    try:
-        yield
-    except SinGANError as error:
-        raise gr.Error(html.escape(str(error)), print_exception=False) from error
-
-
-def show_dropped(before: Shelf, after: Shelf) -> None:
-    """Say which pyramids of the visitor's own gave way to newer ones."""
-    gone = [name for name in before.own if name not in after.own and len(after.own) >= len(before.own)]
-    show_notes(f"{name!r} gave way: {KEEP_OWN} of your own are kept here." for name in gone)
-
-
-def show_notes(notes: Iterable[str]) -> None:
-    """Show notes as toasts."""
-    for text in notes:
-        gr.Info(html.escape(text))

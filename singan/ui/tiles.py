@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 
 from singan.ui.frame import SILENT
-from singan.ui.shelf import toasts
+from singan.ui.toasts import toasts
 from singan.ui.work import open_sample
 
 TILES = [("none", "none"), ("left and right", "x"), ("above and below", "y"), ("both", "both")]

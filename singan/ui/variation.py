@@ -13,7 +13,9 @@ from singan.config import VARIATION
 from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, watched
 from singan.ui.look import run_status
-from singan.ui.shelf import LONG, Shelf, Top, start_range, toasts
+from singan.ui.shelf import LONG, Shelf
+from singan.ui.toasts import toasts
+from singan.ui.top import Top, start_range
 from singan.ui.work import MAX_SEED, pick_seed
 
 HINT = "Black does not change from sample to sample, white changes the most."
