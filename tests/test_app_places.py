@@ -3,6 +3,7 @@
 import asyncio
 from uuid import uuid4
 
+import gradio as gr
 import httpx
 import pytest
 from fastapi import HTTPException, Request
@@ -112,3 +113,8 @@ def test_refusal_is_an_answer_at_once(app_url, built_app, monkeypatch):
     for path, body in (("queue/join", call), ("call/sample", {"data": []})):
         answer = httpx.post(f"{app_url}gradio_api/{path}", json=body)
         assert answer.status_code == 429 and "calls of yours are waiting" in answer.json()["detail"]
+
+
+def test_queue_is_looked_into_less_often_than_gradio_does(app):
+    own = gr.Blocks()._queue.sleep_when_free
+    assert app._queue.sleep_when_free == max(own, places.LOOK_SECONDS) > 0.005

@@ -12,10 +12,12 @@ MAX_PLACES = 64  # of all visitors in all lanes
 LANE_SHARE = 4  # of a session, waiting in one lane
 SESSION_SHARE = MAX_PLACES // 3  # in all lanes: a click on a model takes nine for a moment
 ADDRESS_SHARE = MAX_PLACES // 2  # of all sessions of one address, behind which may be a whole school
+LOOK_SECONDS = 0.01  # between two looks for calls that may begin; gradio's thousand a second take 6 % of a core
 
 
 def share(demo: gr.Blocks) -> gr.Blocks:
-    """The app, refusing at once (429) who has their share of its queue already. Call it after `demo.queue()`."""
+    """The app, refusing at once (429) who has their share of its queue already, and looking into it less often. Call it
+    after `demo.queue()`."""
     queue: Any = demo._queue
     push = queue.push
 
@@ -29,7 +31,7 @@ def share(demo: gr.Blocks) -> gr.Blocks:
             _check(waiting, demo.fns[body.fn_index].concurrency_id, session, address(request))
         return await push(body, request, username)
 
-    queue.push = push_fairly
+    queue.push, queue.sleep_when_free = push_fairly, max(queue.sleep_when_free, LOOK_SECONDS)
     return demo
 
 
