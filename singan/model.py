@@ -461,21 +461,23 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         region: torch.Tensor | None = None,
         settle: Settle = unheld,
         where: torch.Tensor | None = None,
+        joins: bool = False,
     ) -> tuple[torch.Tensor, Field | None]:
         """One level: its generator, if it has one and there is `noise`; at scale 0 displacement; then voting, from a
         field that is searched for at the voting scales, and carried on from `found` at finer levels.
 
         `x`: (N, 3, H, W) at the level's size, one image where there is a region; `noise` as `draw_noise` gives it.
         `found`: the field of the level before, if there is one. `rounds` of voting instead of the config's; 0 leaves
-        out the field too. Without it, region or several pictures, neighbours end up, beyond scale 0, with sources side
-        by side where that costs little. Where `region`, (1, 1, H, W), is not over 0, patches stay at their own place.
-        `settle` is applied to the image after every round: what it must keep. `where`, (N, 1, H, W), says which of
-        several pictures stands where; patches that are searched for hold to it. Returns the image and its field.
+        out the field too. Without it, region or several pictures, or where it `joins`, neighbours end up, beyond scale
+        0, with sources side by side where that costs little. Where `region`, (1, 1, H, W), is not over 0, patches stay
+        at their own place. `settle` is applied to the image after every round: what it must keep. `where`, (N, 1, H,
+        W), says which of several pictures stands where; patches that are searched for hold to it. Returns the image and
+        its field.
         """
         if noise is not None:
             x = self.invent(level, x, noise)
         searched = level < self.voting_scales
-        joins = self.config.field and level > 0 and all(one is None for one in (rounds, region, where))
+        joins = self.config.field and level > 0 and (joins or all(one is None for one in (rounds, region, where)))
         if rounds is None:
             rounds = at_scale(self.config.voting_rounds, level) if searched else int(self.config.field)
         if min(*x.shape[2:], *self.levels[level]) < PATCH:

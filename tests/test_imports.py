@@ -40,6 +40,7 @@ RANK = {
     "singan.patches.belief": 3.1,
     "singan.patches.rearrange": 4.2,
     "singan.patches.light": 3.25,
+    "singan.patches.quilt": 3.1,
     "singan.patches.composition": 4.1,
     "singan.patches.shiftmap": 4.2,
     "singan.patches.offsets": 4.3,

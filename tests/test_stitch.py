@@ -1,6 +1,7 @@
 """Stitching holes from shifted copies."""
 
 from dataclasses import replace
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from singan.patches.belief import propagate
 from singan.patches.field import own_field
 from singan.patches.light import agreed, lit, solved
 from singan.patches.offsets import sideways
+from singan.patches.quilt import continued, cut
 from singan.patches.search import Patches, basis
 from singan.patches.shiftmap import Level
 from singan.patches.stitch import stitch
@@ -153,6 +155,38 @@ def test_poisson_is_solved(size, monkeypatch):
         wanted = torch.linalg.solve(matrix[at][:, at], right.flatten()[at])
         torch.testing.assert_close(solved(right, unknown).flatten()[at], wanted, atol=1e-4, rtol=1e-4)
     assert not solved(right, unknown).flatten()[~at].any()
+
+
+@pytest.mark.parametrize("columns", [128, 99, 33])
+def test_light_beside_a_long_straight_edge_is_that_of_the_equation(columns):
+    """By two halvings a source at the edge once counted four times, or not at all."""
+    hole, right = torch.zeros(1, 1, 140, 200), torch.zeros(1, 1, 140, 200)
+    hole[..., :columns], right[..., columns - 1] = 1, 0.06
+    matrix = torch.diag(torch.full((columns,), 2 + 50.0**-2)) - torch.diag(torch.ones(columns - 1), 1)
+    matrix[0, 0] -= 1  # nothing is beyond the border
+    matrix -= torch.diag(torch.ones(columns - 1), -1)
+    wanted = torch.linalg.solve(matrix, right[0, 0, 0, :columns])
+    found = solved(right, hole, 50.0)[0, 0, :, :columns]
+    torch.testing.assert_close(found, wanted.expand(140, -1), atol=0.002, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_cut_is_the_cheapest_path(seed):
+    costs = torch.rand(5, 4, generator=torch.Generator().manual_seed(seed))
+    paths = [path for path in product(range(4), repeat=5) if all(abs(a - b) < 2 for a, b in pairwise(path))]
+    least = min(paths, key=lambda path: sum(float(costs[row, at]) for row, at in enumerate(path)))
+    assert cut(costs).tolist() == list(least)
+
+
+def test_mirror_image_goes_on_where_it_is_plain_and_what_was_drawn_is_not_like_it():
+    x = torch.zeros(1, 3, 60, 200)
+    mirror = torch.zeros_like(x)
+    x[..., 120:] = 0.3  # what was drawn beyond column 120
+    x[:, :, :30, 128:] = 0  # above, that is like the mirror image from column 128 on
+    mirror[:, :, 30:] = (torch.rand(1, 1, 30, 200, generator=torch.Generator().manual_seed(0)) > 0.5).float()
+    goes_on = continued(x, mirror, (slice(0, 60), slice(0, 120)))[0, 0]
+    assert goes_on[:25, 120:128].all() and not goes_on[:25, 137:].any() and not goes_on[:, :120].any()
+    assert goes_on[40:].sum(1).max() <= 3  # busy, below
 
 
 def test_propagation_finds_the_cheapest_on_a_chain():

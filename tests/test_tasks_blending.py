@@ -292,6 +292,8 @@ def test_what_is_blurred_gets_the_photographs_grain_and_stays_what_it_is():
     away = (out - given).square().mean(1, keepdim=True)[grow(white, -10) > 0].mean().sqrt()
     assert 0.01 < away < 0.076 and torch.equal(out[(white == 0).expand_as(out)], real[(white == 0).expand_as(out)])
     assert sharpened(model, real, real, white, 4) is real  # nothing is blurred
+    plain = torch.where(white > 0, 0.4 * real.flip(3), real)
+    assert sharpened(model, plain, plain, white, 4) is plain  # with less of all that is fine
 
 
 def test_gaps_between_parts_of_a_mask_are_closed_but_not_those_to_the_border():

@@ -20,8 +20,9 @@ SLOPE = 20.0  # pixels of a photograph of 250 px: over so many, of three patches
 SEAM, PLAIN = 0.1, 0.04  # a step where patches meet that is larger is no light, and less where so much else is seen
 CALM, AROUND = 0.25, 8  # deviation of what is smooth, of the range [-1, 1]; pixels around that must be, too
 SKY, OVER = 0.15, 0.2  # of the height: what has to be smooth, to be a sky; within which others go over into it
-ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the squared residual
-SMALL = 32  # pixels a side that are not shrunk for it
+ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the energy of the error
+SMALL = 4  # pixels a side that are not shrunk for it
+SWEEPS, DAMPED = 2, 0.8  # on each side of a smaller image, and the share of each that is taken
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
 
 
@@ -136,35 +137,60 @@ def light_of(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:
 
 def solved(right: torch.Tensor, unknown: torch.Tensor, fade: float = math.inf) -> torch.Tensor:
     """The solution of Poisson's equation, 0 where not `unknown`, (1, 1, height, width), for `right`, (1, any, height,
-    width), fading within `fade` pixels: conjugate gradients, from the solution at half the size."""
+    width), fading within `fade` pixels: conjugate gradients, each step from what `Multigrid` makes of the residual."""
     where = unknown[0, 0].nonzero()
     if not len(where):
         return torch.zeros_like(right)
     (top, left), (bottom, end) = (where.amin(0) - 1).clamp(min=0).tolist(), (where.amax(0) + 2).tolist()
     part = (..., slice(top, bottom), slice(left, end))
-    screen = fade**-2
-    whole, right, unknown = torch.zeros_like(right), right[part] * unknown[part], unknown[part]
-    degree = F.conv2d(F.pad(torch.ones_like(unknown), (1, 1, 1, 1)), torch.tensor(CROSS).to(unknown)[None, None])
-
-    def laplace(x: torch.Tensor) -> torch.Tensor:
-        wide = F.pad(x, (1, 1, 1, 1))
-        beside = wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1] + wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]
-        return unknown * ((degree + screen) * x - beside)
-
-    x = torch.zeros_like(right)
-    if min(right.shape[2:]) > SMALL:  # whose steps are twice as long
-        half = [F.avg_pool2d(part, 2, ceil_mode=True, count_include_pad=False) for part in (right, unknown)]
-        coarse = solved(4 * half[0], (half[1] > 0.5).float(), fade / 2)
-        x = unknown * F.interpolate(coarse, size=right.shape[2:], mode="bilinear", antialias=True)  # row by row
-    rest = right - laplace(x)
-    along, square, enough = rest, total(rest.square()), TOLERANCE * total(right.square())
+    grid = Multigrid(unknown[part], fade)
+    rest = right[part] * unknown[part]
+    x, along = torch.zeros_like(rest), grid.corrected(rest)
+    left_over = first = total(rest * along)
     for _ in range(ITERATIONS):
-        if square <= enough:
+        if left_over <= TOLERANCE * first:
             break
-        moved = laplace(along)
-        share = square / total(along * moved)
-        x, rest = x + share * along, rest - share * moved
-        before, square = square, total(rest.square())
-        along = rest + square / before * along
+        moved = grid.laplace(along)
+        share = left_over / total(along * moved)
+        x, before, rest = x + share * along, rest, rest - share * moved
+        better = grid.corrected(rest)
+        turn = total(better * (rest - before)) / left_over  # as the corrections are not quite symmetric
+        left_over = total(rest * better)
+        along = better + turn * along
+    whole = torch.zeros_like(right)
     whole[part] = x
     return whole
+
+
+class Multigrid:
+    """Poisson's equation on an image and on ever smaller ones, down to SMALL pixels (Briggs et al., "A multigrid
+    tutorial", 2000)."""
+
+    def __init__(self, unknown: torch.Tensor, fade: float) -> None:
+        self.unknown, cross = unknown, torch.tensor(CROSS).to(unknown)[None, None]
+        self.diagonal = F.conv2d(F.pad(torch.ones_like(unknown), (1, 1, 1, 1)), cross) + fade**-2
+        self.smaller = None
+        if min(unknown.shape[2:]) > SMALL:
+            half = F.avg_pool2d(unknown, 2, ceil_mode=True, count_include_pad=False)
+            self.smaller = Multigrid((half > 0.5).float(), fade / 2)
+
+    def laplace(self, x: torch.Tensor) -> torch.Tensor:
+        wide = F.pad(x, (1, 1, 1, 1))
+        beside = wide[..., :-2, 1:-1] + wide[..., 2:, 1:-1] + wide[..., 1:-1, :-2] + wide[..., 1:-1, 2:]
+        return self.unknown * (self.diagonal * x - beside)
+
+    def corrected(self, rest: torch.Tensor) -> torch.Tensor:
+        """About the solution for `rest`: what is rough of it from here, what is smooth from a smaller image."""
+        x = DAMPED * rest / self.diagonal
+        for _ in range(SWEEPS - 1):
+            x = x + DAMPED * (rest - self.laplace(x)) / self.diagonal
+        if self.smaller:
+            height, width = rest.shape[2:]
+            missing = F.pad(rest - self.laplace(x), (0, width % 2, 0, height % 2))
+            coarse = self.smaller.corrected(self.smaller.unknown * 4 * F.avg_pool2d(missing, 2))
+            size = [2 * side for side in coarse.shape[2:]]
+            fine = F.interpolate(coarse, size=size, mode="bilinear", antialias=True)  # row by row
+            x = x + self.unknown * fine[..., :height, :width]
+        for _ in range(SWEEPS):
+            x = x + DAMPED * (rest - self.laplace(x)) / self.diagonal
+        return x

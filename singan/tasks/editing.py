@@ -106,10 +106,12 @@ def sharpened(model: SinGAN, x: torch.Tensor, given: torch.Tensor, mask: torch.T
     def fine(image: torch.Tensor) -> torch.Tensor:
         return image - blur(image, FINE)
 
-    inside = grow(mask, -1)
+    inside, real = grow(mask, -1), model.real_at(-1)
     own = fine(x)
-    there, usual = (_mean(image.square(), inside) for image in (own, fine(model.real_at(-1))))
-    if there >= BLURRED**2 * usual:
+    there, usual = (_mean(image.square(), inside) for image in (own, fine(real)))
+    coarser, around = (_mean(fine(blur(image, FINE)).square(), inside) for image in (x, real))
+    plain = (coarser / around.clamp_min(1e-9)).clamp(max=1)  # of which all is less, and not what is finest alone
+    if there >= BLURRED**2 * usual * plain:
         return x
     voted = inject(model, Injection(x, ROUNDS, region=mask, structure=STRUCTURE, texture_only=True), scale, 0)
     if _mean(fine(voted).square(), inside) < SMOOTH**2 * usual:  # a smooth thing over what is not: so it is

@@ -15,6 +15,7 @@ from singan.errors import ConfigError, ImageError
 from singan.image import Picture, tensor_to_image
 from singan.model import SinGAN
 from singan.patches.light import lit
+from singan.patches.quilt import continued
 from singan.patches.stitch import stitch
 from singan.pyramid import MAX_SEARCHED_PIXELS, resize
 from singan.tasks.blending import feather, load_mask
@@ -102,7 +103,9 @@ def extend(
     def drawn(seed: int) -> torch.Tensor:
         noise = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)).to(real.device)
         start = beyond + hole * GUESS * deviation(real) * resize(noise, size)
-        return lit(canvas, inject(model, Injection(start, ROUNDS, region=weight), 1, seed), hole)
+        x = inject(model, Injection(start, ROUNDS, region=weight, joins=True), 1, seed)
+        goes_on = continued(x, beyond, inside)
+        return lit(canvas.lerp(beyond, goes_on), x, hole * (1 - goes_on))
 
     return _each(drawn, size, model.device, n, seed, on_event, settings)
 

@@ -58,6 +58,7 @@ class Injection:
     nothing is voted or judged. `structure`: what is coarser than so many pixels, of 250, stays the image's during the
     `rounds`, with `texture_only` to the end. `limit` of the structure that may be lost, how much its loss weighs
     against misfit (`keep`), and whether to take the `coarsest` within the limit, the last that is made then.
+    `joins`: sources end up side by side, as in samples.
     `judge_finest`: what has to go is fine, like noise, so that misfit is judged at the finest scale too. `palette`,
     (colours, 3): the enlarged image is reduced to these at the injection scale. `finish` makes the result of what the
     pyramid returns, both (1, 3, H, W). `draw` is asked for a scale's result instead of the pyramid; `usual`: the scale
@@ -74,6 +75,7 @@ class Injection:
     region: torch.Tensor | None = None
     structure: float = 0.0
     texture_only: bool = False
+    joins: bool = False
     judge_finest: bool = False
     palette: torch.Tensor | None = None
     finish: Callable[[torch.Tensor], torch.Tensor] = lambda x: x
@@ -158,6 +160,7 @@ def inject(model: SinGAN, injection: Injection, scale: int, seed: int) -> torch.
             rounds=_rounds(model, injection, k, k - scale + 1),
             reuse=injection.reuse,
             region=None if injection.region is None else F.adaptive_max_pool2d(injection.region, here),
+            joins=injection.joins,
             settle=_settle(injection, here, k - scale + 1),
         )
     return x
