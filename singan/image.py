@@ -232,6 +232,8 @@ def _from_pil(image: Image.Image, name: str, background: str, max_pixels: int) -
         result, more = _flatten(upright, name, background)
     else:
         result, more = in_mode(upright, "RGB"), []
+    if result is not image:
+        result.info = {}  # of what has been done: read again, it would be turned again
     return result, notes + noticed + more
 
 

@@ -225,6 +225,8 @@ def test_exif_orientation_is_applied(rgb, tmp_path, format, orientation):
     result = pixels(load_image(tmp_path / "turned"))
     assert result.shape == (40, 30, 3)
     assert np.abs(result.astype(int) - upright)[2:-2, 2:-2].mean() < 12  # JPEG and WebP blur the edges
+    again = load_image(load_image(tmp_path / "turned"))  # as a command reads a photo, and then what learns it
+    assert np.array_equal(pixels(again), result)
 
 
 def test_orientation_6_turns_the_stored_left_edge_to_the_top(tmp_path):
