@@ -242,6 +242,12 @@ def test_config_has_noise_beyond_the_border_and_a_coarser_start(preset):
     assert animation_config(preset, steps=7, min_size=30) == replace(expected, steps=(7,), min_size=30)
 
 
+def test_paper_preset_learns_to_be_animated(tiny_picture):
+    config = animation_config("paper", steps=1, width=8, critic_width=8, max_size=45)
+    model = singan.train(tiny_picture, config)
+    assert len(model.generators) > 2 and len(list(iter_frames(model, frames=2))) == 2
+
+
 def test_config_takes_known_settings_only():
     with pytest.raises(ConfigError, match="TrainConfig has no field stride"):
         animation_config(stride=2)

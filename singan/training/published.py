@@ -77,7 +77,7 @@ class PublishedTrainer(ScaleTrainer):
 
     def _sampled(self, *noises: torch.Tensor) -> tuple[torch.Tensor]:
         """What the finished scales make of their noises, enlarged to this one: (N, 3, H, W)."""
-        model, blank = self.run.model, torch.zeros_like(self.run.real[0]).expand_as(noises[0])
+        model, blank = self.run.model, torch.zeros_like(self.run.real[0]).expand(len(noises[0]), -1, -1, -1)
         x, _ = model.go_on(blank, 0, model.image_size, lambda scale, _: noises[scale])
         return (model.resized(x, self.size),)
 
