@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from httpx2 import LocalProtocolError, TransportError
 from huggingface_hub import (
     CacheNotFound,
     CommitOperationAdd,
@@ -134,9 +135,9 @@ def download(
         if not local_files_only:
             try:
                 info = HfApi(token=token).model_info(repo_id, revision=revision, files_metadata=True)
-            except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError):
+            except LocalProtocolError:  # of a token that cannot be sent: the Hub was not asked
                 raise
-            except Exception:  # no network, of which the client's own errors are many
+            except (TransportError, ConnectionError):  # and no other: the cache would give what the Hub might refuse
                 folder = snapshot_download(repo_id, local_files_only=True, **asked)
                 note = f"{constants.ENDPOINT} cannot be reached: {repo_id} is as it was downloaded before."
                 warnings.warn(note, TaskWarning, stacklevel=2)
@@ -268,6 +269,9 @@ def _explained(
             raise HubError(f"{repo_id} needs the network and {why} is set: leave that out once.") from error
         missing = f"{repo_id} was not downloaded before"
         raise HubError(f"{hub} cannot be reached, and {missing}: check the network.") from error
+    except (LocalProtocolError, UnicodeEncodeError):  # which quote it
+        odd = "it has a line break, a space or letters beyond ASCII"
+        raise HubError(f"The token (or the revision) cannot be sent to {hub}: {odd}; copy it again.") from None
     except HfHubHTTPError as error:
         raise HubError(_refusal(error.response.status_code, repo_id, hub)) from error
     except ValueError as error:  # the Hub looks at the first lines of a card before it takes it
