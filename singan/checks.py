@@ -24,9 +24,11 @@ def check_range(name: str, value: Any, low: float, high: float, kind: type = flo
         raise ConfigError(f"{name} is {shown}; {says or f'it goes from {low:g} to {high:g}'}.")
 
 
-def check_seed(seed: int, n: int = 1) -> None:
-    """Raise `ConfigError` unless `seed` and the n - 1 after it are seeds."""
+def check_seed(seed: int, n: int = 1) -> int:
+    """`seed`, which may be NumPy's, as PyTorch takes it. Raises `ConfigError` unless it and the n - 1 after it are
+    seeds."""
     check_range("seed", seed, 0, 2**63 - 1 - n, int, says="it goes from 0 to 2^63")
+    return int(seed)
 
 
 def check_size(size: Any) -> None:

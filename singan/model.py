@@ -249,6 +249,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             )
         for number in numbers:
             model.check_sampling(n, size, start_scale, number, seed)
+        seed = int(seed)  # NumPy's are none that PyTorch takes
         size = size or model.image_size
         kept = model.constraints(size, start_scale, tile, mirror, pin, pin_to)
         if flips:

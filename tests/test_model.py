@@ -59,6 +59,19 @@ def test_same_seed_gives_same_image_in_any_batch(tiny_model):
     assert batch[0].tobytes() != batch[1].tobytes()
 
 
+def test_seeds_and_shares_may_be_numpys(tiny_picture, tiny_model, draft, tmp_path):
+    seed = np.int32(30_000)
+    assert tiny_model.sample(1, seed=seed)[0].tobytes() == tiny_model.sample(1, seed=30_000)[0].tobytes()
+    mixed = singan.draft([tiny_picture] * 2, draft.config, shares=np.array([0.7, 0.3], np.float32), seed=seed)
+    assert singan.SinGAN.from_pretrained(mixed.save_pretrained(tmp_path)).info["seed"] == 30_000
+    singan.extend(draft, right=0.2, seed=seed)
+    mask = Image.fromarray(np.pad(np.full((14, 14), 255, np.uint8), ((20, 20), (28, 28))))
+    singan.edit(draft, tiny_picture.transpose(Image.Transpose.ROTATE_180), mask, seed=seed)
+    singan.paint_to_image(tiny_model, tiny_picture, scale=1, colors=2, voting=False, seed=seed)
+    singan.variation_map(tiny_model, n=2, seed=seed)
+    assert len(list(singan.iter_frames(tiny_model, frames=2, seed=seed))) == 2
+
+
 def test_sampling_leaves_global_randomness_alone(tiny_model):
     before = torch.get_rng_state()
     tiny_model.sample(1)

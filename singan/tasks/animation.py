@@ -113,7 +113,7 @@ def iter_frames(
     size = size or model.image_size
     check_size(size)
     size = size[0], size[1]  # it may be a list
-    check_seed(seed)
+    seed = check_seed(seed)
     check_range("frames", frames, 2, MAX_FRAMES, int)
     model.check_start_scale(start_scale)
     for name, value, end in (("alpha", alpha, 1), ("beta", beta, 0.99), ("variation", variation, 1)):

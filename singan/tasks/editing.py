@@ -78,7 +78,7 @@ def edit(
 
         def stitched(scale: int) -> torch.Tensor:
             sizes = stitched_sizes(model, real, scale - 1)
-            return stitch(put_in, band, sources, usable, sizes, seed, LIGHT, most, busy=BUSY)
+            return stitch(put_in, band, sources, usable, sizes, int(seed), LIGHT, most, busy=BUSY)
 
         injection = Injection(put_in, (), region=band, draw=stitched, usual=usual)
     return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})

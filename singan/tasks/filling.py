@@ -135,7 +135,7 @@ def _each(
 ) -> list[Image.Image]:
     """`n` images of `size`, as they are `drawn` with `seed` and those after it."""
     check_range("n", n, 1, 64, int)
-    check_seed(seed, n)
+    seed = check_seed(seed, n)
 
     @torch.inference_mode()
     def job(k: int) -> Image.Image:

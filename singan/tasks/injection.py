@@ -98,7 +98,7 @@ def run_injection(
     `voting`: None does as in training. Every image's `info` holds `settings`, the seed, the scale, and what the
     choice of a scale goes by: misfit and lost. Raises `ConfigError` on a scale or seed out of range.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     scales = resolve(model, scale)
     if scale == "auto" and injection.usual is not None:
         scales = [injection.usual]

@@ -99,7 +99,7 @@ def _quantized(
         if on_event:
             on_event(TaskEvent(step, steps, "step"))
 
-    retrained = retrain_scale(model, scale, lambda images: quantize(images, palette), seed=seed, on_step=on_step)
+    retrained = retrain_scale(model, scale, lambda images: quantize(images, palette), seed=int(seed), on_step=on_step)
     # What was trained on palette images needs no voting before it.
     injection = replace(injection, rounds=(0, *ROUNDS[1:]))
     return run_injection(retrained, injection, scale, seed, voting=voting, settings=settings)[0]

@@ -77,7 +77,7 @@ def run_steering(
     Every image's `info` holds `settings`, the size, the scale, the seed, and what is lost; a `TaskWarning` tells if
     that is too much of all that "auto" tries. Raises `ConfigError` on a scale or seed out of range.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     scales = resolve(model, scale)
     if scale == "auto":
         scales = scales[steering.usual - 1 :] or scales[-1:]

@@ -115,7 +115,7 @@ def enlarge(
     if lacks:
         raise ConfigError(f"This model {lacks}: give the picture itself, or train with super_resolution_config.")
     height, width = round(factor * image.height), round(factor * image.width)
-    rng, count = torch.Generator().manual_seed(seed), passes(factor)
+    rng, count = torch.Generator().manual_seed(int(seed)), passes(factor)
     given = image_to_tensor(image).to(model.device)
     x = given
     for i in range(1, count + 1):

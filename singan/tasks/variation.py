@@ -58,7 +58,7 @@ def variation_map(
     squares = torch.zeros_like(mean)  # Welford's sums: no sample is kept
 
     def drawn(k: int) -> torch.Tensor:
-        x = model.sample_tensor(seed + k, model.image_size, start_scale, variation, until=model.num_scales)
+        x = model.sample_tensor(int(seed) + k, model.image_size, start_scale, variation, until=model.num_scales)
         return x.clamp(-1, 1).mean((0, 1))
 
     for k, x in enumerate(at_once(drawn, n, model.device, AT_ONCE // math.prod(size))):

@@ -99,7 +99,7 @@ def iter_train(
     nothing to resume, or something that would be overwritten; `TrainingError` if a scale diverges twice (its `model`
     holds the finished scales) or the run is stopped before the first scale is finished.
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     if preview_every is not None:
         check_range("preview_every", preview_every, 1, 10**9, int)
     pictures: list[Any] = list(image) if isinstance(image, list | tuple) else [image]
@@ -122,7 +122,7 @@ def checked_shares(count: int, shares: Sequence[float] | None) -> list[float]:
         raise ConfigError(f"There are {len(shares)} shares for {count} pictures: give each picture one, or none any.")
     for share in shares:
         check_range("share", share, 0.01, 100)
-    return [share / sum(shares) for share in shares]
+    return [float(share / sum(shares)) for share in shares]
 
 
 def _learn(
