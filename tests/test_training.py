@@ -409,6 +409,19 @@ def test_image_so_long_that_much_of_it_would_be_learned_is_refused(preset):
         next(iter_train(Image.new("L", (16_000, 25)), singan.TrainConfig.preset(preset)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"scale_factor": 0.95, "min_size": 8, "layers": 3}, ConfigError, "have .. scales; a model ends at 32: lower"),
+        ({"layers": 13, "min_size": 60}, ImageError, "is 25x25 px, and 13 layers see 27 px a side: enlarge it, or low"),
+    ],
+)
+def test_picture_that_could_not_be_learned_or_saved_is_refused_at_once(tiny_config, changes, error, message):
+    picture = Image.new("RGB", (25, 25) if error is ImageError else (300, 200))
+    with pytest.raises(error, match=message):
+        next(iter_train(picture, replace(tiny_config, **changes)))
+
+
 # --- divergence -----------------------------------------------------------------------------------
 
 
@@ -496,6 +509,8 @@ def test_path_array_and_image_are_the_same_input(tiny_picture, tiny_config, tiny
         {"ema_decay": 0.0},
         {"num_scales": 2},
         {"layers": 3},
+        {"layers": 16, "min_size": 33, "generators": 1},
+        {"betas": (0, 0.9)},
         {"pool_size": 0},
         {"voting_rounds": (0,), "field": False, "generators": None},
         {"field": False, "generators": None},

@@ -28,7 +28,7 @@ from singan.pyramid import (
     voting_scales,
 )
 from singan.scale import draw_noise, make_critic, make_generator
-from singan.storage.description import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, check_together
+from singan.storage.description import MAX_PHOTO_PIXELS, MAX_PHOTO_SIDE, MAX_SCALES, check_together
 from singan.training.published import PublishedTrainer
 from singan.training.state import Adam, Finished, ScaleState, TrainingRun
 from singan.training.step import CropTrainer, ScaleTrainer, Transform
@@ -59,6 +59,16 @@ def start_run(
         note = f"The image is learned at {w}x{h} px, over max_size {config.max_size}: its short side stays at least "
         note += f"{min(h, w)} px, two times min_size. Crop it, or lower min_size, for less."
         warnings.warn(note, TaskWarning, stacklevel=4)
+    if len(sizes) > MAX_SCALES:
+        raise ConfigError(
+            f"The image would have {len(sizes)} scales; a model ends at {MAX_SCALES}: lower scale_factor, which is "
+            f"{config.scale_factor:g}, or give num_scales."
+        )
+    if trained and min(sizes[0]) < config.receptive_field:
+        raise ImageError(
+            f"The image is {image.width}x{image.height} px, and {config.layers} layers see "
+            f"{config.receptive_field} px a side: enlarge it, or lower layers."
+        )
     if config.field and not voting_scales(config, sizes):
         raise ConfigError(
             f"The image is {image.width}x{image.height} px, so long that its coarsest scale has "
@@ -167,7 +177,8 @@ def begin_scale(run: TrainingRun, attempt: int = 0) -> ScaleState:
                 network.load_state_dict(before.state_dict())
     recorded = run.device.type == "cuda"
     fused = recorded or (run.device.type == "cpu" and not config.published)
-    adam = partial(Adam, betas=config.betas, fused=fused, capturable=recorded)
+    first, second = map(float, config.betas)  # Adam takes no whole number beside one that is none
+    adam = partial(Adam, betas=(first, second), fused=fused, capturable=recorded)
     optimisers = [  # their rates, which a recorded step has on the device: `ScaleState.set_rates`
         adam(network.parameters(), lr=torch.zeros((), device=run.device) if recorded else 0.0)
         for network in (generator, critic)

@@ -110,8 +110,9 @@ class CropTrainer(ScaleTrainer):
         crop = config.crop_size
         whole = crop is None or height * width <= crop**2
         self.crop = self.size if whole or crop is None else (min(crop, height), min(crop, width))
-        if config.mixed_precision:
-            self.crop = self.crop[0], sound_width(self.crop[1], config.layers)
+        sound = sound_width(self.crop[1], config.layers)
+        if config.mixed_precision and sound >= config.receptive_field:  # else it is computed in columns
+            self.crop = self.crop[0], sound
         self.batch = at_scale(config.batch_size, k)
         self.alpha, self.penalty = at_scale(config.alpha, k), at_scale(config.penalty, k)
         before = run.finished
