@@ -674,7 +674,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         files = checkpoint.contents(described, self._tensors(), preview)
-        files[CARD_FILE] = model_card(described, folder.resolve().name).encode()
+        files[CARD_FILE] = model_card(described, folder.resolve().name).encode(errors="replace")
         save_files(folder, files)
         return folder
 

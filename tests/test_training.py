@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 import warnings
 from dataclasses import replace
@@ -25,6 +26,7 @@ from singan.errors import CheckpointError, ConfigError, ImageError, TaskWarning,
 from singan.image import image_to_tensor
 from singan.pyramid import resize
 from singan.scale import refine
+from singan.storage.card import card_is_edited
 from singan.training import loop, resume, step
 from singan.training.loop import iter_train, train
 from singan.training.retrain import retrain_scale
@@ -317,6 +319,16 @@ def test_kept_run_is_not_overwritten(tiny_picture, tiny_config, tmp_path):
     next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
     with pytest.raises(CheckpointError, match="holds a broken-off run: resume it, or remove"):
         next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names of files are Unicode there")
+def test_folder_of_a_name_that_is_no_text_takes_a_model_and_a_run(tiny_picture, tiny_config, tiny_model, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=odd))
+    next(iter_train(tiny_picture, tiny_config, checkpoint_dir=odd, resume=True))
+    for _ in range(2):  # the second one over a card that is not by hand
+        assert same(singan.SinGAN.from_pretrained(tiny_model.save_pretrained(odd)), tiny_model)
+        assert not card_is_edited(odd)
 
 
 def test_resume_of_another_run_is_refused(tiny_picture, tiny_config, tmp_path):

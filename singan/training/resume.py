@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as safetensors_load
 from safetensors.torch import save as safetensors_bytes
 
 from singan.device import machine
@@ -112,9 +113,9 @@ def load(path: Path, run: TrainingRun) -> None:
     if not path.is_file():
         raise CheckpointError(f"{path.parent} holds no broken-off run, nothing to resume: start without resume.")
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+        data = path.read_bytes()  # safetensors itself opens no file whose name is not UTF-8
+        tensors = safetensors_load(data)
+        metadata = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
         if metadata["sha256"] != _digest(metadata["state"], tensors):
             raise ValueError("its checksum does not agree")
         facts = json.loads(metadata["state"])
