@@ -716,7 +716,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
     def push_to_hub(self, repo_id: str, **options: Any) -> hub.Pushed:  # type: ignore[override]
         """Upload this model to the Hub as `user/name`, made if need be. `options` are those of `hub.push`: private,
-        token, revision, create_pr and commit_message. Raises `HubError`."""
+        token, revision, create_pr and commit_message. Raises `HubError`, `CheckpointError`."""
         with tempfile.TemporaryDirectory() as folder:
             self.save_pretrained(folder)
             return hub.push(Path(folder), repo_id, **options)

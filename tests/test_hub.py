@@ -342,6 +342,12 @@ def test_push_takes_no_links_and_no_damaged_model(hub_server, folder, tmp_path):
     assert hub_server.requests == []
 
 
+def test_push_needs_a_name_of_two_parts(hub_server, tiny_model):
+    with pytest.raises(CheckpointError, match="'tiles' is not of the form user/name; check the name"):
+        tiny_model.push_to_hub("tiles")
+    assert hub_server.requests == []
+
+
 OFFLINE = """
 import sys
 import singan

@@ -162,8 +162,7 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CheckpointError(f"{out} exists: choose another folder, or remove it first.")
-    if not HUB_ID.fullmatch(repo_id):
-        raise CheckpointError(f"{repo_id!r} is not of the form user/name; check the name.")
+    _check_id(repo_id)
     folder = download(repo_id, revision=revision, token=token)
     try:
         read(folder)
@@ -180,8 +179,15 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
     return out
 
 
+def _check_id(repo_id: str) -> None:
+    if not HUB_ID.fullmatch(repo_id):
+        raise CheckpointError(f"{repo_id!r} is not of the form user/name; check the name.")
+
+
 def make_repository(repo_id: str, *, private: bool | None = None, token: str | bool | None = None) -> None:
-    """Make the repository unless it is there, which shows whether a push can work. Raises `HubError`."""
+    """Make the repository unless it is there, which shows whether a push can work. Raises `HubError`; `CheckpointError`
+    if the name is none."""
+    _check_id(repo_id)
     with _explained(repo_id, None, token):
         api = HfApi(token=token)
         api.create_repo(repo_id, private=private, exist_ok=True)
@@ -204,7 +210,7 @@ def push(
 
     The card is the folder's if that was written by hand, else made anew; one written by hand on the Hub stays.
     Nothing is overwritten that was pushed by someone else in between. Raises `HubError`; `CheckpointError` if the
-    folder holds no sound model.
+    folder holds no sound model, or the name is none.
     """
     description, _ = read(folder)
     folder = files_in(folder)
