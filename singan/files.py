@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import math
 import os
 import secrets
@@ -47,11 +48,12 @@ def bundled(name: str) -> Path:
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """`with atomic_path(path) as part:` write to `part`; it then takes the place of `path`, or is removed."""
-    for left in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
+    start, suffix = f".{path.stem[:50]}.", path.suffix  # some writers go by the suffix; a name ends at 255 bytes
+    for left in path.parent.glob(f"{glob.escape(start)}*.part{glob.escape(suffix)}"):
         with contextlib.suppress(FileNotFoundError):  # another writer has just ended
             if time.time() - left.stat().st_mtime > STALE_SECONDS:
                 left.unlink()
-    part = path.with_name(f".{path.stem}.{secrets.token_hex(6)}.part{path.suffix}")  # some writers go by the suffix
+    part = path.with_name(f"{start}{secrets.token_hex(6)}.part{suffix}")
     try:
         yield part
         _sync(part)

@@ -206,6 +206,16 @@ def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["f**k.png", "[x].png", "x" * 250 + ".png"], ids=["stars", "brackets", "long"])
+def test_atomic_path_takes_any_name(tmp_path, name):
+    left = tmp_path / f".{name[:-4][:50]}.0.part.png"
+    left.touch()
+    os.utime(left, (0, 0))
+    with atomic_path(tmp_path / name) as part:
+        part.write_bytes(b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_atomic_path_keeps_nothing_of_a_broken_write(tmp_path):
     def write():
         with atomic_path(tmp_path / "file") as part:
