@@ -226,10 +226,16 @@ def test_disk_that_fills_up_in_the_download_is_told(hub_server, files, monkeypat
         SinGAN.from_pretrained(ID)
 
 
-def test_pull_does_not_overwrite(hub_server, files, tmp_path):
+def test_pull_does_not_overwrite(hub_server, files, tmp_path, monkeypatch):
     hub_server.add(ID, files)
-    (tmp_path / "out").mkdir()
-    hub.pull(ID, tmp_path / "out")  # an empty folder is as good as none
+    for name in ("out", "linked", "here"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("linked")
+    monkeypatch.chdir(tmp_path / "here")
+    for out in (tmp_path / "out", tmp_path / "link", Path(".")):
+        hub.pull(ID, out)  # an empty folder is as good as none
+        assert SinGAN.from_pretrained(out).num_scales > 1
+    assert sorted(path.name for path in Path.cwd().iterdir()) == sorted(files)
     with pytest.raises(CheckpointError, match="out exists: choose another folder"):
         hub.pull(ID, tmp_path / "out")
     with pytest.raises(CheckpointError, match="'tiles' is not of the form user/name"):

@@ -37,7 +37,7 @@ from huggingface_hub.errors import (
 )
 
 from singan.errors import CheckpointError, HubError, SinGANError, TaskWarning, one_line
-from singan.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, bundled, files_in
+from singan.files import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE, bundled, files_in, replace_files
 from singan.storage.card import card_is_edited, model_card, preset_of
 from singan.storage.checkpoint import MAX_BYTES, describe, read
 
@@ -156,7 +156,7 @@ def download(
 
 
 def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | bool | None = None) -> Path:
-    """Download a model into the new folder `out`, checked, whole or not at all.
+    """Download a model into `out`, a new folder or an empty one, checked, whole or not at all.
 
     Raises `HubError`; `CheckpointError` if `out` is taken or what came is not a model that can be used.
     """
@@ -168,14 +168,18 @@ def pull(repo_id: str, out: Path, *, revision: str | None = None, token: str | b
         read(folder)
     except CheckpointError as error:
         raise CheckpointError(f"{repo_id} on the Hub cannot be used: {error}") from None
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".singan-") as part, _explained(repo_id, revision, token):
+    new = out.resolve()  # it may be a link, or "."
+    new.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=new.parent, prefix=".singan-") as part, _explained(repo_id, revision, token):
         whole = Path(part) / "model"
         whole.mkdir()
         for name in FILES:
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, whole / name)
-        whole.rename(out)
+        if new.exists():  # and may be where somebody is
+            replace_files(new, {path.name: path.read_bytes() for path in whole.iterdir()}, lambda name: False)
+        else:
+            whole.rename(new)
     return out
 
 
