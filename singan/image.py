@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from PIL.PngImagePlugin import PngInfo
 
-from singan.errors import ImageError, ImageWarning, one_line
+from singan.errors import ConfigError, ImageError, ImageWarning, one_line, shortened
 from singan.files import SAVED, atomic_path, check_side
 from singan.limits import MAX_INPUT_PIXELS
 from singan.version import __version__
@@ -63,7 +63,7 @@ def load_image(
     `ImageWarning` says so. `name` is what messages call the image.
 
     Raises `ImageError` for anything else, and for images under `MIN_SIDE` or over `max_pixels`: the size is
-    taken from the header, before anything is decoded.
+    taken from the header, before anything is decoded. `ConfigError` for a background that is no colour.
     """
     image, notes = read_image(source, name=name, background=background, max_pixels=max_pixels)
     for note in notes:
@@ -82,6 +82,10 @@ def read_image(
     """`load_image`, and what it would warn of: a server's threads share their warnings, and visitors must not.
     `formats`: those of files that are read, of FORMATS."""
     name = " ".join(name.split())
+    try:
+        Image.new("RGB", (1, 1), background)
+    except (TypeError, ValueError):
+        raise ConfigError(f"background is {shortened(background)}; give a colour, as white or #ff8800.") from None
     if isinstance(source, np.ndarray):
         return _from_array(source, name or "Array", background, max_pixels)
     if isinstance(source, Image.Image):

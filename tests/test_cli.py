@@ -573,13 +573,32 @@ def test_names_that_the_terminal_cannot_show_stop_nothing(trained, tmp_path, enc
     assert words and json.loads(in_json.decode("ascii"))["samples"] == [str(outs[1])]
 
 
-def test_gpu_without_memory_is_one_line_that_names_the_cpu(fails, monkeypatch, trained):
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has 7 GiB."),
+            "The GPU has too little memory (CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has 7 GiB.): "
+            "ask for less or smaller pictures, or set SINGAN_DEVICE=cpu.",
+        ),
+        (
+            RuntimeError("[enforce fail] . DefaultCPUAllocator: can't allocate memory"),
+            "This machine has too little memory ([enforce fail] . DefaultCPUAllocator: can't allocate memory): ask for "
+            "less or smaller pictures.",
+        ),
+        (MemoryError(), "This machine has too little memory (MemoryError): ask for less or smaller pictures."),
+        (OSError("full"), "full"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_there_is_no_room_for_is_one_line(fails, monkeypatch, trained, error, told):
     def full(*args, **kwargs):
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.\nGPU 0 has 7 GiB.")
+        raise error
 
     monkeypatch.setattr("singan.model.SinGAN.from_pretrained", full)
-    error = fails("info", trained)
-    assert "too little memory (CUDA out of memory. Tried" in error and "SINGAN_DEVICE=cpu" in error
+    assert fails("info", trained) == f"singan: {told}\n"
+    monkeypatch.setattr("singan.cli.print_json", full if isinstance(error, OSError) else lambda result: None)
+    assert main(["info", str(trained), "--json"]) == 1
 
 
 def test_mistake_of_ours_is_not_passed_off_as_the_users(monkeypatch, trained):

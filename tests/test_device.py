@@ -8,7 +8,7 @@ import torch
 
 import singan
 from singan.device import _cuda_computes, at_once, deviation, half_precision, one_thread, pick_device, total
-from singan.errors import TaskWarning
+from singan.errors import ConfigError, TaskWarning
 
 
 def test_half_precision_can_be_switched_off():
@@ -56,6 +56,12 @@ def test_what_is_not_asked_for_is_not_mps(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert pick_device(None) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("device", ["meta", "hpu", "cuda:99", "nothing"])
+def test_device_that_computes_nothing_is_refused(device):
+    with pytest.raises(ConfigError, match=f"^Device '{device}' cannot be used .*; try cpu"):
+        pick_device(device)
 
 
 def test_gpu_that_computes_nothing_gives_way_to_the_cpu_and_is_tried_once(monkeypatch):

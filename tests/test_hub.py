@@ -569,6 +569,12 @@ def test_command_prints_json(hub_server, folder, tmp_path, capsys):
     assert "edited by hand, and stays" in capsys.readouterr().out
 
 
+def test_cache_that_is_a_file_is_none(monkeypatch, tmp_path):
+    (tmp_path / "cache").touch()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    assert {model["name"] for model in hub.known()} == {path.name for path in SHIPPED} and hub.cached("x") is None
+
+
 def test_command_fails_on_one_line(hub_server, tmp_path, capsys):
     assert cli("pull", ID, "--out", tmp_path / "out") == 1
     told = capsys.readouterr().err

@@ -113,6 +113,11 @@ def test_transparency_is_flattened_on_the_background_asked_for(as_array):
     assert [int(v) for v in result[0, [0, 10, 20], 0]] == [0, 40, 200]
 
 
+def test_background_that_is_no_colour_is_refused(rgb):
+    with pytest.raises(ConfigError, match="background is 'nocolour'; give a colour, as white or #ff8800"):
+        load_image(rgb, background="nocolour")
+
+
 def test_large_image_is_flattened_in_strips_and_like_a_small_one(monkeypatch):
     """In one go it would take twice the memory."""
     source = Image.fromarray(np.random.default_rng(0).integers(0, 256, (600, 30, 4), np.uint8))

@@ -597,6 +597,11 @@ def test_mat_file_that_unpacks_to_too_much_or_is_too_large_is_refused(tmp_path):
     assert path.stat().st_size < 5000
     with pytest.raises(CheckpointError, match="bomb.mat is no .mat file of version 5 to 7, or is damaged"):
         read_matrices(path)
+    nested = b""
+    for _ in range(1200):
+        nested = struct.pack("<II", 15, len(zlib.compress(nested))) + zlib.compress(nested)
+    with pytest.raises(CheckpointError, match="bomb.mat is no .mat file of version 5 to 7, or is damaged"):
+        read_matrices(mat_file(path, nested))
     path.write_bytes(bytes(1_000_001))
     with pytest.raises(CheckpointError, match="bomb.mat has 1000001 bytes; the limit is 1000000"):
         read_matrices(path)

@@ -6,6 +6,7 @@ error is one line on stderr; exit codes are 0, 1 (it failed), 2 (wrong usage) an
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -55,12 +56,15 @@ def main(args: Sequence[str] | None = None) -> int:
         return _fail(error.format_message() + " (--help lists the options)", 2, args)
     except (SinGANError, OSError) as error:
         return _fail(error, 1, args)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         torch = sys.modules.get("torch")
-        if torch is None or not isinstance(error, torch.OutOfMemoryError):
+        gpu = torch is not None and isinstance(error, torch.OutOfMemoryError)
+        if not gpu and not isinstance(error, MemoryError) and "DefaultCPUAllocator" not in str(error):
             raise
-        cure = "ask for less or smaller pictures, or set SINGAN_DEVICE=cpu"
-        return _fail(f"The GPU has too little memory ({one_line(error)}): {cure}.", 1, args)
+        cure = "ask for less or smaller pictures" + ", or set SINGAN_DEVICE=cpu" * gpu
+        return _fail(
+            f"{'The GPU' if gpu else 'This machine'} has too little memory ({one_line(error)}): {cure}.", 1, args
+        )
 
 
 @app.callback(invoke_without_command=True)
@@ -76,6 +80,7 @@ def singan(
 
 def _fail(message: object, code: int, args: Sequence[str] | None) -> int:
     if "--json" in (sys.argv[1:] if args is None else args):
-        print_json({"error": one_line(message, 5000), "code": code})
+        with contextlib.suppress(OSError):  # which may be the message
+            print_json({"error": one_line(message, 5000), "code": code})
     typer.echo(f"singan: {one_line(message, 5000)}", err=True)
     return code

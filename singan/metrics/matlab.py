@@ -33,7 +33,7 @@ def read_matrices(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         return dict(_matrices(data[HEADER:], order))
     except OSError as error:
         raise CheckpointError(f"{where} cannot be read ({error.strerror}); check the path.") from None
-    except (KeyError, ValueError, IndexError, struct.error, zlib.error):
+    except (KeyError, ValueError, IndexError, RecursionError, struct.error, zlib.error):
         raise CheckpointError(f"{where} is no .mat file of version 5 to 7, or is damaged; download it again.") from None
 
 

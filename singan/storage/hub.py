@@ -86,7 +86,7 @@ def local(where: str) -> Path | None:
 def known() -> list[dict[str, Any]]:
     """The models that come along, and those of the Hub that are in its cache: name, size, preset, and where."""
     folders = [(name, SHIPPED / name, "comes along") for name in shipped()]
-    with contextlib.suppress(CacheNotFound):
+    with contextlib.suppress(CacheNotFound, ValueError):  # ValueError: a file is in its place
         for repo in sorted(scan_cache_dir(constants.HF_HUB_CACHE).repos, key=lambda repo: repo.repo_id):
             newest = max(repo.revisions, key=lambda revision: revision.last_modified, default=None)
             if repo.repo_type == "model" and newest:
@@ -102,7 +102,7 @@ def known() -> list[dict[str, Any]]:
 
 def cached(name: str) -> Path | None:
     """A file of that name in the Hub's cache, of whatever repository; nothing is downloaded."""
-    with contextlib.suppress(CacheNotFound):
+    with contextlib.suppress(CacheNotFound, ValueError):  # ValueError: a file is in its place
         revisions = (revision for repo in scan_cache_dir(constants.HF_HUB_CACHE).repos for revision in repo.revisions)
         files = (file.file_path for revision in revisions for file in revision.files)
         return min((path for path in files if path.name == name), default=None)
