@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from singan.errors import ConfigError
+from singan.errors import CheckpointError, ConfigError
 
 if sys.platform != "win32":
     import fcntl
@@ -28,6 +28,14 @@ PHOTOS = (*IMAGES, ".bmp", ".gif", ".tif", ".tiff", ".avif")  # a name that ends
 SET = ".saved"  # files that belong together, all there, on their way into the folder that this is in
 STALE_SECONDS = 3600  # after which what a killed writer left is removed
 _writing = threading.Lock()
+
+
+def make_folder(folder: Path) -> None:
+    """Make it, unless it is there. Raises `CheckpointError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{folder} cannot be a folder ({error.strerror}): choose another one.") from None
 
 
 def check_side(size: tuple[int, int], kind: str) -> None:
@@ -65,8 +73,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
 def replace_files(folder: Path, files: Mapping[str, bytes], stays: Callable[[str], bool]) -> None:
     """Put `files`, contents by name, into `folder`, all or none: a killed writer leaves the old ones or the new ones,
     which who reads from `files_in(folder)` finds. One writer at a time, in this process and others; `stays` is asked
-    by that one whether the file of a name that is there shall stay as it is."""
+    by that one whether the file of a name that is there shall stay as it is. Raises `CheckpointError` if a folder has
+    the name of a file."""
     with _writing, _locked(folder):
+        taken = next((folder / name for name in files if (folder / name).is_dir()), None)
+        if taken:
+            raise CheckpointError(f"{taken} is a folder where a file is to be: remove it, or choose another place.")
         _finish(folder)
         files = {name: (folder / name).read_bytes() if stays(name) else data for name, data in files.items()}
         part = folder / f".part-{secrets.token_hex(6)}"

@@ -27,7 +27,7 @@ from singan.checks import check_range, check_seed, check_size
 from singan.config import TrainConfig, at_scale
 from singan.device import at_once, pick_device
 from singan.errors import ConfigError
-from singan.files import CARD_FILE
+from singan.files import CARD_FILE, make_folder
 from singan.image import Picture, tensor_to_image
 from singan.networks import PatchNet
 from singan.patches.atlas import Atlas, Mirrored, below_one_another, beside_its_mirror_image
@@ -666,15 +666,16 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
 
         README.md is the model card; one that was edited by hand stays. `info["photo"]` may give the title, author,
         license (as the Hub calls it: cc0-1.0) and source of the picture. Returns the directory. Raises
-        `CheckpointError`, before anything is written, if `info` holds anything but lines of text and numbers.
+        `CheckpointError`, before anything is written, if `info` holds anything but lines of text and numbers, or where
+        there can be no such folder.
         """
         folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
         described = self._description()
         preview = self.training_image
         preview.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         files = checkpoint.contents(described, self._tensors(), preview)
         files[CARD_FILE] = model_card(described, folder.resolve().name).encode(errors="replace")
+        make_folder(folder)
         save_files(folder, files)
         return folder
 

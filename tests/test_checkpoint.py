@@ -199,11 +199,21 @@ def test_a_card_is_not_taken_for_one_by_hand_because_another_saves_meanwhile(tin
 def test_what_could_not_be_loaded_is_not_saved(tiny_model, tmp_path, monkeypatch):
     for value, message in (("two\nlines", "note is not a line of printable text"), (tmp_path, "not JSON serializable")):
         with pytest.raises(CheckpointError, match=f"The model cannot be saved: .*{message}"):
-            replace(tiny_model, info={"note": value}).save_pretrained(tmp_path)
+            replace(tiny_model, info={"note": value}).save_pretrained(tmp_path / "new")
     monkeypatch.setitem(checkpoint.MAX_BYTES, "model.safetensors", 1000)
     with pytest.raises(CheckpointError, match=r"The model takes 0 MB; the limit is .*: lower photo_size or width"):
-        tiny_model.save_pretrained(tmp_path)
+        tiny_model.save_pretrained(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_place_that_cannot_be_saved_to_is_left_as_it_is(tiny_model, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match=r"file cannot be a folder \(File exists\): choose another one"):
+        tiny_model.save_pretrained(tmp_path / "file")
+    (tmp_path / "model" / "README.md").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="README.md is a folder where a file is to be: remove it, or choose"):
+        tiny_model.save_pretrained(tmp_path / "model")
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["README.md"]
 
 
 @pytest.mark.parametrize("name", ["f**k.png", "[x].png", "x" * 250 + ".png"], ids=["stars", "brackets", "long"])

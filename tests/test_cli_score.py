@@ -26,7 +26,7 @@ def nothing_kept(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """photo.png; in samples, two of its size and a text; in large and small, three pairs of the same names."""
+    """photo.png; in samples, two of its size, a text, a folder; in large and small, three pairs of the same names."""
     folder = tmp_path_factory.mktemp("pictures")
     rng = np.random.default_rng(0)
     for name in ("samples", "large", "small"):
@@ -36,6 +36,7 @@ def folder(tmp_path_factory) -> Path:
     photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(folder / "samples" / "a.png")
     photo.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(folder / "samples" / "b.png")
     (folder / "samples" / "notes.txt").write_text("seed 1")
+    (folder / "samples" / "older.png").mkdir()
     for k, name in enumerate("xyz"):
         noise = rng.normal(0, 10 * k, (36, 48, 3))
         photo.save(folder / "large" / f"{name}.png")

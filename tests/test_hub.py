@@ -143,7 +143,7 @@ def test_local_folder_comes_before_the_hub(hub_server, folder, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "where", ["nothing", "./a/b", "a/b/c", "../up", "/etc/none", "alice/", "", "a b/c", "~/x", "a/\n"]
+    "where", ["nothing", "a" * 300, "./a/b", "a/b/c", "../up", "/etc/none", "alice/", "", "a b/c", "~/x", "a/\n"]
 )
 def test_what_is_neither_folder_nor_name_nor_id_says_what_was_tried(where, hub_server):
     with pytest.raises(CheckpointError, match=r"it is no folder, none of the shipped ones \(.*skyline.*\), and not"):
@@ -516,6 +516,11 @@ def test_made_card_follows_the_model_from_place_to_place(hub_server, folder, tmp
     assert b'from_pretrained("alice/other")' in hub_server.files("alice/other")["README.md"]
     SinGAN.from_pretrained(tmp_path / "out").save_pretrained(tmp_path / "out")
     assert 'from_pretrained("out")' in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_card_of_a_title_with_code_in_it_is_not_by_hand(tiny_model, tmp_path):
+    info = {"photo": {"title": 'SinGAN.from_pretrained("mine")'}}
+    assert not hub.card_is_edited(replace(tiny_model, info=info).save_pretrained(tmp_path / "from_pretrained("))
 
 
 @pytest.mark.parametrize("card", [b"\xff", b"x from_pretrained(5)\n", b"x from_pretrained([[)\n", b""])

@@ -201,11 +201,13 @@ def test_start_scale_that_a_model_does_not_have_is_refused_by_its_name(tiny_mode
 
 @pytest.fixture
 def folders(tmp_path):
-    """Three photographs of twice the size, and two folders of pictures in their places; one has only two."""
+    """Three photographs of twice the size, and two folders of pictures in their places, one of only two and one with a
+    folder in it."""
     for folder, count, size in (("real", 3, (180, 144)), ("rival", 3, (90, 72)), ("other", 2, (90, 72))):
         (tmp_path / folder).mkdir()
         for k in range(count):
             picture(k if folder == "real" else k + 50, size).save(tmp_path / folder / f"{k}.png")
+    (tmp_path / "rival" / "older.png").mkdir()
     return tmp_path
 
 

@@ -332,8 +332,12 @@ def test_folder_of_a_name_that_is_no_text_takes_a_model_and_a_run(tiny_picture, 
 
 
 def test_resume_of_another_run_is_refused(tiny_picture, tiny_config, tmp_path):
-    with pytest.raises(CheckpointError, match="nothing to resume"):
-        next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path, resume=True))
+    for folder in (tmp_path, None):
+        with pytest.raises(CheckpointError, match="nothing to resume"):
+            next(iter_train(tiny_picture, tiny_config, checkpoint_dir=folder, resume=True))
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="file cannot be a folder .*: choose another one"):
+        next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path / "file"))
     next(iter_train(tiny_picture, tiny_config, checkpoint_dir=tmp_path))
     others = [
         (tiny_picture.rotate(180), tiny_config, 0),

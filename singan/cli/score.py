@@ -110,7 +110,8 @@ def _images(paths: Sequence[Path]) -> list[Path]:
     """The files, and those in the folders, in order of their names; each once."""
     found: dict[Path, None] = {}
     for path in paths:
-        inside = sorted(one for one in path.iterdir() if one.suffix.lower() in PHOTOS) if path.is_dir() else [path]
+        pictures = (one for one in path.iterdir() if one.suffix.lower() in PHOTOS and one.is_file())
+        inside = sorted(pictures) if path.is_dir() else [path]
         if not inside:
             raise ImageError(f"{path} holds no images ({', '.join(PHOTOS)}); check the path.")
         found |= dict.fromkeys(inside)

@@ -120,7 +120,7 @@ def card_is_edited(folder: Path) -> bool:
         return False
     try:
         card = path.read_bytes().decode()
-        where = json.loads(card.partition("from_pretrained(")[2].partition(")\n")[0])
+        where = json.loads(card.partition("\nmodel = singan.SinGAN.from_pretrained(")[2].partition(")\n")[0])
         return card != model_card(describe(folder), where)
     except (CheckpointError, ValueError, AttributeError, RecursionError):  # no model, no text, or no place in it
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 import shutil
 import tempfile
@@ -80,7 +81,7 @@ def find(where: str, *, revision: str | None = None, **options: Any) -> Path:
 
 def local(where: str) -> Path | None:
     """A folder here, or that of the shipped model of that name."""
-    return Path(where) if Path(where).is_dir() else SHIPPED / where if where in shipped() else None
+    return Path(where) if os.path.isdir(where) else SHIPPED / where if where in shipped() else None
 
 
 def known() -> list[dict[str, Any]]:

@@ -135,7 +135,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is no folder: give one with pictures.")
     found: dict[str, Path] = {}
-    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGES and path.is_file()):
         if path.stem in found:
             raise ConfigError(f"{folder} holds {found[path.stem].name} and {path.name}: leave one of the two.")
         found[path.stem] = path

@@ -20,7 +20,7 @@ from safetensors.torch import save as safetensors_bytes
 
 from singan.device import machine
 from singan.errors import CheckpointError, TaskWarning, one_line
-from singan.files import STATE_FILE, atomic_path
+from singan.files import STATE_FILE, atomic_path, make_folder
 from singan.scale import load_generators, load_weights, make_critic, make_generator
 from singan.training.start import begin_scale
 from singan.training.state import Finished, ScaleState, TrainingRun
@@ -39,11 +39,13 @@ class Keeper:
         self.whole = True  # nothing of the run is half changed
         self.saved = time.monotonic()
         if self.path is None:
+            if resuming:
+                raise CheckpointError("There is nothing to resume: no checkpoint_dir was given.")
             return
         if resuming:
             load(self.path, run)
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         if self.path.exists():
             raise CheckpointError(f"{folder} holds a broken-off run: resume it, or remove {STATE_FILE} to start again.")
         run.state = begin_scale(run) if run.real else None
