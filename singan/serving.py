@@ -29,6 +29,7 @@ def prepare() -> None:
         folder.mkdir(mode=0o700, parents=True)
     _check_own(folder, user)
     os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    tempfile.tempdir = str(folder.parent)  # what is computed is there too, and gradio takes it from here alone
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     # gradio's monitoring, which is off, would go through its last 10,000 calls with pandas twice a call

@@ -16,6 +16,12 @@ from singan.errors import ConfigError
 from singan.ui import build_app, uploads
 
 
+@pytest.fixture(autouse=True)
+def own_tempdir(monkeypatch):
+    """What `serving.prepare` sets is as before afterwards."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+
+
 def aged(path, hours, size=10):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes(size))
@@ -73,6 +79,7 @@ def test_folder_that_is_swept_is_one_of_the_app_alone(monkeypatch, tmp_path, giv
     own = uploads.folder_of_uploads()
     assert own.parent == (tmp_path / "given" if given else tmp_path) and own.name.startswith("singan-app")
     assert own.stat().st_mode & 0o777 == 0o700  # photos are private
+    assert uploads._scratch_base().parent == Path(tempfile.gettempdir())  # else gradio refuses what is computed
     other = aged(own.parent / "thesis.txt", 9)
     uploads.sweep(uploads.folder_of_uploads())
     assert other.exists()
