@@ -76,12 +76,8 @@ def test_click_on_what_is_not_there_is_told(app_url, numbers, capfd):
 
 def test_faults_of_the_app_itself_are_not_hidden(app_url, numbers, capfd, monkeypatch):
     monkeypatch.setattr("singan.ui.shelf.Shelf.load", lambda self, name: 1 / 0)
-    assert (
-        answer(
-            app_url, numbers["sample"], [None, "blue", 1, None, None, 0.5, 0, 0, False, "none", "none", False, False]
-        )["error"]
-        is None
-    )
+    data = [None, "blue", 1, None, None, 0.5, 0, 0, False, "none", "none", False, False]
+    assert answer(app_url, numbers["sample"], data)["error"] == calls.FAULT
     assert "ZeroDivisionError" in capfd.readouterr().err
 
 

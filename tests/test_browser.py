@@ -213,6 +213,14 @@ def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
 
     page.locator("#pyramids img").nth(1).click()  # another pyramid: drawn anew at once
     expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed} at 0.4")
+    expect(page.locator("#samples img")).to_have_count(2)
+    page.get_by_label("Height (px)").fill("99999999")
+    page.get_by_role("button", name="Draw samples").click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("megapixels")
+    page.locator("#samples img").first.click(trial=True)  # what is there stays, and nothing lies over it
+    page.get_by_label("Rising").press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert page.get_by_label("Rising").evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
 
 
 def test_seed_that_is_kept_gives_the_same_pictures(open_page):
@@ -332,6 +340,7 @@ def test_model_of_the_hub_is_loaded_by_its_id(open_page, hub_server, pretrained)
     page.get_by_role("button", name="Load from the Hub").click()
     expect(page.get_by_test_id("toast-body")).to_contain_text("There is no repository bob/nothing")
     page.get_by_test_id("toast-close").click()
+    page.locator("#pyramids img").first.click(trial=True)  # nothing lies over them
     page.get_by_label("On the Hub").fill("bob/lake")
     page.get_by_role("button", name="Load from the Hub").click()
     expect(page.locator("#pyramids img")).to_have_count(3)

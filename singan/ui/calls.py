@@ -17,6 +17,7 @@ from singan.ui.look import status_text
 from singan.ui.work import turns
 
 STRANGE = "This is not what a page of this app sends: reload it, or see what the call takes under Use via API."
+FAULT = "That is a fault of the app, not of yours: its log says more. Press again, or reload the page."
 _outside: ContextVar[bool] = ContextVar("outside", default=False)  # is this call made by a program, not by a page?
 _run: ContextVar[str | None] = ContextVar("run", default=None)  # the call that is being answered
 
@@ -53,7 +54,8 @@ def tell_strange(demo: gr.Blocks) -> gr.Blocks:
 
 def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
     """The app, answering a program without what only a page needs: what changes in a component beside its value, and
-    the HTML of status lines and toasts; over MCP each call from a shelf of its own."""
+    the HTML of status lines and toasts; over MCP each call from a shelf of its own. To both it says that something
+    went wrong in itself, of which gradio says nothing."""
     process: Any = demo.process_api
     postprocess: Any = demo.postprocess_data
 
@@ -68,6 +70,8 @@ def answer_plainly(demo: gr.Blocks) -> gr.Blocks:
             if _outside.get():
                 error.message = html.unescape(str(error.message))
             raise
+        except Exception as error:
+            raise gr.Error(FAULT) from error
 
     async def postprocess_plainly(block_fn: Any, *args: Any, **kwargs: Any) -> Any:
         data = await postprocess(block_fn, *args, **kwargs)

@@ -21,7 +21,13 @@ INTRO = """
 """
 
 THEME = gr.themes.Base(
-    primary_hue="teal", secondary_hue="amber", neutral_hue="stone", radius_size="lg", text_size="md"
+    primary_hue="teal",
+    secondary_hue="amber",
+    neutral_hue="stone",
+    radius_size="lg",
+    text_size="md",
+    # gradio 6.31 brings of weight 600 some letters only, and the browser would take the others from another font
+    font=[gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "ui-sans-serif", "system-ui", "sans-serif"],
 ).set(
     body_background_fill="*neutral_100",
     body_background_fill_dark="*neutral_950",
@@ -50,6 +56,8 @@ THEME = gr.themes.Base(
 CSS = """
 .gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
 footer .divider { display: none; }
+.gradio-container input:is([type=checkbox], [type=radio], [type=range]):focus-visible {
+  outline: 3px solid var(--color-accent) !important; outline-offset: 2px; }
 .dark { --color-accent: var(--primary-400); }
 #intro h1 { font-size: 2rem; font-weight: 700; margin: 0; letter-spacing: -.02em; }
 #intro p { margin: .25rem 0 0; max-width: 46rem; }
@@ -99,7 +107,8 @@ footer .divider { display: none; }
 .strip .caption-label, .examples .caption-label { font-size: .7rem; padding: 0 .4rem; }
 :is(#animation, #map) :is(.image-container > button, .image-frame, img) { width: 100%; object-fit: contain; }
 
-#status .error, #samples .error { display: none; } /* a toast says it, and what is there stays */
+/* A toast says what is wrong, and what is there stays. */
+:is(#status, #samples, #pyramids) .wrap:has(> .error) { display: none !important; }
 .run p { margin: .25rem 0; font-variant-numeric: tabular-nums; }
 .run .note { opacity: .75; }
 .run progress { width: 100%; height: .5rem; border: 0; border-radius: 1rem; overflow: hidden; appearance: none;
