@@ -18,7 +18,7 @@ def check_megapixels(number: int, size: tuple[int, int]) -> None:
     megapixels = number * size[0] * size[1] / 1e6
     if megapixels > MAX_CALL_PIXELS / 1e6:
         raise ConfigError(
-            f"{number} samples of {size[0]}x{size[1]} px are {megapixels:.3g} megapixels; "
+            f"{number} samples of {size[1]}x{size[0]} px are {megapixels:.3g} megapixels; "
             f"the limit is {MAX_CALL_PIXELS / 1e6:g}: ask for fewer or smaller ones."
         )
 

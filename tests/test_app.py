@@ -229,13 +229,13 @@ def test_mirrored_parts_are_drawn_where_the_pyramid_can(shipped, photo, whole_mo
     found = [draw(shipped, number=1, variation=0.7, flips=flips)[0][0].tobytes() for flips in (True, False)]
     assert found == expected and len(set(found)) == 2
     assert "flips" not in draw(shipped, number=1, tile="x", flips=True)[0][0].text
-    assert sample.fit(shipped, "blue")[-1] == gr.update(visible=True, value=True)
-    assert sample.fit(shipped, "blue", flips=False)[-1] == gr.update(visible=True, value=False)  # it was turned off
+    assert sample.fit(shipped, "blue")[5] == gr.update(visible=True, value=True)
+    assert sample.fit(shipped, "blue", flips=False)[5] == gr.update(visible=True, value=False)  # it was turned off
     several = singan.draft([photo, photo.rotate(180)])
     for model in (several, whole_model):
         mine, name = shipped.add("other", model)
         assert model.can_flip == (model is whole_model and model.config.displacement > 0)
-        assert sample.fit(mine, name)[-2:] == (
+        assert sample.fit(mine, name)[4:6] == (
             (model.config.usual_variation, False),
             gr.update(visible=model.can_flip, value=False),
         )
@@ -247,7 +247,7 @@ def test_mirrored_parts_are_drawn_where_the_pyramid_can(shipped, photo, whole_mo
     [
         ({"pyramid": ""}, "There is nothing to sample from yet: upload a photo or load a model first."),
         ({"pyramid": "<b>"}, "There is no pyramid &#x27;&lt;b&gt;&#x27;; choose another one."),
-        ({"number": 8, "height": 2000, "width": 3000}, "8 samples of 2000x3000 px are 48 megapixels; the limit is 40"),
+        ({"number": 8, "height": 2000, "width": 3000}, "8 samples of 3000x2000 px are 48 megapixels; the limit is 40"),
         ({"start_scale": 9}, "start_scale is 9; this model starts at scale 0 alone"),
         ({"height": 3}, "size is 3x52 px; sides start at"),
     ],
@@ -262,6 +262,15 @@ def test_controls_fit_the_pyramid(shipped, trained):
     mine, name = shipped.add("mine", trained)
     height, width, start_scale, *_ = sample.fit(mine, name)
     assert (height, width, start_scale["maximum"], start_scale["visible"]) == (40, 52, 1, True)
+
+
+def test_link_and_tiles_are_offered_only_where_there_are_any(shipped, photo):
+    yes, no, same = gr.update(visible=True), gr.update(visible=False), gr.skip()
+    assert sample.fit(shipped, "blue")[6:] == (yes, yes, same, same)
+    for photos, tiles in (([photo], (yes, same, same)), ([photo, photo.rotate(180)], (no, "none", "none"))):
+        mine, name = shipped.add("own", singan.draft(photos))
+        assert sample.fit(mine, name)[6:] == (no, *tiles)
+    assert sample.fit(mine, name, mirror="kaleidoscope")[:2] == (40, 52)
 
 
 def test_start_scale_is_offered_only_where_there_are_generators_to_choose_from(shipped, trained, photo):
@@ -517,7 +526,7 @@ def test_training_ends_with_a_chosen_pyramid_to_sample_from_and_to_download(ship
     first, last = views[0], views[-1]
     assert first.train_button == gr.update(interactive=False)
     assert first.stop_button == gr.update(interactive=True)
-    assert re.search("Done after 0:[0-9]{2}. 2 scales learned, samples of 40x52 px: &#x27;tiles&#x27; is", last.status)
+    assert re.search("Done after 0:[0-9]{2}. 2 scales learned, samples of 52x40 px: &#x27;tiles&#x27; is", last.status)
     assert last.name == "tiles"
     assert last.shelf.names() == ["tiles", "blue", "green-field"]
     assert [caption for _, caption in last.pictures] == ["tiles", "blue", "green-field"]
@@ -537,9 +546,9 @@ def test_training_shows_each_finished_scale_and_the_time_left(shipped, photo_pat
     galleries = [view.scales["value"] for view in views[1:-1] if view.scales.get("value")]
     assert [[caption for _, caption in gallery] for gallery in galleries] == [
         ["25x32"],
-        ["25x32", "32x41"],
+        ["32x25", "41x32"],
     ]
-    assert any(re.search(r"Scale 2 of 2 · 32x41 px · step 2 of 2 · 0:\d\d gone · 0:00 left", v.status) for v in views)
+    assert any(re.search(r"Scale 2 of 2 · 41x32 px · step 2 of 2 · 0:\d\d gone · 0:00 left", v.status) for v in views)
     assert "D(G(z))" in views[-2].curves["value"] and "RMSE of 255" in views[-2].curves["value"]
 
 
@@ -564,7 +573,7 @@ def test_stop_keeps_the_finished_scales_and_resume_ends_as_if_there_had_been_no_
         last = view
         if view.scales.get("value"):
             assert train.stop(run_id) == gr.update(interactive=False)
-    assert re.search("Stopped after 0:[0-9]{2}. 1 scale learned, samples of 40x52 px", last.status)
+    assert re.search("Stopped after 0:[0-9]{2}. 1 scale learned, samples of 52x40 px", last.status)
     assert last.resume_button == gr.update(visible=True)
     assert len(last.shelf.load("tiles").generators) == 1
     assert draw(last.shelf, "tiles", number=1)[0][0].size == (52, 40)
@@ -572,7 +581,7 @@ def test_stop_keeps_the_finished_scales_and_resume_ends_as_if_there_had_been_no_
     resumed = list(train.resume(last.shelf, run_id))
     assert "2 scales learned" in resumed[-1].status
     assert resumed[-1].shelf.names() == ["tiles", "blue", "green-field"]  # in place of what was there of it
-    assert [caption for _, caption in resumed[-1].scales["value"]] == ["25x32", "32x41"]
+    assert [caption for _, caption in resumed[-1].scales["value"]] == ["32x25", "41x32"]
     assert resumed[-1].resume_button == gr.update(visible=False)
     whole = run(shipped, photo_path, steps=40)[-1].shelf.load("tiles")
     again = resumed[-1].shelf.load("tiles")
@@ -792,7 +801,7 @@ def test_chosen_draft_is_shown_as_what_will_be_learned(shipped, photo, tmp_path)
     assert file is None and of_run == [gr.update(visible=False)] * 5  # of a run of another photo
     assert train.look(mine, name, "", name)[3:] == (SKIP,) * 5
     assert image.size == (train.PREVIEW_SIDE, train.PREVIEW_SIDE // 2)
-    assert "Press Train to learn &#x27;wide&#x27;: 350x700 px." in status
+    assert "Press Train to learn &#x27;wide&#x27;: 700x350 px." in status
     assert train.look(mine, "blue", status, "") == (look.run_status(train.HINT, None, []), None, *(SKIP,) * 6)
     assert train.look(mine, "blue", "Done after 0:20.", "") == (SKIP,) * 8
 

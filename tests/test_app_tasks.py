@@ -261,8 +261,11 @@ def test_scale_that_is_clicked_is_shown_and_chosen():
     ("run", "message"),
     [
         (lambda s, p: harmonize.harmonize(s, "<b>", editor.on_canvas(p)), "There is no pyramid &#x27;&lt;b&gt;"),
-        (lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p)), "shows nothing that differs"),
-        (lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p), scale="9"), "shows nothing that differs"),
+        (lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p)), "Nothing in the composite differs"),
+        (
+            lambda s, p: harmonize.harmonize(s, "blue", editor.on_canvas(p), scale="9"),
+            "Nothing in the composite differs",
+        ),
         (lambda s, p: edit.edit(s, "blue", editor.on_canvas(p)), "Nothing is changed yet: paint over a part"),
         (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), scale="9"), "choose from 1 to 2"),
         (lambda s, p: paint.paint_to_image(s, "blue", editor.on_canvas(p), scale="x"), "choose from 1 to 2"),

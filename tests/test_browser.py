@@ -101,7 +101,7 @@ def two_generators(monkeypatch):
 def start_training(page, photo, steps):
     go_to(page, "Train")
     page.locator("#photo input[type=file]").set_input_files(photo)
-    expect(page.get_by_text(re.compile("Press Train to learn .*: 40x52 px."))).to_be_visible()
+    expect(page.get_by_text(re.compile("Press Train to learn .*: 52x40 px."))).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     page.get_by_label("Steps per scale").fill(str(steps))
     page.get_by_role("button", name="Train", exact=True).click()
@@ -218,6 +218,9 @@ def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     page.get_by_role("button", name="Draw samples").click()
     expect(page.get_by_test_id("toast-body")).to_contain_text("megapixels")
     page.locator("#samples img").first.click(trial=True)  # what is there stays, and nothing lies over it
+    page.get_by_label("number input for Variation", exact=True).fill("1")
+    expect(page.get_by_label("Rising")).to_be_hidden()  # to nothing
+    page.get_by_label("number input for Variation", exact=True).fill("0.4")
     page.get_by_label("Rising").press("Shift+Tab")
     page.keyboard.press("Tab")
     assert page.get_by_label("Rising").evaluate("element => getComputedStyle(element).outlineStyle") == "solid"
@@ -428,6 +431,7 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
         page.wait_for_timeout(100)
     assert widths == [208] * 6
     expect(page.locator("#your-photo")).not_to_contain_text("pavement")  # ready for the next one
+    expect(page.get_by_role("button", name="Link to these")).to_be_hidden()  # it would hold the photo
 
     go_to(page, "Edit")
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
@@ -438,7 +442,7 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     assert image.size == (208, 160) and image.text["model"] == "pavement"
 
     go_to(page, "Train")
-    expect(page.get_by_text(re.compile("Press Train to learn .pavement.: 160x208 px."))).to_be_visible()
+    expect(page.get_by_text(re.compile("Press Train to learn .pavement.: 208x160 px."))).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     page.get_by_label("Steps per scale").fill("2")
     page.get_by_role("button", name="Train", exact=True).click()

@@ -7,6 +7,9 @@ from playwright.sync_api import expect
 from test_browser import browser, captions, downloaded, go_to, open_page, overflow  # noqa: F401  # two fixtures
 from test_browser_tasks import DONE, press, visible_status
 
+from singan.errors import ConfigError
+from singan.ui import sample
+
 SCREENS = {
     "desktop": {"viewport": {"width": 1280, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
@@ -38,7 +41,10 @@ def test_second_picture_gives_its_layout_and_takes_the_style(open_page, photo, s
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-def test_tile_is_laid_and_what_was_copied_is_shown(open_page, screen):
+def test_tile_is_laid_and_what_was_copied_is_shown(open_page, screen, monkeypatch):
+    def refuse(*_):
+        raise ConfigError("too many")
+
     page = open_page(**SCREENS[screen])
     expect(page.locator("#laid")).to_be_hidden()
     page.locator("button:visible", has_text="How new are these?").click()
@@ -59,6 +65,12 @@ def test_tile_is_laid_and_what_was_copied_is_shown(open_page, screen):
     page.keyboard.press("Escape")
     assert captions(page, "samples")[1].startswith(f"{seed} at ")
     assert overflow(page) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(sample, "check_megapixels", refuse)
+        page.locator("#pyramids img").nth(1).click()
+        expect(page.get_by_test_id("toast-body")).to_contain_text("too many")
+        expect(page.locator("#samples img")).to_have_count(0)  # which were of the other one
+        expect(page.locator("#laid")).to_be_hidden()
 
 
 @pytest.mark.parametrize("screen", SCREENS)

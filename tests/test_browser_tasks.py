@@ -179,6 +179,7 @@ def test_painted_part_is_filled_and_the_picture_grows(open_page, photo, tmp_path
     expect(page.locator("#fill-canvas canvas").first).to_be_visible()
     press(page, "Fill what is painted over")
     expect(page.get_by_test_id("toast-body")).to_contain_text("Nothing is painted over yet: paint over what shall go.")
+    expect(page.locator(".chain:visible")).to_have_count(0)  # there is nothing to go on with
     stroke(page, "fill-canvas")
     press(page, "Fill what is painted over")
     expect(page.locator("#fill-results .caption-label")).to_have_text(["seed 0", "seed 1", "seed 2"])
@@ -371,6 +372,7 @@ def test_animation_is_made_and_shown(open_page):
     page = open_page()
     go_to(page, "Animate")
     page.get_by_label("number input for Frames", exact=True).fill("5")
+    expect(page.get_by_label("Frame that goes there")).to_be_hidden()
     press(page, "Animate")
     expect(visible_status(page)).to_contain_text(re.compile("5 frames, .* in"))
     expect(page.locator("#animation img")).to_have_attribute("src", re.compile(r"\.webp$"))

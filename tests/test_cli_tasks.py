@@ -329,7 +329,7 @@ def test_bad_scale_is_wrong_usage(fails, model_dir, pictures, tmp_path, command,
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["harmonize", "{model}", "{pictures}/photo.png"], "shows nothing that differs from the training image"),
+        (["harmonize", "{model}", "{pictures}/photo.png"], "Nothing in the composite differs from the model's picture"),
         (["harmonize", "{model}", "{pictures}/composite.png", "--scale", "9"], "Injection scale 9 is not there"),
         (["harmonize", "{model}", "{pictures}/nowhere.png"], "The composite nowhere.png does not exist"),
         (

@@ -534,7 +534,7 @@ def test_harmonising_without_a_mask_uses_the_one_found(tiny_model, composite):
 def test_compression_noise_is_no_difference(tiny_model, tiny_picture, noise):
     rng = np.random.default_rng(0)
     pixels = np.asarray(tiny_picture).astype(int) + rng.integers(-noise, noise + 1, (54, 70, 3))
-    with pytest.raises(ImageError, match="^The composite shows nothing that differs from the training image: paste s"):
+    with pytest.raises(ImageError, match="^Nothing in the composite differs from the model's picture: add an object"):
         harmonize(tiny_model, pixels.clip(0, 255).astype(np.uint8))
 
 

@@ -184,7 +184,7 @@ def find_mask(model: SinGAN, composite: torch.Tensor) -> torch.Tensor:
     visible = (mean > VISIBLE).float()
     if not visible.any():
         raise ImageError(
-            "The composite shows nothing that differs from the training image: paste something, or give a mask."
+            "Nothing in the composite differs from the model's picture: add an object, or give a mask of where it is."
         )
     faint = torch.minimum(mean, difference.abs().amax(1, keepdim=True)) > FAINT
     mask = touching(visible, torch.maximum(visible, faint.float()))

@@ -26,7 +26,7 @@ from singan.ui.top import Top
 
 How = canvas.Move | Literal["changed"]
 HINT = (
-    "Paint over a part of the picture, say below what shall become of it, and press Make it seamless; or add an object "
+    "Paint over a part of the picture, say what shall become of it, and press Make it seamless; or add an object "
     "and drag it to its place; or click an example."
 )
 

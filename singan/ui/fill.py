@@ -29,7 +29,7 @@ from singan.ui.toasts import toasts
 from singan.ui.top import Top, mark
 from singan.ui.work import pick_seed
 
-HINT = "Paint over what shall go, or what alone shall stay, or click an example; or say below how far it shall grow."
+HINT = "Paint over what shall go, or what alone shall stay, or click an example; or say how far it shall grow."
 PAINT = (249, 115, 22, 153)  # of what is painted over in an example
 MAX_RESULTS = 8
 Job = Callable[[SinGAN, int, OnEvent], list[Image.Image]]  # with a draft and the first seed

@@ -50,15 +50,16 @@ class Controls(NamedTuple):
     usual: Any
 
 
-def build_link(top: Top, samples: gr.Gallery) -> None:
-    """Make the button, and where its address is shown."""
-    with gr.Row():
+def build_link(top: Top, samples: gr.Gallery) -> gr.Row:
+    """Make the button, and where its address is shown: the row of both."""
+    with gr.Row() as row:
         button = gr.Button("Link to these", size="sm", min_width=120, scale=0)
         address = gr.Textbox(
             label="Address", show_label=False, interactive=False, visible=False, buttons=["copy"], elem_id="address"
         )
     made = button.click(make_link, [top.shelf, samples], address, **SILENT)
     made.success(None, address, address, js=SHOW, **PRIVATE)
+    return row
 
 
 def wire_link(back: Any, top: Top, controls: Controls, samples: gr.Gallery) -> None:

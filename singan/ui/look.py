@@ -66,6 +66,8 @@ footer .divider { display: none; }
 /* Galleries grow with their pictures, which keep their shape. */
 .grow .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
 #samples .grid-container { padding-top: 0 !important; }
+#samples .caption-label { white-space: normal; }
+#sources img { border: 1px solid var(--border-color-primary); }
 .grow .grid-container { grid-auto-rows: auto !important; align-items: start; }
 .grow .thumbnail-item { aspect-ratio: auto !important; height: auto !important; }
 .grow img { height: auto !important; }
@@ -96,8 +98,9 @@ footer .divider { display: none; }
 #your-photo:not(:has(> button))::after { content: "Reading …"; height: 100%; display: grid; place-items: center; }
 #said { padding: 0 .75rem; margin: -.4rem 0; }
 
-/* There is something to go on with once a slider shows it. */
-.block:not(.pair, .grow) + .chain, .block:not(.pair, .grow) + .chain + .goes { display: none; }
+/* There is something to go on with once it is shown. */
+.block:not(.pair, .grow) + .chain, .grow:not(:has(img)) + .form + .chain,
+.block:not(.pair) + .chain + .form:has(> .goes) { display: none; }
 
 /* Strips of scales and examples have their label above the pictures; results are shown large. */
 .strip .grid-container, .examples .grid-container { padding-top: 1.5rem !important;

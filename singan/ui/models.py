@@ -40,7 +40,7 @@ def build(top: Top) -> None:
             load = gr.Button("Load from the Hub")
         with gr.Column(min_width=260):
             files = gr.File(
-                label="Files: a model's zip, or config.json and model.safetensors",
+                label="A model's zip, or its two files",
                 file_count="multiple",
                 height=140,
                 elem_id="model-files",

@@ -16,7 +16,7 @@ from singan.limits import check_megapixels
 from singan.ui import copied, tiles
 from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.first import First
-from singan.ui.frame import SILENT, begin, build_seed, renew, run_anew
+from singan.ui.frame import PRIVATE, SILENT, begin, build_seed, renew, run_anew
 from singan.ui.link import MAX_SAMPLES, Controls, build_link, wire_link
 from singan.ui.look import build_gallery
 from singan.ui.shelf import SHORT, Shelf
@@ -24,6 +24,9 @@ from singan.ui.toasts import toasts
 from singan.ui.top import Top, start_range, usual_settings
 from singan.ui.uploads import scratch
 from singan.ui.work import pick_seed, short
+
+# To rise there has to be something above.
+RISES = "variation => ({ __type__: 'update', visible: variation < 1 })"
 
 
 def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
@@ -40,7 +43,7 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
             flips = gr.Checkbox(
                 True,
                 label="Mirrored parts too",
-                info="Newer landscapes; writing is mirrored too.",
+                info="Newer pictures; turn it off where there is writing.",
                 visible=not first or first.can_flip,
             )
             number = gr.Slider(1, MAX_SAMPLES, 6, step=1, label="Number of samples")
@@ -56,19 +59,19 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
                     **start_range(first),
                 )
                 seed, new_seed = build_seed(new=True)
-            tile, mirror = tiles.build_controls(height, width)
+            fold, tile, mirror = tiles.build_controls(height, width)
             draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
             chain = build_gallery_chain(samples, "sample")
             usual = gr.State(usual_settings(top.shelf.value, top.name.value, first) if first else (VARIATION, True))
             link = Controls(seed, new_seed, variation, rising, flips, number, usual)
-            build_link(top, samples)
+            link_row = build_link(top, samples)
             laid = tiles.build_laid()
     chosen = [top.shelf, top.name]
     controls = [number, height, width, variation, start_scale, seed, new_seed, tile, mirror, flips, rising]
     fitting: dict[str, Any] = {"inputs": [*chosen, variation, usual, mirror, flips], "api_visibility": "private"}
-    fitting["outputs"] = [height, width, start_scale, variation, usual, flips]
+    fitting["outputs"] = [height, width, start_scale, variation, usual, flips, link_row, fold, tile, mirror]
     wiring: dict[str, Any] = {"inputs": [*chosen, *controls], "outputs": [samples, seed]}
 
     drawn = [run_anew(draw, "sample")(sample, **wiring, **SHORT, api_name="sample")]
@@ -78,6 +81,8 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
     top.follow(drawn[1])
     wire_link(back, top, link, samples)
     tiles.wire_laid(drawn, samples, laid)
+    drawn[1].failure(lambda: (None, tiles.lay(None)), None, [samples, laid], **SILENT)  # they are of the one before
+    variation.change(None, variation, rising, js=RISES, **PRIVATE)
     copied.build(top, chain.inputs, drawn)
     start = {"flips": flips.value, "rising": rising.value}
     shown = First(samples, lambda: sample(top.shelf.value, top.name.value, **start) if top.name.value else iter(()))
@@ -142,7 +147,7 @@ def sample(
             settings |= {"start_scale": start_scale, "size": f"{image.height}x{image.width}", **held}
             path = Path(folder, f"{pyramid}-{seed + k}.png")
             save_image(image, path, settings)
-            pictures.append((str(path), f"seed {seed + k}" + f" at {each[k]:g}" * rising))
+            pictures.append((str(path), f"seed {seed + k}" + f" at {each[k]:g}" * (rising and variation < 1)))
             yield list(pictures), seed
 
 
@@ -161,14 +166,17 @@ def fit(
 ) -> tuple[Any, ...]:
     """The controls for a pyramid: its photo's height and width, for a kaleidoscope twice the shorter of them, its
     scales to start from, its usual variation and mirrored parts if what is set is what is `usual` for the pyramid
-    before, and what is usual for this one.
+    before, and what is usual for this one; a link if it is a shipped one, and tiles if it knows one picture.
 
     What is drawn of another one is not shown any more.
     """
     renew("sample")
     with toasts():
         model = shelf.load(pyramid)
+    one = not model.others
+    mirror, held = (mirror, (gr.skip(), gr.skip())) if one else ("none", ("none", "none"))
     size, own = tiles.squared(mirror, *model.image_size), usual_settings(shelf, pyramid, model)
     varied = own[0] if variation == usual[0] else gr.skip()
     turned = own[1] if flips == usual[1] else flips
-    return *size, gr.update(**start_range(model)), varied, own, gr.update(value=turned, visible=model.can_flip)
+    controls = gr.update(**start_range(model)), varied, own, gr.update(value=turned, visible=model.can_flip)
+    return *size, *controls, gr.update(visible=pyramid in shelf.shipped()), gr.update(visible=one), *held

@@ -19,13 +19,13 @@ LAID = {"x": (1, 3), "y": (3, 1), "both": (3, 3)}  # rows and columns of the sam
 LAID_SIDE = 1200  # of all of them together
 
 
-def build_controls(height: gr.Number, width: gr.Number) -> tuple[gr.Dropdown, gr.Dropdown]:
-    """The choice of a tile and of a mirror image; a kaleidoscope makes the height and the width equal."""
-    with gr.Accordion("Tiles and mirrors", open=False):
+def build_controls(height: gr.Number, width: gr.Number) -> tuple[gr.Accordion, gr.Dropdown, gr.Dropdown]:
+    """The fold with the choice of a tile and of a mirror image; a kaleidoscope makes the height and the width equal."""
+    with gr.Accordion("Tiles and mirrors", open=False) as fold:
         tile = gr.Dropdown(TILES, value="none", label="Tile", info="Goes on without a seam at its other side.")
         mirror = gr.Dropdown(MIRRORS, value="none", label="Mirror", info="One half is the other's mirror image.")
     mirror.input(squared, [mirror, height, width], [height, width], queue=False, **SILENT)
-    return tile, mirror
+    return fold, tile, mirror
 
 
 def squared(mirror: str, height: int | None, width: int | None) -> tuple[int | None, int | None]:

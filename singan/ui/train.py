@@ -114,7 +114,14 @@ def _build_settings() -> list[Any]:
 def _build_watch() -> list[Any]:
     """What a run is watched in: status, the newest sample, curves, the finished scales."""
     status = gr.HTML(run_status(HINT, None, []), container=True, padding=True, elem_id="status")
-    now = gr.Image(label="Learning", format="png", interactive=False, height=320, buttons=["fullscreen"], elem_id="now")
+    now = gr.Image(
+        label="The photo, then what is learned of it",
+        format="png",
+        interactive=False,
+        height=320,
+        buttons=["fullscreen"],
+        elem_id="now",
+    )
     curves = gr.HTML(container=True, padding=True, visible=False)
     scales = gr.Gallery(
         label="Finished scales",
@@ -135,7 +142,7 @@ def look(shelf: Shelf, pyramid: str, said: str, made: str, run_id: str | None = 
     said."""
     if shelf.is_draft(pyramid):
         picture = shelf.load(pyramid).training_image
-        text = f"{READY} {pyramid!r}: {picture.height}x{picture.width} px."
+        text = f"{READY} {pyramid!r}: {picture.width}x{picture.height} px."
         picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.LANCZOS)
         run = RUNS.get(run_id)
         if pyramid != (made or (run.name if run else "")):

@@ -104,7 +104,7 @@ def _show(
             preview = str(run.folder / f"scale-{event.scale}-step-{event.step}.png")
             event.preview.save(preview)
         if event.kind == "scale" and preview:
-            run.scales.append((preview, f"{event.size[0]}x{event.size[1]}"))
+            run.scales.append((preview, f"{event.size[1]}x{event.size[0]}"))
         if event.kind != "step" or time.monotonic() - shown >= SHOW_SECONDS:
             shown = time.monotonic()
             run.status = _where(event)
@@ -127,7 +127,7 @@ def _show(
 def _where(event: TrainEvent) -> str:
     left = "" if event.seconds_left is None else f" · {clock(event.seconds_left)} left"
     return (
-        f"Scale {event.scale + 1} of {event.scales} · {event.size[0]}x{event.size[1]} px · "
+        f"Scale {event.scale + 1} of {event.scales} · {event.size[1]}x{event.size[0]} px · "
         f"step {event.step} of {event.steps} · {clock(event.seconds)} gone{left}"
     )
 
@@ -150,7 +150,7 @@ def run_result(run: Run, shelf: Shelf, text: str, notes: list[str]) -> View:
     height, width = model.image_size
     count = "1 scale" if len(model.generators) == 1 else f"{len(model.generators)} scales"
     archive = shutil.make_archive(str(run.folder / run.name), "zip", run.model.parent)
-    text = f"{text} {count} learned, samples of {height}x{width} px: {name!r} is among the models at the top."
+    text = f"{text} {count} learned, samples of {width}x{height} px: {name!r} is among the models at the top."
     return view._replace(
         status=run_status(text, None, notes),
         download=gr.update(value=archive, visible=True),

@@ -23,6 +23,7 @@ V = TypeVar("V")
 
 NO_SAMPLE = "This picture is no sample of this app: draw samples anew."
 MAX_SEED = 2**53 - 1  # which a browser counts to; an answer with a number over 2^64 cannot be sent
+MAX_RANDOM = 10**6  # short enough to be read, and typed again
 SHOW_SECONDS = 0.2  # between two yields at least
 GIVE_SECONDS = 2.0  # that a step of a long job waits for short ones, at most
 TICK_SECONDS = 0.5  # and at most: gradio can cancel a handler only when it yields
@@ -166,4 +167,4 @@ def open_sample(path: str) -> Image.Image:
 
 def pick_seed(seed: int | None, new_seed: bool) -> int:
     """The seed given, or a random one."""
-    return secrets.randbelow(2**31) if new_seed or seed is None else seed
+    return secrets.randbelow(MAX_RANDOM) if new_seed or seed is None else seed
