@@ -104,7 +104,7 @@ def start_training(page, photo, steps):
     expect(page.get_by_text(re.compile("Press Train to learn .*: 52x40 px."))).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     page.get_by_label("Steps per scale").fill(str(steps))
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).last.click()
 
 
 def stroke(page, canvas):
@@ -200,6 +200,8 @@ def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     assert page.locator("#first-look img").count() in (2, 8)  # models, and samples if they were drawn by then
     expect(page.locator("#first-look")).to_be_hidden()  # it was there until now
     assert upload_is_first_card(page)
+    expect(page.get_by_role("button", name="blue", pressed=True)).to_be_visible()  # as screen readers call it
+    expect(page.get_by_role("button", name="green-field", pressed=False)).to_be_visible()
     before = captions(page, "samples")
     assert before == [f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)]  # the same for everybody
     page.get_by_label("Number of samples").first.fill("2")
@@ -249,7 +251,7 @@ def test_training_to_the_end_gives_a_model_to_download_and_to_sample(open_page, 
     assert captions(page, "scales") == ["25x32", "32x41"]
     assert captions(page, "pyramids") == ["tiles", "blue", "green-field"]
     expect(page.locator(".curves svg")).to_have_count(2)
-    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Train", exact=True).last).to_be_enabled()
     expect(page.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
 
     with page.expect_download() as download:
@@ -432,6 +434,8 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     assert widths == [208] * 6
     expect(page.locator("#your-photo")).not_to_contain_text("pavement")  # ready for the next one
     expect(page.get_by_role("button", name="Link to these")).to_be_hidden()  # it would hold the photo
+    page.locator("#said").get_by_role("button", name="Train").click()
+    expect(page.get_by_role("tab", name="Train")).to_have_attribute("aria-selected", "true")
 
     go_to(page, "Edit")
     expect(page.locator("#edit-canvas canvas").first).to_be_visible()
@@ -445,7 +449,7 @@ def test_uploaded_photo_shows_drafts_of_itself_and_every_tab_works_on_it(open_pa
     expect(page.get_by_text(re.compile("Press Train to learn .pavement.: 208x160 px."))).to_be_visible()
     page.locator("button:visible", has_text="Advanced").click()
     page.get_by_label("Steps per scale").fill("2")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).last.click()
     expect(page.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
     assert captions(page, "pyramids") == ["pavement", "blue", "green-field"]  # in place of the draft
     expect(page.locator("#said")).to_contain_text("All tabs work on pavement.")
@@ -539,7 +543,7 @@ def test_photo_that_was_chosen_during_a_training_stays_chosen_after_it(open_page
     go_to(page, "Train")  # again, with another seed: it is chosen when it is there
     page.get_by_label("Seed", exact=True).locator("visible=true").fill("5")
     page.get_by_label("Steps per scale").fill("2")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).last.click()
     expect(page.locator("#pyramids img")).to_have_count(4, timeout=60_000)
     expect(page.locator("#said")).to_contain_text("All tabs work on tiles 2")
     expect(page.locator("#pyramids .thumbnail-item").first).to_have_class(re.compile("selected"))
@@ -552,7 +556,7 @@ def test_photo_is_uploaded_with_the_keyboard_and_a_wrong_one_is_a_toast(open_pag
     before = captions(page, "samples")
     for file in (wrong, photo_path):
         with page.expect_file_chooser() as chooser:
-            page.locator("#your-photo").get_by_role("button", name="Click to upload or drop files").press("Space")
+            page.locator("#your-photo").get_by_role("button", name="Your photo").press("Space")
         chooser.value.set_files(file)
         if file == wrong:
             toast = page.get_by_test_id("toast-body")
@@ -576,10 +580,10 @@ def test_wrong_upload_is_a_toast_and_stays(open_page, tmp_path):
     expect(page.locator("#photo")).to_contain_text("notes")
     page.get_by_test_id("toast-close").click()
     expect(toast).to_have_count(0)
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).last.click()
     expect(toast).to_contain_text("notes.png is not an image that can be read")
     expect(page.locator(".run:visible").first).to_contain_text("notes.png is not an image that can be read")
-    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="Train", exact=True).last).to_be_enabled()
     assert "Traceback" not in page.content()
 
 

@@ -44,6 +44,7 @@ def test_object_is_pasted_and_harmonized_and_a_scale_chosen(open_page, tmp_path)
     expect(visible_status(page)).to_contain_text("picked automatically")
     assert page.locator(".strip:visible").count() == 0  # the scales differ too little to compare
 
+    page.locator("button:visible", has_text="Advanced").click()
     scale = page.get_by_label("Scale to start from").locator("visible=true")
     scale.click()
     page.get_by_role("option", name="2", exact=True).click()
@@ -390,6 +391,7 @@ def test_animation_that_waits_when_another_picture_is_clicked_is_not_shown(open_
         held_lane.current_concurrency = held_lane.concurrency_limit
         with page.expect_response(re.compile("queue/join")):
             press(page, "Animate")
+        expect(visible_status(page)).to_contain_text("Starting")  # before it has its turn
         page.locator("#pyramids .thumbnail-item").nth(number).click()
         expect(page.locator("#said")).to_contain_text(name)
         page.wait_for_timeout(500)  # until the tab follows

@@ -34,7 +34,8 @@ from singan.ui import (
 )
 from singan.ui.calls import answer_in_time, answer_plainly, leave_apart, tell_sizes, tell_strange
 from singan.ui.chain import wire_chain
-from singan.ui.look import CSS, INTRO, THEME
+from singan.ui.frame import PRIVATE
+from singan.ui.look import CSS, INTRO, NAMES, THEME
 from singan.ui.memory import keep_trimmed, share_heap
 from singan.ui.page import Packed
 from singan.ui.places import MAX_PLACES, share
@@ -48,6 +49,7 @@ LAUNCH: dict[str, Any] = {
     "app_kwargs": {"middleware": [Middleware(Bounded, folder=folder_of_uploads()), Middleware(Packed)]},
     "theme": THEME,
     "css": CSS,
+    "head": NAMES,
     "allowed_paths": [str(EXAMPLES)],  # else gradio shows them only to an app started above them
     "max_file_size": "20mb",
     "run_history": False,  # photos are private
@@ -71,8 +73,6 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
         gr.HTML(INTRO)
         top = build_top(shelf)
         photo.build(top)
-        models.build(top)
-        mix.build(top)
         back = kept.build(demo, top)
         run_id = gr.BrowserState()  # of the last training run; in a tab it would be empty until that is opened
         with gr.Tabs() as tabs:
@@ -100,8 +100,11 @@ def build_app(pretrained_dir: str | Path, examples: Path = EXAMPLES) -> gr.Block
             with gr.Tab("Train", id="train"):
                 if shelf.limits.allow_training:
                     train.build(back, top, tabs, run_id, examples / "train")
+                    top.said.click(lambda: gr.Tabs(selected="train"), None, tabs, queue=False, **PRIVATE)
                 else:
                     gr.Markdown(train.NO_TRAINING)
+        models.build(top)
+        mix.build(top)
         top.wire(tabs.children)
         for chain in chains:
             wire_chain(chain, top, tabs, small)

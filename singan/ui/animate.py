@@ -31,7 +31,7 @@ from singan.ui.frame import (
     watched,
     wire_buttons,
 )
-from singan.ui.look import STOPPED, run_status
+from singan.ui.look import STARTING, STOPPED, run_status
 from singan.ui.shelf import SHORT, Shelf
 from singan.ui.top import Top, mark, start_range
 from singan.ui.uploads import folder_of_uploads
@@ -71,6 +71,7 @@ def build(top: Top) -> Chain:
             frames = gr.Slider(2, MAX_FRAMES, 40, step=1, label="Frames")
             fps = gr.Slider(1, 30, 10, step=1, label="Frames a second")
             loop = gr.Checkbox(True, label="Loop: the end joins the beginning")
+            go, stop = build_buttons("Animate")
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
                     0,
@@ -83,7 +84,6 @@ def build(top: Top) -> Chain:
                 beta = gr.Slider(0, 0.99, 0.9, step=0.01, label="Smoothness")
                 kind = gr.Radio(FORMATS, value="webp", label="File")
                 seed, new_seed = build_seed()
-            go, stop = build_buttons("Animate")
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
             picture, chain = _build_picture()
@@ -102,7 +102,7 @@ def build(top: Top) -> Chain:
     owner = gr.State(top.name.value)  # the pyramid that moves in what is shown
     gr.on([top.here.change, top.renewed.change], fit, chosen, start_scale, **SILENT)
     top.here.change(forget, [top.name, owner], [owner, status, picture, film], queue=False, **SILENT)
-    run = run_anew(go, "animate")(**wiring, api_name="animate")
+    run = run_anew(go, "animate", status)(**wiring, api_name="animate")
 
     def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, *settings: Any) -> Iterator[View]:
         inputs: list[Any] = [*settings, seed, new_seed]
@@ -203,7 +203,7 @@ def animate(
         film, picture = (moving, still) if kind == "mp4" else (still, moving)
         yield View(run_status(text, None, []), picture, film, first)
 
-    yield from framed(View(run_status("Starting", 0, []), seed=first, **busy()), moments, View, "animate")
+    yield from framed(View(STARTING, seed=first, **busy()), moments, View, "animate")
 
 
 def open_example(shelf: Shelf, caption: str) -> tuple[str, dict, str, float, int]:

@@ -89,10 +89,10 @@ def build_composite(
                 editor = build_editor(label, MASK_BRUSH, f"{name}-canvas", top.picture)
             tab = Composite(flat, editor, build_stage(f"{name}-stage"), [])
             yield tab
+            go = gr.Button(button, variant="primary")
             controls, advanced = injected.build_controls(top.first)
             with advanced:
                 tab.drawn = [tab.editor, build_mask(f"{name}-mask")]
-            go = gr.Button(button, variant="primary")
         with gr.Column(scale=1, min_width=320):
             results = injected.build_results(hint, controls, name)
             gallery = build_examples(pictures)
@@ -121,7 +121,7 @@ def build_composite(
     outputs = {"outputs": results.view, **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
     given = [*chosen, *tab.drawn, tab.stage, *controls, *tab.asked]
-    run_anew(go, name)(as_drawn(task, tab.prepare), given, **outputs, **PRIVATE)
+    run_anew(go, name, results.status)(as_drawn(task, tab.prepare), given, **outputs, **PRIVATE)
     gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
     Examples(
         tab=name,

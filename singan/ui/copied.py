@@ -67,7 +67,7 @@ def build(top: Top, samples: list[Any], drawn: Iterable[Any]) -> None:
                 min_width=160,
             )
     outputs = [status, sources, legend]
-    run_anew(go, "copied")(
+    run_anew(go, "copied", status)(
         show_copied, [top.shelf, *samples], outputs, **SHORT, show_progress="hidden", api_visibility="private"
     )
     for event in drawn:

@@ -31,10 +31,10 @@ def build(top: Top, examples: Path) -> Chain:
     with gr.Row(equal_height=False):
         with gr.Column(scale=1, min_width=300):
             noisy = gr.File(label="Noisy picture", height=140, elem_id="noisy")
+            go = gr.Button("Denoise", variant="primary")
             controls, advanced = injected.build_controls(top.first, "1 is smooth, the last is faithful.")
             with advanced:
                 times = gr.Slider(1, 5, 1, step=1, label="Rounds", info="More are smoother.")
-            go = gr.Button("Denoise", variant="primary")
         with gr.Column(scale=2, min_width=320):
             results = injected.build_results(HINT, controls, "denoise")
             gallery = build_examples(pictures)
@@ -47,7 +47,7 @@ def build(top: Top, examples: Path) -> Chain:
         yield from denoise(shelf, pictures[number].stem, str(pictures[number]), times, scale, seed, new_seed)
 
     owner = injected.wire_forgetting(top, "denoise", HINT, controls, results)
-    run = run_anew(go, "denoise")
+    run = run_anew(go, "denoise", results.status)
     inputs = [top.shelf, top.name, noisy, times, *controls]
     run(denoise, inputs, results.view, **SHORT, show_progress="hidden", api_name="denoise")
     Examples(

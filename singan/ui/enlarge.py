@@ -36,7 +36,7 @@ from singan.ui.frame import (
 )
 from singan.ui.injected import build_pair
 from singan.ui.learning import learn_all
-from singan.ui.look import STOPPED, run_status
+from singan.ui.look import STARTING, STOPPED, run_status
 from singan.ui.photo import open_photo
 from singan.ui.shelf import LONG, Shelf
 from singan.ui.top import Top
@@ -77,9 +77,9 @@ def build(top: Top, examples: Path) -> tuple[Chain, gr.File]:
             detail = gr.Slider(
                 0, 1, DETAIL, step=0.01, label="Detail", info="0 is faithful and soft, 1 sharp and invented."
             )
+            go, stop = build_buttons("Enlarge")
             with gr.Accordion("Advanced", open=False):
                 seed, new_seed = build_seed()
-            go, stop = build_buttons("Enlarge")
         with gr.Column(scale=2, min_width=320):
             status = build_status(HINT)
             pair = build_pair(LABEL)
@@ -169,7 +169,7 @@ def super_resolve(
         )
         yield View(run_status(text, None, notes), {**shown((str(plain), str(learned))), "label": LABEL}, first)
 
-    yield from framed(View(run_status("Starting", 0, []), seed=first, **busy()), moments, View, "enlarge", long=True)
+    yield from framed(View(STARTING, seed=first, **busy()), moments, View, "enlarge", long=True)
 
 
 def check_size(image: Image.Image, name: str, factor: float) -> None:

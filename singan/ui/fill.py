@@ -23,7 +23,7 @@ from singan.ui.chain import Chain, build_gallery_chain
 from singan.ui.editor import MASK_BRUSH, Value, any_picture, build_editor, on_canvas
 from singan.ui.examples import Examples, build_examples, example_pictures, sources
 from singan.ui.frame import SILENT, build_seed, build_status, framed, renew, run_anew, watched
-from singan.ui.look import build_gallery, run_status
+from singan.ui.look import STARTING, build_gallery, run_status
 from singan.ui.shelf import SHORT, Shelf
 from singan.ui.toasts import toasts
 from singan.ui.top import Top, mark
@@ -65,7 +65,7 @@ def build(top: Top, examples: Path) -> Chain:
                 keep = gr.Button("Draw the rest anew")
             with gr.Accordion("Advanced", open=False):
                 seed, new_seed = build_seed()
-        with gr.Column(scale=2, min_width=320):
+        with gr.Column(scale=1, min_width=320):
             status = build_status(HINT)
             results = build_gallery("Results", 2, "fill-results")
             chain = build_gallery_chain(results, "fill")
@@ -82,9 +82,9 @@ def build(top: Top, examples: Path) -> Chain:
     fresh = [owner, editor, status, results]
     last = [number, seed, new_seed]
     wiring: dict[str, Any] = {"outputs": shown, **SHORT, "show_progress": "hidden"}
-    run_anew(go, "fill")(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
-    run_anew(keep, "fill")(pin, [top.shelf, editor, *kept, *last], **wiring, api_name="pin")
-    run_anew(grow, "fill")(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
+    run_anew(go, "fill", status)(fill, [top.shelf, editor, *last], **wiring, api_name="fill")
+    run_anew(keep, "fill", status)(pin, [top.shelf, editor, *kept, *last], **wiring, api_name="pin")
+    run_anew(grow, "fill", status)(extend, [top.shelf, editor, *sides, *last], **wiring, api_name="extend")
     Examples(
         tab="fill",
         sources=sources(pictures),
@@ -266,4 +266,4 @@ def _run(
             files.append((str(path), f"seed {image.info['seed']}"))
         yield View(run_status("The results are in full size; another seed gives others.", None, []), files, seed)
 
-    yield from framed(View(run_status("Starting", 0, []), None, seed), moments, View, "fill")
+    yield from framed(View(STARTING, None, seed), moments, View, "fill")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from gradio.context import LocalContext
 
 from singan.errors import SinGANError
 from singan.tasks.injection import OnEvent, TaskEvent
-from singan.ui.look import run_status
+from singan.ui.look import STARTING, run_status
 from singan.ui.shelf import session
 from singan.ui.toasts import toasts
 from singan.ui.uploads import scratch
@@ -35,7 +35,7 @@ def build_seed(new: bool = False) -> tuple[gr.Number, gr.Checkbox]:
 
 def build_status(hint: str) -> gr.HTML:
     """The line that says how far a run is."""
-    return gr.HTML(run_status(hint, None, []), container=True, padding=True)
+    return gr.HTML(run_status(hint, None, []), container=True, padding=True, elem_classes="status")
 
 
 def build_buttons(label: str) -> tuple[gr.Button, gr.Button]:
@@ -121,11 +121,21 @@ def renew(tab: str) -> None:
     turns.renew(session(), tab)
 
 
-def run_anew(button: gr.Button, tab: str) -> Callable[..., Any]:
+def run_anew(button: gr.Button, tab: str, status: gr.HTML | None = None) -> Callable[..., Any]:
     """What wires a run of the tab to the button: an older one that is still in progress ends at once, and the new one
-    begins then, which the page would else leave out."""
+    begins then, which the page would else leave out. The page says at once in the `status` that it begins: what is on a
+    canvas is sent first, which takes a while."""
+    if status:
+        button.click(None, None, status, js=f"() => {json.dumps(STARTING)}", trigger_mode="multiple", **PRIVATE)
     click = button.click(lambda: renew(tab), queue=False, trigger_mode="multiple", **PRIVATE)
-    return partial(click.then, trigger_mode="always_last")
+
+    def run(*wiring: Any, **options: Any) -> Any:
+        event = click.then(*wiring, trigger_mode="always_last", **options)
+        if status:  # it did not even begin
+            event.failure(None, status, status, js=f"said => said === {json.dumps(STARTING)} ? '' : said", **PRIVATE)
+        return event
+
+    return run
 
 
 def watched(job: Callable[[OnEvent], T], view: Callable[..., V], *, long: bool = False) -> Generator[V, None, T]:

@@ -16,7 +16,7 @@ from singan.model import SinGAN
 from singan.tasks.injection import OnEvent, TaskEvent
 from singan.ui.chain import Chain, build_chain, second
 from singan.ui.frame import PRIVATE, SILENT, build_seed, build_status, framed, progress, renew, shown
-from singan.ui.look import run_status
+from singan.ui.look import STARTING, run_status
 from singan.ui.shelf import Shelf
 from singan.ui.toasts import toasts
 from singan.ui.top import Top
@@ -66,10 +66,10 @@ def build_controls(
     first: SinGAN | None, scale_info: str = "1 is free, the last is faithful."
 ) -> tuple[Controls, gr.Accordion]:
     """The choice of a scale of the `first` pyramid, and what is folded away, with the seed in it."""
-    scale = gr.Dropdown(
-        _scales(first), value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info
-    )
     with gr.Accordion("Advanced", open=False) as advanced:
+        scale = gr.Dropdown(
+            _scales(first), value="auto", allow_custom_value=True, label="Scale to start from", info=scale_info
+        )
         seed, new_seed = build_seed()
     return Controls(scale, seed, new_seed), advanced
 
@@ -183,7 +183,7 @@ def show_task(
         captioned = list(zip(small, names, strict=True)) if len(kept) > 1 else None
         yield View(run_status(text, None, task.notes), shown((str(before), chosen)), shown(captioned), paths, first)
 
-    yield from framed(View(status=run_status("Starting", 0, []), seed=first), moments, View, tab)
+    yield from framed(View(status=STARTING, seed=first), moments, View, tab)
 
 
 def _save(images: list[Image.Image], pyramid: str, folder: Path) -> tuple[list[str], list[str]]:

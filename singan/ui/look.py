@@ -97,6 +97,8 @@ footer .divider { display: none; }
 #your-photo button .wrap::after, #your-photo:not(:has(> button))::after { content: "Your photo"; font-size: .8rem; }
 #your-photo:not(:has(> button))::after { content: "Reading …"; height: 100%; display: grid; place-items: center; }
 #said { padding: 0 .75rem; margin: -.4rem 0; }
+#said button { all: unset; color: var(--link-text-color); text-decoration: underline; cursor: pointer; }
+#said button:focus-visible { outline: 3px solid var(--color-accent); outline-offset: 2px; }
 
 /* There is something to go on with once it is shown. */
 .block:not(.pair, .grow) + .chain, .grow:not(:has(img)) + .form + .chain,
@@ -112,6 +114,10 @@ footer .divider { display: none; }
 
 /* A toast says what is wrong, and what is there stays. */
 :is(#status, #samples, #pyramids) .wrap:has(> .error) { display: none !important; }
+/* How far a run is stays in sight of the button that began it, however tall the other column is. */
+.gradio-container { overflow: clip !important; }
+.column:has(> .status) { align-self: stretch; }
+.status { position: sticky; top: .5rem; z-index: 20; } /* captions have 10 */
 .run p { margin: .25rem 0; font-variant-numeric: tabular-nums; }
 .run .note { opacity: .75; }
 .run progress { width: 100%; height: .5rem; border: 0; border-radius: 1rem; overflow: hidden; appearance: none;
@@ -143,6 +149,19 @@ footer .divider { display: none; }
 }
 """
 
+# For screen readers: gradio calls each picture of a gallery by its number, and each upload alike.
+NAMES = """<script>{
+  const name = (element, text) => text && element.ariaLabel !== text && element.setAttribute('aria-label', text);
+  const tell = () => {
+    for (const one of document.querySelectorAll('.thumbnail-item')) name(one, one.querySelector('img')?.alt);
+    for (const one of document.querySelectorAll('#pyramids .thumbnail-item'))
+      one.setAttribute('aria-pressed', one.classList.contains('selected'));
+    for (const one of document.querySelectorAll('#your-photo > button')) name(one, 'Your photo');
+  };
+  const attributeFilter = ['aria-label', 'alt', 'class'];
+  new MutationObserver(tell).observe(document, { subtree: true, childList: true, attributeFilter });
+}</script>"""
+
 # Where the page will have them, in plain HTML: see `page.py`.
 FIRST_LOOK_CSS = """
 #first-look { position: absolute; inset: 0 0 auto; box-sizing: border-box; max-width: 1180px; margin: 0 auto;
@@ -157,12 +176,12 @@ gradio-app .wrap:has(> .loading) { visibility: hidden; }
 #first-look .cards > * { width: 100%; aspect-ratio: 4 / 3; object-fit: cover; border-radius: 8px;
   box-sizing: border-box; }
 #first-look i { border: 2px dashed #0f766e; color: #0f766e; display: grid; place-items: center; font: 1.8rem Arial; }
-#first-look .samples { display: grid; gap: .5rem; grid-template-columns: repeat(3, 1fr); margin: 222px 0 0 291px;
+#first-look .samples { display: grid; gap: .5rem; grid-template-columns: repeat(3, 1fr); margin: 110px 0 0 291px;
   padding: .5rem; }
 #first-look .samples img { width: 100%; border-radius: 8px; }
 @media (max-width: 600px) {
   #first-look .cards { grid-template-columns: repeat(auto-fill, minmax(84px, 1fr)); }
-  #first-look .samples { grid-template-columns: repeat(2, 1fr); margin: 268px 0 0; }
+  #first-look .samples { grid-template-columns: repeat(2, 1fr); margin: 156px 0 0; }
 }
 """
 
@@ -186,6 +205,7 @@ def status_text(text: str) -> str:
     return unescape(" ".join(re.sub("<[^>]*>", " ", text).split()))
 
 
+STARTING = run_status("Starting", 0, [])
 STOPPED = run_status("Stopped; nothing is kept.", None, [])
 
 

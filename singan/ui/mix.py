@@ -1,4 +1,4 @@
-"""Several photos at once: a draft whose samples mix them, in the fold under the models."""
+"""Several photos at once: a draft whose samples mix them, in a fold under the tabs."""
 
 from __future__ import annotations
 

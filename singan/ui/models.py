@@ -1,4 +1,4 @@
-"""Models from elsewhere, and to elsewhere: the fold under the shipped pyramids."""
+"""Models from elsewhere, and to elsewhere: a fold under the tabs."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ def build(top: Top, examples: Path) -> Chain:
                 clear = gr.Button("Blank canvas", size="sm", min_width=90)
                 over = gr.Button("Paint over the photo", size="sm", min_width=90)
                 upload = gr.UploadButton("Upload a painting", size="sm", min_width=90)
+            go = gr.Button("Turn into a picture", variant="primary")
             controls, advanced = injected.build_controls(top.first)
             with advanced:
                 colors = gr.Slider(
@@ -53,7 +54,6 @@ def build(top: Top, examples: Path) -> Chain:
                     info="0: as painted. From 2 on, the picture's own palette (published: 5); "
                     "trains one scale on it, some seconds.",
                 )
-            go = gr.Button("Turn into a picture", variant="primary")
         with gr.Column(scale=1, min_width=320):
             results = injected.build_results(HINT, controls, "paint")
             gallery = build_examples(pictures)
@@ -69,7 +69,7 @@ def build(top: Top, examples: Path) -> Chain:
     chosen = [top.shelf, top.name]
     cleared = [results.pair, results.strip, results.status]
     fresh = [owner, editor, controls.scale, *cleared]
-    run, inputs = run_anew(go, "paint"), [*chosen, editor, *controls, colors]
+    run, inputs = run_anew(go, "paint", results.status), [*chosen, editor, *controls, colors]
     run(paint_to_image, inputs, results.view, **SHORT, show_progress="hidden", api_name="paint_to_image")
     Examples(
         tab="paint",

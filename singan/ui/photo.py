@@ -67,8 +67,9 @@ def tell(shelf: Shelf, pyramid: str) -> dict:
     if not shelf.is_draft(pyramid):
         return gr.update(value=works_on(pyramid), visible=bool(pyramid))
     name = f"<b>{html.escape(pyramid)}</b>"
-    learn = " <i>Train</i> learns its layout in ten seconds." if shelf.limits.allow_training else ""
-    text = f"{name} is a draft, made without training. All tabs work on it now.{learn}"
+    text = f"{name} is a draft, made without training. All tabs work on it now."
+    if shelf.limits.allow_training:
+        text += " <button type='button'>Train</button> learns its layout in ten seconds."
     return gr.update(value=note(text), visible=True)
 
 

@@ -43,13 +43,14 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
             flips = gr.Checkbox(
                 True,
                 label="Mirrored parts too",
-                info="Newer pictures; turn it off where there is writing.",
+                info="Newer pictures, but writing is mirrored too.",
                 visible=not first or first.can_flip,
             )
             number = gr.Slider(1, MAX_SAMPLES, 6, step=1, label="Number of samples")
             with gr.Row():
                 height = gr.Number(height_px, label="Height (px)", precision=0, min_width=100)
                 width = gr.Number(width_px, label="Width (px)", precision=0, min_width=100)
+            draw = gr.Button("Draw samples", variant="primary")
             with gr.Accordion("Advanced", open=False):
                 start_scale = gr.Slider(
                     0,
@@ -60,7 +61,6 @@ def build(demo: gr.Blocks, top: Top, back: Any) -> tuple[Chain, First]:
                 )
                 seed, new_seed = build_seed(new=True)
             fold, tile, mirror = tiles.build_controls(height, width)
-            draw = gr.Button("Draw samples", variant="primary")
         with gr.Column(scale=3, min_width=320, elem_classes="first-on-phones"):
             samples = build_gallery("Samples", 3, "samples")
             chain = build_gallery_chain(samples, "sample")

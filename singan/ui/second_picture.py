@@ -40,10 +40,10 @@ def build(top: Top, examples: Path) -> Chain:
         with gr.Column(scale=1, min_width=300):
             picture = gr.File(label="Second picture", height=140, elem_id="second")
             kind = gr.Radio(KINDS, value="layout", label="What becomes of it")
+            go = gr.Button("Draw it", variant="primary")
             controls, advanced = injected.build_controls(top.first, "1 keeps its large shapes, the last its details.")
             with advanced:
                 invert = gr.Checkbox(False, label="Exchange light and dark", info="Of a layout.")
-            go = gr.Button("Draw it", variant="primary")
         with gr.Column(scale=2, min_width=320):
             results = injected.build_results(HINT, controls, "second-picture")
             gallery = build_examples(pictures)
@@ -61,7 +61,7 @@ def build(top: Top, examples: Path) -> Chain:
 
     owner = injected.wire_forgetting(top, "second-picture", HINT, controls, results)
     inputs = [top.shelf, top.name, picture, kind, invert, *controls]
-    run = run_anew(go, "second-picture")
+    run = run_anew(go, "second-picture", results.status)
     run(second_picture, inputs, results.view, **SHORT, show_progress="hidden", api_name="second_picture")
     Examples(
         tab="second-picture",

@@ -25,6 +25,9 @@ CHOSEN = """async name => {
   return document.querySelector('#pyramids .thumbnail-item.selected .caption-label')?.textContent.trim() ?? name;
 }"""
 
+# Of what is said, a button alone is to be clicked.
+PRESSED = "element.addEventListener('click', event => event.target.matches('button') && trigger('click'));"
+
 
 @dataclass(frozen=True)
 class Top:
@@ -94,7 +97,7 @@ def build_top(shelf: Shelf) -> Top:
             elem_classes="grow",
         )
     first = names[0] if names else ""
-    said = gr.HTML(works_on(first), visible=bool(first), elem_id="said")
+    said = gr.HTML(works_on(first), visible=bool(first), elem_id="said", js_on_load=PRESSED)
     name = gr.Textbox(first, label="Pyramid", visible=False)
     seen = {tab: gr.Textbox(first, visible=False) for tab in FOLLOWING}
     pictures.select(None, name, name, js=CHOSEN, api_visibility="private")

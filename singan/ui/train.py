@@ -34,7 +34,7 @@ NO_TRAINING = """
 ### Training is switched off here
 
 A photo of yours works without it: upload it above, and all tabs draw from it at once. You can also load a model that
-was trained elsewhere: open *Load or share a model*. To train, duplicate this Space, or run the app on your own machine,
+was trained elsewhere: open *Load or share a model* below. To train, duplicate this Space, or run the app on your own machine,
 where a photo takes ten seconds on an ordinary CPU:
 
 ```

@@ -12,7 +12,7 @@ import singan
 from singan.config import VARIATION
 from singan.image import save_image
 from singan.ui.frame import SILENT, build_status, framed, renew, run_anew, watched
-from singan.ui.look import run_status
+from singan.ui.look import STARTING, run_status
 from singan.ui.shelf import LONG, Shelf
 from singan.ui.toasts import toasts
 from singan.ui.top import Top, start_range
@@ -52,7 +52,7 @@ def build(top: Top) -> None:
     changed = [top.here.change, top.renewed.change]
     gr.on(changed, fit, [top.shelf, top.name], start_scale, **SILENT)
     gr.on(changed, forget, None, [status, heat, seed], queue=False, **SILENT)
-    run, outputs = run_anew(go, "map"), [status, heat, seed]
+    run, outputs = run_anew(go, "map", status), [status, heat, seed]
     run(variation_map, inputs, outputs, **LONG, show_progress="hidden", api_name="variation_map")
 
 
@@ -86,7 +86,7 @@ def variation_map(
         text = f"{HINT} White stands for a standard deviation of {heat.info['white']:g} of 255."
         yield View(run_status(text, None, []), str(path), first)
 
-    yield from framed(View(run_status("Starting", 0, []), seed=first), moments, View, "map", long=True)
+    yield from framed(View(STARTING, seed=first), moments, View, "map", long=True)
 
 
 def forget() -> View:

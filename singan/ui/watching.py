@@ -19,7 +19,7 @@ from singan.pyramid import kept_size
 from singan.training.events import TrainEvent
 from singan.training.progress import clock
 from singan.ui.learning import learn_all
-from singan.ui.look import run_status
+from singan.ui.look import STARTING, run_status
 from singan.ui.photo import open_photo
 from singan.ui.runs import Run
 from singan.ui.shelf import MAX_PHOTO_PIXELS, Shelf, load_own, present
@@ -50,7 +50,7 @@ def watch_run(run: Run, shelf: Shelf) -> Iterator[View]:
     notes: list[str] = []
     run.stop.clear()
     yield View(
-        status=run_status("Starting", 0, []),
+        status=STARTING,
         scales=gr.update(value=list(run.scales), visible=bool(run.scales)),
         curves=gr.update(value=run.curves.html(), visible=bool(run.scales)),
         run_id=run.id,
