@@ -294,6 +294,7 @@ def test_painted_part_is_made_seamless_copied_and_started_over(open_page, photo)
     go_to(page, "Edit")
     stroke(page, "edit-canvas")
     press(page, "Make it seamless")
+    expect(visible_status(page)).to_be_in_viewport()  # where one presses
     expect(visible_status(page)).to_contain_text(DONE)
     image = downloaded(page)
     assert image.getpixel((0, 0)) == photo.getpixel((0, 0))  # exactly: it is far from the stroke

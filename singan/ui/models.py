@@ -40,7 +40,7 @@ def build(top: Top) -> None:
             load = gr.Button("Load from the Hub")
         with gr.Column(min_width=260):
             files = gr.File(
-                label="A model's zip, or its two files",
+                label="A model's files",
                 file_count="multiple",
                 height=140,
                 elem_id="model-files",

@@ -34,8 +34,8 @@ NO_TRAINING = """
 ### Training is switched off here
 
 A photo of yours works without it: upload it above, and all tabs draw from it at once. You can also load a model that
-was trained elsewhere: open *Load or share a model* below. To train, duplicate this Space, or run the app on your own machine,
-where a photo takes ten seconds on an ordinary CPU:
+was trained elsewhere: open *Load or share a model* below. To train, duplicate this Space, or run the app on your own
+machine, where a photo takes ten seconds on an ordinary CPU:
 
 ```
 pip install -r requirements.txt && python app.py
