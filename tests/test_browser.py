@@ -248,7 +248,7 @@ def test_training_to_the_end_gives_a_model_to_download_and_to_sample(open_page, 
     page = open_page()
     start_training(page, photo_path, steps=3)
     expect(page.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
-    assert captions(page, "scales") == ["25x32", "32x41"]
+    assert captions(page, "scales") == ["32x25", "41x32"]
     assert captions(page, "pyramids") == ["tiles", "blue", "green-field"]
     expect(page.locator(".curves svg")).to_have_count(2)
     expect(page.get_by_role("button", name="Train", exact=True).last).to_be_enabled()
@@ -268,7 +268,7 @@ def test_training_to_the_end_gives_a_model_to_download_and_to_sample(open_page, 
 def test_stop_keeps_the_finished_scales(open_page, photo_path):
     page = open_page()
     start_training(page, photo_path, steps=80)
-    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    expect(page.locator("#scales .caption-label").first).to_have_text("32x25", timeout=60_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile(r"Stopped after .* 1 scale learned"))).to_be_visible()
     page.get_by_role("button", name="Sample from it").click()
@@ -279,12 +279,12 @@ def test_stop_keeps_the_finished_scales(open_page, photo_path):
 def test_stopped_run_is_resumed(open_page, photo_path):
     page = open_page()
     start_training(page, photo_path, steps=80)
-    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    expect(page.locator("#scales .caption-label").first).to_have_text("32x25", timeout=60_000)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text(re.compile(r"Stopped after .* 1 scale learned"))).to_be_visible()
     page.get_by_role("button", name="Resume", exact=True).click()
     expect(page.get_by_text(re.compile(r"Done after .* 2 scales learned"))).to_be_visible(timeout=60_000)
-    assert captions(page, "scales") == ["25x32", "32x41"]
+    assert captions(page, "scales") == ["32x25", "41x32"]
     expect(page.get_by_role("button", name="Resume", exact=True)).to_have_count(0)
 
 
@@ -308,7 +308,7 @@ def test_browser_that_comes_back_takes_its_finished_model_and_no_other_browser_d
 def test_browser_that_left_in_mid_run_resumes_it(open_page, photo_path):
     page = open_page()
     start_training(page, photo_path, steps=300)  # longer than it takes to notice that it left
-    expect(page.locator("#scales .caption-label").first).to_have_text("25x32", timeout=60_000)
+    expect(page.locator("#scales .caption-label").first).to_have_text("32x25", timeout=60_000)
     page.close()
     page = open_page(page.context)
     page.get_by_role("tab", name="Train").click()
