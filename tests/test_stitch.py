@@ -187,6 +187,8 @@ def test_mirror_image_goes_on_where_it_is_plain_and_what_was_drawn_is_not_like_i
     goes_on = continued(x, mirror, (slice(0, 60), slice(0, 120)))[0, 0]
     assert goes_on[:25, 120:128].all() and not goes_on[:25, 137:].any() and not goes_on[:, :120].any()
     assert goes_on[40:].sum(1).max() <= 3  # busy, below
+    two = continued(x, mirror, (slice(10, 60), slice(0, 120)))[0, 0]  # something is added above, too
+    assert not two[:10, 120:].any() and two[10, 120:].sum() == 0 and two[15, 120:].sum() <= 5
 
 
 def test_propagation_finds_the_cheapest_on_a_chain():
