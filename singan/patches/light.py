@@ -181,9 +181,7 @@ class Multigrid:
 
     def corrected(self, rest: torch.Tensor) -> torch.Tensor:
         """About the solution for `rest`: what is rough of it from here, what is smooth from a smaller image."""
-        x = DAMPED * rest / self.diagonal
-        for _ in range(SWEEPS - 1):
-            x = x + DAMPED * (rest - self.laplace(x)) / self.diagonal
+        x = self.smoothed(DAMPED * rest / self.diagonal, rest, SWEEPS - 1)
         if self.smaller:
             height, width = rest.shape[2:]
             missing = F.pad(rest - self.laplace(x), (0, width % 2, 0, height % 2))
@@ -191,6 +189,10 @@ class Multigrid:
             size = [2 * side for side in coarse.shape[2:]]
             fine = F.interpolate(coarse, size=size, mode="bilinear", antialias=True)  # row by row
             x = x + self.unknown * fine[..., :height, :width]
-        for _ in range(SWEEPS):
+        return self.smoothed(x, rest, SWEEPS)
+
+    def smoothed(self, x: torch.Tensor, rest: torch.Tensor, sweeps: int) -> torch.Tensor:
+        """`x` after so many steps of Jacobi's."""
+        for _ in range(sweeps):
             x = x + DAMPED * (rest - self.laplace(x)) / self.diagonal
         return x

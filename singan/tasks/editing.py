@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from singan.checks import check_seed
 from singan.image import Picture
 from singan.model import SinGAN
 from singan.patches.light import lit
@@ -61,7 +62,8 @@ def edit(
     `config.published` does unless told. Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or
     seed out of range.
     """
-    resolve(model, scale)  # which is refused before anything is computed
+    resolve(model, scale)  # what is wrong is refused before anything is computed
+    seed = check_seed(seed)
     changed, white = fit(model, edited, "The edited image"), load_mask(model, mask)
     real = model.real_at(-1)
     if without_voting(model, voting):
@@ -78,7 +80,7 @@ def edit(
 
         def stitched(scale: int) -> torch.Tensor:
             sizes = stitched_sizes(model, real, scale - 1)
-            return stitch(put_in, band, sources, usable, sizes, int(seed), LIGHT, most, busy=BUSY)
+            return stitch(put_in, band, sources, usable, sizes, seed, LIGHT, most, busy=BUSY)
 
         injection = Injection(put_in, (), region=band, draw=stitched, usual=usual)
     return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "edit"})
