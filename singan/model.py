@@ -35,7 +35,18 @@ from singan.patches.composition import Composition, most_alike, tried
 from singan.patches.field import carry_field, refine_field, search, side_by_side
 from singan.patches.light import agreed, has_sky, joined, over_into_sky
 from singan.patches.mixture import alike, costs, evened, mixed, panorama, regions, shown
-from singan.patches.rearrange import FINE, PATHS, SMOOTH, at_heights, cuts, drawn_out, flipped_order, order, placed
+from singan.patches.rearrange import (
+    FINE,
+    PATHS,
+    SMOOTH,
+    at_heights,
+    cuts,
+    drawn_out,
+    flipped_order,
+    order,
+    placed,
+    rarity,
+)
 from singan.patches.search import PATCH, REUSE, Patches, basis
 from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
@@ -68,7 +79,7 @@ TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples,
 FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
-ROOMY_REUSE = 0.1  # at least, of several pictures and of taller ones: else what is not there goes into seams, or sky
+ROOMY_REUSE = 0.1  # at least, of several pictures, of taller and of wider ones: else what is not there goes into seams
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -348,6 +359,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         own = model._own_size(first)
+        reuse = ROOMY_REUSE if start_scale == 0 and own[1] < first[1] else REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
             x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
@@ -358,7 +370,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return draw_noise(1, size, scale, model.config, rng)
 
         lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
-        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
+        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit, reuse)
 
     def draw_layout(
         self, x: torch.Tensor, size: tuple[int, int], variation: float, rng: torch.Generator, kept: Constraints = FREE
@@ -369,18 +381,19 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW.
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
-        narrower = own[1] > size[1]
+        narrower, wider = own[1] > size[1], own[1] < size[1]
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         count = min(count, FEW) if narrower else count
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
         amount, columns, where = self.config.displacement * reordered(variation), None, None
         if own[1] != size[1] or (amount and self._reorders):
-            amount, cost = (FORCED if own[1] < size[1] else 1) * amount, self._cuts_of(own)
+            amount, cost = (FORCED if wider else 1) * amount, self._cuts_of(own)
             if self._flips:
                 better = torch.randn(count, PATHS, 2, *SMOOTH, generator=rng).to(self.device)
                 columns = flipped_order(cost, amount * better, size[1])
             else:
-                columns = order(cost, amount * z[:, 4:, : size[0], : size[1]])
+                dear = rarity(resize(self.patches_at(0).images[0], own)) if wider else None
+                columns = order(cost, amount * z[:, 4:, : size[0], : size[1]], dear)
         if own[1] != size[1]:  # a generator knows no such width
             entered = self._placed(resize(self.patches_at(0).images[0], own), columns)
         else:
@@ -390,7 +403,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        drawn, found = self.apply_scale(0, settle(entered), None, settle=settle, where=where)
+        reuse = ROOMY_REUSE if wider else REUSE
+        drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
@@ -398,7 +412,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if known is None:
             known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, images[0], known, variation)
+        best = most_alike(seen, images[0], known, variation, wider)
         return drawn[best : best + 1], found.one(best)
 
     def taller(
@@ -420,13 +434,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         kept: Constraints = FREE,
         lit: bool = False,
+        reuse: float = REUSE,
     ) -> tuple[torch.Tensor, Field | None]:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (1, 3, *size), and
         its field, if there is one.
 
         `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
         `found`: the field of `x`, if it has one. `kept`: what the image is held to at every level. `lit`: its light is
-        evened out in the end, where patches of different sources meet.
+        evened out in the end, where patches of different sources meet. `reuse`: as `apply_scale` takes it.
         """
         sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
         last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # that is small enough to be lit
@@ -437,7 +452,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             where = None
             if found and found.pictures and k < self.voting_scales:
                 where = F.interpolate(shown(found)[:, None].float(), here)
-            x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
+            x, found = self.apply_scale(k, x, z, found, reuse=reuse, settle=settle, where=where)
             x = settle(x)  # also where there was no voting
             if lit and found and k == last:
                 lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x

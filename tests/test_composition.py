@@ -18,6 +18,7 @@ from singan.patches.composition import (
     Composition,
     column_distance,
     composition_distance,
+    lack,
     most_alike,
     oddness,
     tried,
@@ -95,6 +96,25 @@ def test_the_worst_of_large_patches_count_and_are_those_of_a_plain_search():
     assert found[1] < 1e-3 < np.mean(wanted) < found[0]
     assert oddness(REAL[..., 5:27], real) < 1e-3
     assert oddness(REAL[:, :, :8, :8], real) > 0  # smaller than such a patch
+
+
+def test_what_is_left_out_counts_however_often_the_rest_is_there():
+    image, wide = REAL.clone(), torch.cat([REAL, REAL[..., 8:], REAL], 3)
+    image[:, :, 8:20, 10:22] = 0
+    real = Composition(REAL)
+    assert lack(wide, real) < 1e-3
+    found = lack(torch.cat([image, REAL]), real).tolist()
+    there = image.unfold(2, LARGE, 1).unfold(3, LARGE, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, LARGE, LARGE)
+    parts = REAL.unfold(2, LARGE, 1).unfold(3, LARGE, 1).permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, LARGE, LARGE)[::EVERY]
+    wanted = [float((part - there).square().mean((1, 2, 3)).min()) ** 0.5 for part in parts]
+    assert found[0] == pytest.approx(np.mean(np.array(wanted) ** WORST) ** (1 / WORST), rel=1e-3) and found[1] < 1e-3
+
+
+def test_of_wider_ones_the_one_is_chosen_that_lacks_nothing():
+    """One shows twice the first three quarters of the photograph, the other all of it and its first half twice more."""
+    real, layouts = Composition(REAL), [REAL[..., :24].tile(1, 1, 1, 3), torch.cat([REAL, *2 * [REAL[..., :16]]], 3)]
+    layouts = torch.cat([one[..., :64] for one in layouts])
+    assert lack(layouts, real)[1] < 1e-3 and most_alike(layouts, REAL, real, 0.5, wider=True) == 1
 
 
 def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():

@@ -284,7 +284,7 @@ def test_each_sample_may_have_its_own_variation(tiny_model):
 @pytest.mark.parametrize("made", ["grown_model", "draft"])
 def test_columns_stand_in_a_new_order_the_more_so_up_to_two_thirds_of_variation(made, request, monkeypatch):
     model, asked = replace(request.getfixturevalue(made)), []
-    monkeypatch.setattr("singan.model.order", lambda cost, z: asked.append(z) or order(cost, z))
+    monkeypatch.setattr("singan.model.order", lambda cost, z, dear: asked.append(z) or order(cost, z, dear))
     model.sample(1, variation=0), model.sample(1, tile="x", variation=1)
     assert not asked
     size = model.scale_sizes[0]

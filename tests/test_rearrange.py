@@ -1,7 +1,7 @@
 """Columns in a new order, and rows that are drawn out."""
 
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,8 +11,10 @@ from singan.patches import rearrange
 from singan.patches.rearrange import (
     EACH,
     FINE,
+    MOST,
     NEAR,
     PATHS,
+    RARE,
     SMOOTH,
     TURN,
     at_heights,
@@ -20,6 +22,7 @@ from singan.patches.rearrange import (
     drawn_out,
     flipped_order,
     order,
+    rarity,
 )
 
 
@@ -55,6 +58,52 @@ def test_columns_come_in_runs(width, places):
     assert set((found.diff(dim=1) - 1).abs().unique().tolist()) <= {0, *range(near, width + 1)}
     assert torch.equal(order(cost(x), z), found)  # again
     assert torch.equal(order(cost(x), z[1:]), found[1:])  # alone
+
+
+def towers(*places: int) -> torch.Tensor:
+    """A plain with towers on it, all alike, whose 7 columns differ little from one to the next."""
+    x = posts(60, ())
+    for place in places:
+        x[:, :, 4:22, place : place + 7] = torch.tensor([0.3, 0.6, 0.8, 1.0, 0.8, 0.6, 0.3])
+    return x
+
+
+def test_what_is_nowhere_else_at_its_height_is_rare():
+    alone, two = rarity(towers(28)), rarity(towers(8, 28))
+    assert alone[28:35].min() > MOST and alone.sqrt().mean() == pytest.approx(RARE**0.5) and alone[:20].max() < 0.01
+    assert two.max() < 0.01  # each has its like, and the plain too
+    assert not rarity(torch.zeros(1, 3, 25, 30)).any()  # and not 0 / 0
+    assert rarity(towers(28)[..., :2]).isfinite().all()
+
+
+@pytest.mark.parametrize("place", [0, 3, 28, 53])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wider_picture_shows_once_and_whole_what_is_there_once(seed, place):
+    x = towers(place)
+    z = 0.3 * noise(3, 25, 120, seed)
+    once, often = order(cost(x), z, rarity(x)), order(cost(x), z)
+    assert (once[:, 0] == 0).all() and (once[:, -1] == 59).all()
+    for found in once:
+        assert [found.tolist().count(column) for column in range(place, place + 7)] == [1] * 7
+    assert place != 28 or (often == place + 3).sum(1).tolist() != [1] * 3
+
+
+@pytest.mark.parametrize("column", range(4))
+@pytest.mark.parametrize("places", [4, 5, 7])
+def test_best_path_by_the_dearest_column_is_found(places, column):
+    """Against all paths, though each would be better without it."""
+    width, rng = 4, torch.Generator().manual_seed(places)
+    leaps, worth = 3 * torch.rand(width, width, generator=rng), torch.rand(2, places, width, generator=rng)
+    leaps[rearrange._near(width, leaps.device)] = math.inf
+    worth[:, :, column] -= 9
+    paths = [path for path in product(range(width), repeat=places) if column in path and (path[0], path[-1]) == (0, 3)]
+    for found, values in zip(rearrange._path_by(column, worth, leaps).tolist(), worth, strict=True):
+
+        def value(path: tuple[int, ...], values: torch.Tensor = values) -> float:
+            steps = sum(0 if b == a + 1 else float(leaps[a, b]) for a, b in pairwise(path))
+            return sum(float(values[place, one]) for place, one in enumerate(path)) - steps
+
+        assert tuple(found) in paths and value(tuple(found)) == pytest.approx(max(map(value, paths)))
 
 
 def test_more_noise_moves_more():

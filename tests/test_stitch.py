@@ -13,7 +13,7 @@ from singan.patches.light import agreed, lit, solved
 from singan.patches.offsets import sideways
 from singan.patches.quilt import continued, cut
 from singan.patches.search import Patches, basis
-from singan.patches.shiftmap import Level
+from singan.patches.shiftmap import NEARBY, REPEATED, Level
 from singan.patches.stitch import stitch
 from singan.patches.vote import vote
 
@@ -113,6 +113,18 @@ def test_of_two_copies_as_good_the_one_from_farther_away_costs_less(wallpaper):
     offsets = torch.tensor([[0, -28, 0], [0, -42, 0]]).expand(len(level.nodes), -1, -1)
     near, far = level.alone(level.nodes, offsets).unbind(1)
     assert (far < near).all()
+
+
+def test_a_copy_of_what_is_right_beside_costs_something_if_there_is_something_to_see():
+    """A plain picture with a post in it, which one would see come again."""
+    image, mask = torch.zeros(1, 3, 40, 60), torch.zeros(1, 1, 40, 60)
+    image[:, :, 10:30, 20:24], mask[:, :, 15:25, 28:32] = 1, 1
+    level, blind = (Level(image, mask, image, 1 - mask, (40, 60), distinct=d) for d in (None, torch.zeros(1, 1, 5, 5)))
+    offsets = torch.tensor([[0, 8, 0], [0, -8, 0]]).expand(len(level.nodes), -1, -1)
+    plain, post = (level.alone(level.nodes, offsets) - blind.alone(level.nodes, offsets)).unbind(1)
+    near = REPEATED * (1 - 8 / 60 / NEARBY)
+    assert plain.abs().max() < 1e-6 and post.min() == pytest.approx(near, rel=0.01) and post.max() < 1.01 * near
+    assert level.distinct.shape[2:] == (40, 60) and level.distinct.min() == 0
 
 
 def test_what_was_drawn_otherwise_takes_on_the_light_along_its_edge():

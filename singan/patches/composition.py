@@ -36,15 +36,22 @@ class Composition:
         taller = F.pad(image, (0, 0, LOWER, LOWER), mode="replicate")
         self.columns: Keys = prepare(_parts(taller, self.height, STRIP)[0])
         self.side = min(LARGE, *image.shape[2:])
-        self.large: Keys = prepare(_parts(image, self.side, self.side)[0])
+        large = _parts(image, self.side, self.side)[0]
+        self.large: Keys = prepare(large)
+        self.some = large[::EVERY]
 
 
-def most_alike(images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float) -> int:
+def most_alike(
+    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, wider: bool = False
+) -> int:
     """Which of `images`, (N, 3, H, W), is composed most like `real`, that of `image`, (1, 3, h, w). Others lack some
     of its parts, repeat them, or have something that does not belong there under them or in them, which counts less
-    the more `variation` is asked for. What is nearly `image` itself is not chosen."""
+    the more `variation` is asked for. Of `wider` ones it counts besides what they lack altogether, as in them things
+    are there as often as one likes. What is nearly `image` itself is not chosen."""
     kept = KEPT * (1 - variation)
     distance = composition_distance(images, real) + kept * (column_distance(images, real) + oddness(images, real))
+    if wider:
+        distance = distance + lack(images, real)
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     least = COPY + (NEW - COPY) * beyond_half(variation)
     copies = away < (least * away.median()).clamp_min(SAME)
@@ -93,6 +100,15 @@ def oddness(images: torch.Tensor, real: Composition) -> torch.Tensor:
     large = F.pad(images, (0, max(0, side - images.shape[3]), 0, max(0, side - images.shape[2])), mode="replicate")
     found = _differences(_parts(large, side, side, EVERY), real.large)
     return found.pow(WORST).mean(1).pow(1 / WORST)
+
+
+def lack(images: torch.Tensor, real: Composition) -> torch.Tensor:
+    """How far what is in `real` is from being in each image, (N, 3, any, any), at its worst: (N,).
+
+    As `oddness`, the other way round (Simakov et al., CVPR 2008): 0 where nothing of `real` is left out.
+    """
+    found = torch.stack([distances(real.some, prepare(parts)) for parts in _parts(images, real.side, real.side)])
+    return (found / real.some.shape[1]).sqrt().pow(WORST).mean(1).pow(1 / WORST)
 
 
 def _differences(parts: torch.Tensor, real: Keys) -> torch.Tensor:

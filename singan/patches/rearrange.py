@@ -28,6 +28,8 @@ AT_ONCE = 2**21  # columns at places that paths are sought through at once: 16 M
 BOTH, WORST = 3.0, 0.3  # what it is worth to have some of both, in parts of the picture, and what a cut is that shows
 MIRRORED = 0.15  # what a mirrored column costs: at little variation not all of a picture is
 TURN, EACH = 0.2, 0.15  # of its width: as far a path leaps that turns round; as much there is to be of either
+ALIKE, APART = 5, 0.12  # pixels that are compared; of the width: what is nearer is the thing itself
+RARE, MOST = 0.5, 2.0  # what a column costs a wider picture that is as unlike all others as they are, and any at most
 BUSY, GIVE = 4, 3  # the power of a row's changes, of which great ones count most; by which busy rows are drawn out less
 
 
@@ -55,18 +57,40 @@ def cuts(x: torch.Tensor) -> torch.Tensor:
     return CUT * total + LEAP
 
 
-def order(cost: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+def rarity(x: torch.Tensor) -> torch.Tensor:
+    """What each column of an image, (1, 3, H, W), costs a wider one, (W,): RARE if it is rare as they are in the mean.
+
+    By the square of how unlike what stands elsewhere at its height it is, in the mean of its patches. So what comes
+    again is what there is more of, and of a thing that is there once, the sun or a tower, there is one.
+    """
+    (height, width), reach = x.shape[2:], ALIKE // 2
+    patches = F.unfold(F.pad(x, (reach,) * 4, mode="replicate"), ALIKE)[0].T.unflatten(0, (height, width))
+    rows, column = (torch.arange(side, device=x.device) for side in (height, width))
+    beside = (column - column[:, None]).abs() < APART * width
+    away = torch.full((), math.inf, device=x.device)
+    for down in (-1, 0, 1):
+        other = patches[(rows + down).clamp(0, height - 1)]
+        away = torch.minimum(away, torch.cdist(patches, other).masked_fill_(beside, math.inf).amin(2))
+    rare = (away.square() / patches.shape[2] / x.var().clamp_min(1e-6)).clamp(max=1).mean(0)
+    return RARE * (rare / rare.mean().clamp_min(1e-3)).square()
+
+
+def order(cost: torch.Tensor, noise: torch.Tensor, dear: torch.Tensor | None = None) -> torch.Tensor:
     """Which of W columns stands at which place, (N, places): runs of them, which leap where it shows least.
 
     `cost`, (W, W), as `cuts` gives it. `noise`, (N, 1, H, places), says where which columns had better be: standard
-    normal times how much it counts; by 0 each stays, or as near to its share of the places as cuts allow. Of all orders
-    the one is taken whose worth less the cost of its cuts is greatest. As a column moves as one, things stay whole and
-    on what they stand on; they come twice, or not at all.
+    normal times how much it counts; by 0 each stays, or as near to its share of the places as cuts allow. `dear`, (W,),
+    is what each costs a wider picture, up to MOST: that goes from the first column to the last, and comes by the
+    dearest. Of all orders the one is taken whose worth less its costs is greatest. As a column moves as one, things
+    stay whole and on what they stand on; they come twice, or not at all.
     """
     width, device = len(cost), cost.device
     few = F.adaptive_avg_pool2d(noise, SMOOTH) * math.sqrt(noise[0].numel() / math.prod(SMOOTH))
     leaps = cost.masked_fill(_near(width, device), math.inf)
-    return _path(_worth(few, width, noise.shape[3]), leaps, torch.zeros(width, device=device))
+    worth = _worth(few, width, noise.shape[3])
+    if dear is None:
+        return _path(worth, leaps, torch.zeros(width, device=device))
+    return _path_by(int(dear.argmax()), worth - dear.clamp(max=MOST), leaps)
 
 
 def flipped_order(cost: torch.Tensor, noise: torch.Tensor, places: int) -> torch.Tensor:
@@ -117,6 +141,22 @@ def _path(worth: torch.Tensor, leaps: torch.Tensor, going: torch.Tensor) -> torc
     for back in reversed(before):
         found.append(back.gather(0, found[-1]))
     return torch.cat(found[::-1]).T
+
+
+def _path_by(column: int, worth: torch.Tensor, leaps: torch.Tensor) -> torch.Tensor:
+    """As `_path`, of those from the first column to the last that come by that one. Columns are there twice: those
+    before it and those from it on."""
+    width, going = len(leaps), leaps.new_zeros(2 * len(leaps))
+    twice = leaps.new_full((2 * width, 2 * width), math.inf)
+    twice[:width, :width] = twice[width:, width:] = leaps
+    twice[:width, width + column], twice[:, column] = leaps[:, column], math.inf
+    twice[max(0, column - 1), width + column] = 0 if column else math.inf
+    going[column] = going[width] = math.inf
+    worth, first = worth.repeat(1, 1, 2), 0 if column else width
+    start, end = worth[:, 0, first].clone(), worth[:, -1, -1].clone()
+    worth[:, [0, -1]] = -math.inf
+    worth[:, 0, first], worth[:, -1, -1] = start, end
+    return _path(worth, twice, going) % width
 
 
 def placed(x: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

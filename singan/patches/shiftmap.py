@@ -24,6 +24,7 @@ NEVER = 8.0  # what a pixel costs that is not there
 EDGE, REACH = 30.0, 2  # weight of what does not continue the surroundings, looked at so many pixels around
 HEIGHT, WIDTH = 0.3, 0.03  # what an offset by the whole height costs, and one by the whole width
 REPEATED, NEARBY = 0.008, 0.2  # what a copy of what is right beside it costs, and from what share of the sides on not
+DISTINCT = 0.25  # deviation, within a window, of what costs all of that: plain sky may come again
 CHANGED = 0.4  # weight of what differs from the photograph where a band around the hole is drawn anew
 CHANCE = 0.03  # how much seeds may make an offset dearer
 PASSES, SWEEPS = 30, 6  # of belief propagation: on the coarsest image, and on each finer one
@@ -47,8 +48,10 @@ class Level:
         usable: torch.Tensor,
         size: tuple[int, int],
         inner: torch.Tensor | None = None,
+        distinct: torch.Tensor | None = None,
     ) -> None:
-        """`inner`, (1, 1, H, W): what of the hole must be drawn; the rest should differ little from the photograph."""
+        """`inner`, (1, 1, H, W): what of the hole must be drawn; the rest should differ little from the photograph.
+        `distinct`, (S, 1, any, any): that of a coarser level, if there is one."""
         self.size = size
         self.known = F.adaptive_max_pool2d(hole, size)[0, 0] == 0  # (height, width)
         needed = self.known if inner is None else F.adaptive_max_pool2d(inner, size)[0, 0] == 0
@@ -58,6 +61,9 @@ class Level:
         scale = CONTRAST / float(deviation(self.image).clamp_min(0.02))
         self.shown = _planes(scale * self.image)
         self.offered = self.shown if self.sources is self.image else _planes(scale * self.sources)
+        if distinct is None:
+            distinct = (_deviation(scale * self.sources, self.usable[:, None].float()) / DISTINCT).clamp_(max=1)
+        self.distinct = resize(distinct, size)  # how much of something there is to see in the sources, from 0 to 1
         sure = self.known.clone()  # where the steps to the next pixels are known too
         sure[:, :-1] &= self.known[:, 1:]
         sure[:-1] &= self.known[1:]
@@ -109,7 +115,7 @@ class Level:
         near = (1 - share.square().sum(2).sqrt() / NEARBY).clamp(min=0)
         near *= (offsets[..., :2] != 0).any(2)
         cost = (
-            REPEATED * near
+            REPEATED * near * self.distinct.view(-1)[number]
             + NEVER * (~there).float()
             + share.square() @ torch.tensor([HEIGHT, WIDTH], device=offsets.device)
         )
@@ -295,6 +301,18 @@ def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) ->
     if images.shape[2:] == size:
         return images
     return resize(images * known, size) / resize(known, size).clamp_min(0.05)
+
+
+def _deviation(images: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """The standard deviation of what is `known`, (N, 1, H, W), in the window around each pixel of (N, 3, H, W):
+    (N, 1, H, W)."""
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        return F.avg_pool2d(x, WINDOW, 1, WINDOW // 2)
+
+    share = mean(known).clamp_min(0.5 / WINDOW**2)
+    variance = mean(known * images.square()) / share - (mean(known * images) / share).square()
+    return variance.clamp_min(0).mean(1, keepdim=True).sqrt()
 
 
 def _numbers(offsets: torch.Tensor) -> torch.Tensor:

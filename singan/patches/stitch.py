@@ -56,14 +56,14 @@ def stitch(
     level, chosen, inner = first, first.choose_first(offsets, seed, each=each), None
     if band is not None and not net:
         hole, inner = band, hole
-        level = Level(image, band, sources, usable, steps[0], inner)
+        level = Level(image, band, sources, usable, steps[0], inner, first.distinct)
         wide = first.choose_first(torch.cat([offsets, sideways(first)]).unique(dim=0), seed)
         few = torch.cat([level.staying(), chosen]).unique(dim=0)
         many = torch.cat([few, wide]).unique(dim=0)
         chosen, other = (level.choose_first(some, seed, len(some)) for some in (few, many))
         chosen = other if level.cost(other) < CHEAPER * level.cost(chosen) else chosen
     for size in steps[1:]:
-        finer = Level(image, hole, sources, usable, size, inner)
+        finer = Level(image, hole, sources, usable, size, inner, first.distinct)
         offered, level = finer.carried(level, chosen), finer  # so that the coarser one is forgotten before the choice
         chosen = level.choose(offered)
     result = level.evened(chosen, light, busy)
