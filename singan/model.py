@@ -79,7 +79,8 @@ TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples,
 FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
-ROOMY_REUSE = 0.1  # at least, of several pictures, of taller and of wider ones: else what is not there goes into seams
+ROOMY_REUSE = 0.1  # at least, of several pictures and of taller ones: else what is not there goes into seams, or sky
+OLDER_REUSE = 0.003  # of models without a field, as files of formats 1 and 2, which draw what they always drew
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -359,7 +360,6 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         own = model._own_size(first)
-        reuse = ROOMY_REUSE if start_scale == 0 and own[1] < first[1] else REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
             x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
@@ -370,7 +370,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return draw_noise(1, size, scale, model.config, rng)
 
         lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
-        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit, reuse)
+        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
 
     def draw_layout(
         self, x: torch.Tensor, size: tuple[int, int], variation: float, rng: torch.Generator, kept: Constraints = FREE
@@ -403,8 +403,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        reuse = ROOMY_REUSE if wider else REUSE
-        drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
+        drawn, found = self.apply_scale(0, settle(entered), None, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
@@ -434,14 +433,13 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         kept: Constraints = FREE,
         lit: bool = False,
-        reuse: float = REUSE,
     ) -> tuple[torch.Tensor, Field | None]:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (1, 3, *size), and
         its field, if there is one.
 
         `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
         `found`: the field of `x`, if it has one. `kept`: what the image is held to at every level. `lit`: its light is
-        evened out in the end, where patches of different sources meet. `reuse`: as `apply_scale` takes it.
+        evened out in the end, where patches of different sources meet.
         """
         sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
         last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # that is small enough to be lit
@@ -452,7 +450,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             where = None
             if found and found.pictures and k < self.voting_scales:
                 where = F.interpolate(shown(found)[:, None].float(), here)
-            x, found = self.apply_scale(k, x, z, found, reuse=reuse, settle=settle, where=where)
+            x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
             x = settle(x)  # also where there was no voting
             if lit and found and k == last:
                 lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x
@@ -576,6 +574,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
         if self.others or self._flips or self._heights is not None:
             reuse = max(reuse, ROOMY_REUSE)
+        if not self.config.field:
+            reuse = OLDER_REUSE
         return search(
             x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held, heights=self._heights
         )

@@ -29,7 +29,7 @@ BOTH, WORST = 3.0, 0.3  # what it is worth to have some of both, in parts of the
 MIRRORED = 0.15  # what a mirrored column costs: at little variation not all of a picture is
 TURN, EACH = 0.2, 0.15  # of its width: as far a path leaps that turns round; as much there is to be of either
 ALIKE, APART = 5, 0.12  # pixels that are compared; of the width: what is nearer is the thing itself
-RARE, MOST = 0.5, 2.0  # what a column costs a wider picture that is as unlike all others as they are, and any at most
+RARE, MOST = 1.0, 2.0  # what a column costs a wider picture that is twice as rare as others, and any at most
 BUSY, GIVE = 4, 3  # the power of a row's changes, of which great ones count most; by which busy rows are drawn out less
 
 
@@ -58,10 +58,11 @@ def cuts(x: torch.Tensor) -> torch.Tensor:
 
 
 def rarity(x: torch.Tensor) -> torch.Tensor:
-    """What each column of an image, (1, 3, H, W), costs a wider one, (W,): RARE if it is rare as they are in the mean.
+    """What each column of an image, (1, 3, H, W), costs a wider one, (W,): RARE if it is twice as rare as they are in
+    the mean, and nothing if it is not rarer.
 
-    By the square of how unlike what stands elsewhere at its height it is, in the mean of its patches. So what comes
-    again is what there is more of, and of a thing that is there once, the sun or a tower, there is one.
+    By how unlike what stands elsewhere at its height it is, in the mean of its patches. So what comes again is what
+    there is more of, and of a thing that is there once, the sun or a tower, there is one.
     """
     (height, width), reach = x.shape[2:], ALIKE // 2
     patches = F.unfold(F.pad(x, (reach,) * 4, mode="replicate"), ALIKE)[0].T.unflatten(0, (height, width))
@@ -72,7 +73,7 @@ def rarity(x: torch.Tensor) -> torch.Tensor:
         other = patches[(rows + down).clamp(0, height - 1)]
         away = torch.minimum(away, torch.cdist(patches, other).masked_fill_(beside, math.inf).amin(2))
     rare = (away.square() / patches.shape[2] / x.var().clamp_min(1e-6)).clamp(max=1).mean(0)
-    return RARE * (rare / rare.mean().clamp_min(1e-3)).square()
+    return RARE * (rare / rare.mean().clamp_min(1e-3) - 1).clamp_min(0).square()
 
 
 def order(cost: torch.Tensor, noise: torch.Tensor, dear: torch.Tensor | None = None) -> torch.Tensor:
