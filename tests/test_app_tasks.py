@@ -160,6 +160,16 @@ def test_harmonized_picture_is_that_of_the_task(shipped, composite):
     assert [caption for _, caption in shown["strip"]] == ["Scale 1 ✓", "Scale 2"]
 
 
+def test_harmonized_object_keeps_its_colours_if_asked_to(shipped, composite):
+    picture, mask = composite
+    run = composite_of.as_drawn(harmonize.harmonize, None, 0)
+    shown, _ = last(run(shipped, "blue", editor.on_canvas(picture), mask, None, "2", 3, False, 0.25))
+    own = singan.harmonize(shipped.load("blue"), picture, mask, scale=2, seed=3, recolor=0.25)[0]
+    usual = singan.harmonize(shipped.load("blue"), picture, mask, scale=2, seed=3)[0]
+    assert shown["pair"][1].tobytes() == own.tobytes() != usual.tobytes()
+    assert shown["pair"][1].text["recolor"] == "0.25"
+
+
 def test_first_view_comes_before_any_work(shipped, composite):
     views = harmonize.harmonize(shipped, "blue", editor.on_canvas(composite[0]))
     assert "Starting" in next(views).status
@@ -343,14 +353,14 @@ def test_what_is_painted_over_is_changed_and_made_seamless_in_one_go(shipped, ph
     painted = Image.new("RGBA", photo.size)
     painted.paste("black", (4, 4, 20, 20))
     value, settings = {"background": photo, "layers": [painted]}, ("auto", 3, False)
-    run = composite_of.as_drawn(edit.edit, edit.prepared)
-    shown, _ = last(run(shipped, "blue", value, None, None, *settings, how, 50, 0))
+    run = composite_of.as_drawn(edit.edit, edit.prepared, 3)
+    shown, _ = last(run(shipped, "blue", value, None, None, how, 50, 0, *settings))
 
     changed, mask = edit.change(value, None, how, 50, 0)
     wanted, _ = last(edit.edit(shipped, "blue", changed, mask, *settings))
     assert [image.tobytes() for image in shown["pair"]] == [image.tobytes() for image in wanted["pair"]]
     assert (changed["background"].tobytes() == photo.tobytes()) == (how == "changed")
-    again, _ = last(run(shipped, "blue", changed, mask, None, *settings, how, 50, 0))  # nothing more is painted over
+    again, _ = last(run(shipped, "blue", changed, mask, None, how, 50, 0, *settings))  # nothing more is painted over
     assert again["pair"][1].tobytes() == wanted["pair"][1].tobytes()
 
 

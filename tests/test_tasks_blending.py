@@ -345,6 +345,28 @@ def test_objects_in_black_and_white_photographs_are_black_and_white(tiny_picture
     assert (out.max(2) - out.min(2)).max() <= 3
 
 
+def test_recolor_says_how_much_of_its_own_colour_an_object_keeps(tiny_model):
+    photo = tiny_model.training_image
+    pasted, mask = photo.copy(), Image.new("L", photo.size)
+    box = (20, 16, 44, 36)
+    pasted.paste((230, 20, 20), box), mask.paste(255, box)
+
+    def mean(**options: float) -> np.ndarray:
+        (image,) = harmonize(tiny_model, pasted, mask, scale=4, **options)
+        assert image.info.get("recolor") == options.get("recolor")
+        return np.asarray(image, float)[20:32, 24:40].mean((0, 1))
+
+    own, half, most, usual = mean(recolor=0), mean(recolor=0.5), mean(recolor=0.95), mean()
+    assert (most == usual).all()
+    away = [np.abs(color - (230, 20, 20)).sum() for color in (own, half, usual)]
+    assert away[0] < 0.7 * away[1] < 0.7 * away[2]
+    for wrong, message in ((-0.1, "recolor is -0.1; it goes from 0 to 1"), ("red", "recolor is 'red'; it takes")):
+        with pytest.raises(ConfigError, match=message):
+            harmonize(tiny_model, pasted, mask, recolor=wrong)
+    with pytest.raises(ConfigError, match="leave out recolor"):
+        harmonize(tiny_model, pasted, mask, recolor=0.5, voting=False)
+
+
 def test_nothing_takes_a_hue_from_black_surroundings():
     real, mask = torch.full((1, 3, 80, 200), -1.0), torch.zeros(1, 1, 80, 200)
     mask[..., 20:60, 20:60] = 1

@@ -105,9 +105,12 @@ def harmonize(
     model: Model,
     composite: Annotated[Path, typer.Argument(help="The training image with something pasted in.")],
     mask: Mask = None,
+    recolor: Annotated[
+        float | None, typer.Option(help="How far it takes the picture's colours, 0 to 1; nearly all the way.")
+    ] = None,
 ) -> None:
     """Make a pasted object look like part of the picture."""
-    call.run("harmonize", model, composite, mask=mask)
+    call.run("harmonize", model, composite, mask=mask, recolor=recolor)
 
 
 @as_command

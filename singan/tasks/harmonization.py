@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from singan.errors import ImageError
+from singan.checks import check_range
+from singan.errors import ConfigError, ImageError
 from singan.image import Picture
 from singan.model import SinGAN
 from singan.tasks.blending import NOTHING, blend, feather, fit, load_mask, published, without_voting
@@ -29,7 +30,7 @@ TINT = 0.6  # of the colour of the light around the object that falls on it
 AROUND = 30.0  # pixels at 250 px: how far around it that light is looked at
 UNLIKE = 0.3  # of the range [-1, 1]: what differs less from the picture there is in its light already
 BLACK = 0.004  # of the range from 0 to 2: surroundings that are darker, by half a level of 255, are black
-COLORS = 0.95  # how far colours move to the picture's nearest ones
+COLORS = 0.95  # how far colours move to the picture's nearest ones, unless told
 FAR = 0.06  # what a colour costs that is nowhere near the object, as squared distance
 STRUCTURE = 2.5  # pixels at 250 px: what is coarser stays the object's while its texture is voted
 TEXTURE = 3.0  # pixels at 250 px: what is smaller, and fainter than one of
@@ -51,6 +52,7 @@ def harmonize(
     scale: Scale = "auto",
     seed: int = 0,
     voting: bool | None = None,
+    recolor: float | None = None,
     on_event: OnEvent | None = None,
 ) -> list[Image.Image]:
     """Make the object pasted into `composite` look like part of the training image: one RGB image per scale.
@@ -60,26 +62,33 @@ def harmonize(
     image. What is beyond the mask and its soft edge is the training image to the last bit. `scale`: the injection
     scale, from 1 (free) to the model's finest (faithful), several, "all", or "auto": the last one that is small, as all
     are alike, or of a model without a field the one that fits best. `voting=False` leaves patch voting out, as
-    published, and is what a model with `config.published` does unless told.
-    Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range.
+    published, and is what a model with `config.published` does unless told. `recolor`: how far its colours move to the
+    picture's nearest ones, from 0 to 1; by default nearly all the way, as a painting asks for. At 0 it is in the light
+    of the picture alone, and a red cup stays red.
+    Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range, or for `recolor`
+    without voting, where the generators alone colour it.
     """
+    check_range("recolor", COLORS if recolor is None else recolor, 0, 1)
     pasted = fit(model, composite, "The composite")
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
     real = model.real_at(-1)
     if without_voting(model, voting):
+        if recolor is not None:
+            raise ConfigError("Without patch voting the generators alone colour what was pasted in: leave out recolor.")
         injection = replace(published(model, pasted, white, RADIUS), limit=LIMIT)
     else:
-        injection = _injection(model, pasted, white, real)
-    return run_injection(
-        model, injection, scale, seed, voting=voting, on_event=on_event, settings={"task": "harmonize"}
-    )
+        injection = _injection(model, pasted, white, real, COLORS if recolor is None else recolor)
+    settings = {"task": "harmonize"} | ({} if recolor is None else {"recolor": recolor})
+    return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
 
 
-def _injection(model: SinGAN, pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor) -> Injection:
+def _injection(
+    model: SinGAN, pasted: torch.Tensor, mask: torch.Tensor, real: torch.Tensor, recolor: float
+) -> Injection:
     pasted = without_fringe(pasted, mask)
     near = blur(mask, AROUND)
     far = 1 - near / near.max().clamp_min(NOTHING)
-    moved = towards_colors(tinted(pasted, mask, real), real, COLORS, FAR * far)
+    moved = towards_colors(tinted(pasted, mask, real), real, recolor, FAR * far)
     if bool((real == real[:, :1]).all()):  # black and white
         moved = moved.mean(1, keepdim=True).expand(-1, 3, -1, -1)
     recolored = beyond_edge(torch.where(mask > 0, moved, pasted), mask)

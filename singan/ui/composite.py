@@ -36,7 +36,7 @@ from singan.ui.top import Top
 class Composite:
     """The widgets of such a tab; `drawn` are the canvas and the mask, once the tab is built. What is in `flat`, the
     canvas, gives way to the stage while there are objects. The canvas and the mask of the task are what `prepare` gives
-    for them and the values of `asked`."""
+    for them and the values of `asked`; the task itself takes those of `more`, last."""
 
     flat: gr.Column
     editor: gr.ImageEditor
@@ -49,6 +49,7 @@ class Composite:
     chain: Any = None
     prepare: Callable[..., tuple[Value, Image.Image | None]] | None = None
     asked: list[Any] = field(default_factory=list)
+    more: list[Any] = field(default_factory=list)
 
     def build_buttons(self, upload: str) -> None:
         """What brings objects, or another picture, and what clears them."""
@@ -101,10 +102,12 @@ def build_composite(
     def load_example(shelf: Shelf, number: int) -> tuple[Any, ...]:
         return *open_example(shelf, pictures[number]), run_status(hint, None, []), *on_stage(None)
 
-    def run_example(shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str) -> Iterator[injected.View]:
+    def run_example(
+        shelf: Shelf, number: int, seed: int, new_seed: bool, scale: str, *more: Any
+    ) -> Iterator[injected.View]:
         path = pictures[number]
         picture, mask = Image.open(path), Image.open(path.with_suffix(".mask.png")).convert("L")
-        yield from task(shelf, path.stem, on_canvas(picture), mask, scale, seed, new_seed)
+        yield from task(shelf, path.stem, on_canvas(picture), mask, scale, seed, new_seed, *more)
 
     def start_over(shelf: Shelf, pyramid: str, owner: str = "") -> tuple[Any, ...]:
         if not pyramid or owner == pyramid:
@@ -120,16 +123,16 @@ def build_composite(
     chosen = [top.shelf, top.name]
     outputs = {"outputs": results.view, **SHORT, "show_progress": "hidden"}
     fresh = [owner, *tab.drawn, controls.scale, results.pair, results.strip, results.status, *tab.staged]
-    given = [*chosen, *tab.drawn, tab.stage, *controls, *tab.asked]
-    run_anew(go, name, results.status)(as_drawn(task, tab.prepare), given, **outputs, **PRIVATE)
-    gr.on([], task, [*chosen, *tab.drawn, *controls], **outputs, api_name=name)
+    given = [*chosen, *tab.drawn, tab.stage, *tab.asked, *controls, *tab.more]
+    run_anew(go, name, results.status)(as_drawn(task, tab.prepare, len(tab.asked)), given, **outputs, **PRIVATE)
+    gr.on([], task, [*chosen, *tab.drawn, *controls, *tab.more], **outputs, api_name=name)
     Examples(
         tab=name,
         sources=sources(pictures),
         load=load_example,
         loaded=[top.name, top.pictures, *fresh],
         run=run_example,
-        settings=[controls.seed, controls.new_seed, controls.scale],
+        settings=[controls.seed, controls.new_seed, controls.scale, *tab.more],
         view=results.view,
     ).wire(gallery, top, **SHORT)
     top.here.change(start_over, [*chosen, owner], fresh, **SILENT)
@@ -140,17 +143,19 @@ def build_composite(
 
 
 def as_drawn(
-    task: Callable[..., Iterator[injected.View]], prepare: Callable[..., tuple[Value, Image.Image | None]] | None
+    task: Callable[..., Iterator[injected.View]],
+    prepare: Callable[..., tuple[Value, Image.Image | None]] | None,
+    asked: int,
 ) -> Callable[..., Iterator[injected.View]]:
-    """The task of what is on the canvas, with what stands on the stage as part of it, once that is prepared."""
+    """The task of what is on the canvas, with what stands on the stage as part of it, once that is prepared by so many
+    values as are `asked` for."""
 
     def run(
         shelf: Shelf, pyramid: str, value: Value, mask: Image.Image | None, scene: Scene | None, *rest: Any
     ) -> Iterator[injected.View]:
-        settings, asked = rest[: len(injected.Controls._fields)], rest[len(injected.Controls._fields) :]
         value, mask = flatten(value, mask, scene)
-        value, mask = prepare(value, mask, *asked) if prepare else (value, mask)
-        yield from task(shelf, pyramid, value, mask, *settings)
+        value, mask = prepare(value, mask, *rest[:asked]) if prepare else (value, mask)
+        yield from task(shelf, pyramid, value, mask, *rest[asked:])
 
     return run
 

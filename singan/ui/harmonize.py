@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 from PIL import Image
 
 import singan
 from singan.model import SinGAN
+from singan.tasks.harmonization import COLORS
 from singan.tasks.injection import OnEvent, Scale
 from singan.ui import canvas, injected
 from singan.ui.chain import Chain
@@ -28,6 +30,8 @@ def build(top: Top, examples: Path) -> Chain:
     """Make the tab."""
     with build_composite(top, examples, harmonize, label="Composite", hint=HINT, button="Harmonize") as tab:
         tab.build_buttons("Upload a composite")
+        how_far = "0 keeps the object's own, in the light of the picture"
+        tab.more = [gr.Slider(0, 1, COLORS, step=0.05, label="Take on the picture's colours", info=how_far)]
     return tab.chain
 
 
@@ -39,6 +43,7 @@ def harmonize(
     scale: str = "auto",
     seed: int | None = 0,
     new_seed: bool = False,
+    recolor: float = COLORS,
 ) -> Iterator[View]:
     """Make a pasted object look like part of the picture that a pyramid learned.
 
@@ -51,14 +56,20 @@ def harmonize(
         scale: where it enters the pyramid, from "1" (free) to its last scale (faithful), or "auto"
         seed: seed of the noise
         new_seed: take a random seed instead
+        recolor: how far the object takes on the picture's colours, from 0 (keeps its own) to 1
     """
 
     def begin(model: SinGAN) -> Task:
         picture, white = canvas.backdrop(composite), canvas.painted(composite, mask)
 
-        def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            return singan.harmonize(model, picture, white, scale=scale, seed=seed, on_event=on_event)
+        asked = None if recolor == COLORS else recolor
+        published = model.config.published and asked is not None
+        notes = ["This model's generators alone colour the object."] if published else []
 
-        return Task(picture, job, injected.size_notes(picture, model))
+        def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
+            far = None if published else asked
+            return singan.harmonize(model, picture, white, scale=scale, seed=seed, recolor=far, on_event=on_event)
+
+        return Task(picture, job, [*injected.size_notes(picture, model), *notes])
 
     yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "harmonize")
