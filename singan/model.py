@@ -471,7 +471,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         *,
         rounds: int | None = None,
-        reuse: float = REUSE,
+        reuse: float | None = None,
         region: torch.Tensor | None = None,
         settle: Settle = unheld,
         where: torch.Tensor | None = None,
@@ -549,7 +549,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
-        self, level: int, x: torch.Tensor, reuse: float = REUSE, region: torch.Tensor | None = None
+        self, level: int, x: torch.Tensor, reuse: float | None = None, region: torch.Tensor | None = None
     ) -> Field:
         """The field of any image, (1, 3, H, W) at the size of `level`: searched for at the last scale that is small
         enough, where the image is shrunk to, and carried on from there."""
@@ -569,13 +569,18 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return found
 
     def _search(
-        self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None, where: torch.Tensor | None = None
+        self,
+        level: int,
+        x: torch.Tensor,
+        reuse: float | None,
+        region: torch.Tensor | None,
+        where: torch.Tensor | None = None,
     ) -> Field:
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
+        if reuse is None:
+            reuse = REUSE if self.config.field else OLDER_REUSE
         if self.others or self._flips or self._heights is not None:
             reuse = max(reuse, ROOMY_REUSE)
-        if not self.config.field:
-            reuse = OLDER_REUSE
         return search(
             x, patches, self.place_prior, reuse=reuse, region=region, wrap=self._wrap, costs=held, heights=self._heights
         )
