@@ -38,6 +38,7 @@ from singan.patches.mixture import alike, costs, evened, mixed, panorama, region
 from singan.patches.rearrange import (
     FINE,
     PATHS,
+    RARE,
     SMOOTH,
     at_heights,
     cuts,
@@ -79,8 +80,8 @@ TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples,
 FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
-ROOMY_REUSE = 0.1  # at least, of several pictures and of taller ones: else what is not there goes into seams, or sky
-OLDER_REUSE = 0.003  # of models without a field, as files of formats 1 and 2, which draw what they always drew
+OWN_REUSE = 0.02  # of samples as wide as the photograph: at REUSE a piece of what was left out stands at their border
+ROOMY_REUSE = 0.1  # at least, of several pictures, of taller ones, and of wider ones of what is there once
 CURVE_ROUNDS = 2  # of voting at most while the curve of variation is measured: a draft takes this long
 
 
@@ -360,6 +361,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         own = model._own_size(first)
+        reuse = REUSE if start_scale else model._reuse_at(own, first[1])
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
             x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
@@ -370,7 +372,21 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return draw_noise(1, size, scale, model.config, rng)
 
         lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
-        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit)
+        return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit, reuse)
+
+    def _dear(self, own: tuple[int, int], width: int) -> torch.Tensor | None:
+        """What the photograph's columns, of its size `own`, cost a picture that is to be so wide, if it is wider than
+        that and there is something in it that is there once."""
+        if own[1] >= width or self._flips:
+            return None
+        dear = rarity(resize(self.patches_at(0).images[0], own))
+        return dear if bool(dear.amax() >= RARE) else None
+
+    def _reuse_at(self, own: tuple[int, int], width: int) -> float:
+        """What a picture that is to be so wide takes, if the photograph is of the size `own` for it."""
+        if self._dear(own, width) is not None:
+            return ROOMY_REUSE
+        return OWN_REUSE if self.config.field and own[1] >= width and not any(self._wrap) else REUSE
 
     def draw_layout(
         self, x: torch.Tensor, size: tuple[int, int], variation: float, rng: torch.Generator, kept: Constraints = FREE
@@ -382,6 +398,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         narrower, wider = own[1] > size[1], own[1] < size[1]
+        dear = self._dear(own, size[1])
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         count = min(count, FEW) if narrower else count
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
@@ -392,7 +409,6 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 better = torch.randn(count, PATHS, 2, *SMOOTH, generator=rng).to(self.device)
                 columns = flipped_order(cost, amount * better, size[1])
             else:
-                dear = rarity(resize(self.patches_at(0).images[0], own)) if wider else None
                 columns = order(cost, amount * z[:, 4:, : size[0], : size[1]], dear)
         if own[1] != size[1]:  # a generator knows no such width
             entered = self._placed(resize(self.patches_at(0).images[0], own), columns)
@@ -403,7 +419,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        drawn, found = self.apply_scale(0, settle(entered), None, settle=settle, where=where)
+        reuse = self._reuse_at(own, size[1])
+        drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
         images = self.patches_at(0).images
@@ -411,7 +428,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if known is None:
             known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, images[0], known, variation, wider)
+        best = most_alike(seen, images[0], known, variation, dear is not None)
         return drawn[best : best + 1], found.one(best)
 
     def taller(
@@ -433,13 +450,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         kept: Constraints = FREE,
         lit: bool = False,
+        reuse: float = REUSE,
     ) -> tuple[torch.Tensor, Field | None]:
         """`x`, (1, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (1, 3, *size), and
         its field, if there is one.
 
         `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.
         `found`: the field of `x`, if it has one. `kept`: what the image is held to at every level. `lit`: its light is
-        evened out in the end, where patches of different sources meet.
+        evened out in the end, where patches of different sources meet. `reuse`: as `search` takes it.
         """
         sizes, lighter = [self.size_at(k, size) for k in range(len(self.levels))], None
         last = sum(math.prod(at) <= MAX_LIT_PIXELS for at in sizes) - 1  # that is small enough to be lit
@@ -450,7 +468,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             where = None
             if found and found.pictures and k < self.voting_scales:
                 where = F.interpolate(shown(found)[:, None].float(), here)
-            x, found = self.apply_scale(k, x, z, found, settle=settle, where=where)
+            x, found = self.apply_scale(k, x, z, found, reuse=reuse, settle=settle, where=where)
             x = settle(x)  # also where there was no voting
             if lit and found and k == last:
                 lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x
@@ -471,7 +489,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         found: Field | None = None,
         *,
         rounds: int | None = None,
-        reuse: float | None = None,
+        reuse: float = REUSE,
         region: torch.Tensor | None = None,
         settle: Settle = unheld,
         where: torch.Tensor | None = None,
@@ -549,7 +567,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return displace(x, self.config.displacement * noise[:, 3:], self._wrap) if noise.shape[1] > 3 else x
 
     def find_field(
-        self, level: int, x: torch.Tensor, reuse: float | None = None, region: torch.Tensor | None = None
+        self, level: int, x: torch.Tensor, reuse: float = REUSE, region: torch.Tensor | None = None
     ) -> Field:
         """The field of any image, (1, 3, H, W) at the size of `level`: searched for at the last scale that is small
         enough, where the image is shrunk to, and carried on from there."""
@@ -569,16 +587,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         return found
 
     def _search(
-        self,
-        level: int,
-        x: torch.Tensor,
-        reuse: float | None,
-        region: torch.Tensor | None,
-        where: torch.Tensor | None = None,
+        self, level: int, x: torch.Tensor, reuse: float, region: torch.Tensor | None, where: torch.Tensor | None = None
     ) -> Field:
         patches, held = self.patches_at(level), None if where is None else costs(where, len(self.shares))
-        if reuse is None:
-            reuse = REUSE if self.config.field else OLDER_REUSE
         if self.others or self._flips or self._heights is not None:
             reuse = max(reuse, ROOMY_REUSE)
         return search(

@@ -14,10 +14,11 @@ from singan.device import pick_device
 from singan.errors import ConfigError
 from singan.image import image_to_tensor, tensor_to_image
 from singan.metrics.diversity import diversity
-from singan.model import SinGAN
+from singan.model import OWN_REUSE, ROOMY_REUSE, SinGAN
 from singan.networks import PatchNet
 from singan.patches.composition import Composition, column_distance, composition_distance
 from singan.patches.rearrange import order
+from singan.patches.search import REUSE
 from singan.patches.vote import voters
 from singan.pyramid import resize
 from singan.scale import draw_noise, refine
@@ -279,6 +280,30 @@ def test_each_sample_may_have_its_own_variation(tiny_model):
             tiny_model.sample(3, variation=numbers)
     with pytest.raises(ConfigError, match="variation is 2"):
         tiny_model.sample(2, variation=[0.2, 2])
+
+
+def test_of_what_is_there_once_a_wider_sample_shows_one():
+    """A sun over a plain that is alike everywhere; of many suns it may show more."""
+    rng = np.random.default_rng(0)
+    plain = np.full((120, 200, 3), (90, 120, 170)) + np.linspace(0, 50, 120)[:, None, None]
+    plain[80:] = np.array((70, 60, 40)) + rng.normal(0, 25, (40, 200, 1))
+    down, across = np.mgrid[:120, :200]
+    alone, many = plain.copy(), plain.copy()
+    for photo, places in ((alone, [70]), (many, range(20, 200, 40))):
+        for place in places:
+            photo[(down - 50) ** 2 + (across - place) ** 2 < 14**2] = (255, 240, 200)
+
+    def suns(image: Image.Image) -> int:
+        bright = (np.asarray(image)[40:60, :, 0] > 220).any(0)
+        return int((np.diff(bright.astype(int)) == 1).sum() + bright[0])
+
+    one, herd = (singan.draft(Image.fromarray(photo.clip(0, 255).astype(np.uint8))) for photo in (alone, many))
+    assert [suns(image) for image in one.sample(3, size=(120, 400))] == [1, 1, 1]
+    assert min(suns(image) for image in herd.sample(2, size=(120, 400))) > 5
+    own, width = one._own_size(one.size_at(0, (120, 400))), one.size_at(0, (120, 400))[1]
+    assert one._dear(own, width) is not None and herd._dear(own, width) is None
+    assert one._reuse_at(own, width) == ROOMY_REUSE and herd._reuse_at(own, width) == REUSE
+    assert one._reuse_at(own, own[1]) == OWN_REUSE
 
 
 @pytest.mark.parametrize("made", ["grown_model", "draft"])

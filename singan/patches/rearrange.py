@@ -29,6 +29,7 @@ BOTH, WORST = 3.0, 0.3  # what it is worth to have some of both, in parts of the
 MIRRORED = 0.15  # what a mirrored column costs: at little variation not all of a picture is
 TURN, EACH = 0.2, 0.15  # of its width: as far a path leaps that turns round; as much there is to be of either
 ALIKE, APART = 5, 0.12  # pixels that are compared; of the width: what is nearer is the thing itself
+SEEN = 0.03  # of the variance: a squared difference that tells one thing from another
 RARE, MOST = 1.0, 2.0  # what a column costs a wider picture that is twice as rare as others, and any at most
 BUSY, GIVE = 4, 3  # the power of a row's changes, of which great ones count most; by which busy rows are drawn out less
 
@@ -73,7 +74,7 @@ def rarity(x: torch.Tensor) -> torch.Tensor:
         other = patches[(rows + down).clamp(0, height - 1)]
         away = torch.minimum(away, torch.cdist(patches, other).masked_fill_(beside, math.inf).amin(2))
     rare = (away.square() / patches.shape[2] / x.var().clamp_min(1e-6)).clamp(max=1).mean(0)
-    return RARE * (rare / rare.mean().clamp_min(1e-3) - 1).clamp_min(0).square()
+    return RARE * (rare / rare.mean().clamp_min(SEEN) - 1).clamp_min(0).square()
 
 
 def order(cost: torch.Tensor, noise: torch.Tensor, dear: torch.Tensor | None = None) -> torch.Tensor:

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 PATCH = 7
 DIRECTIONS = 24  # they hold some 98 % of the variance of a photograph's patches
 SIDEWAYS = 0.3
-REUSE = 0.02  # lower: more weight on showing all of the training image
+REUSE = 0.003  # lower: more weight on showing all of the training image
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
 TILES = (1, 8, 16, 32, 64, 128)  # patches down or across that are projected at once
 RUN = 64  # numbers of which the least one is found at once
