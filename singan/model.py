@@ -361,10 +361,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
         own = model._own_size(first)
-        reuse = REUSE if start_scale else model._reuse_at(own, first[1])
+        reuse = REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
-            x, found = model.draw_layout(x, low, variation, rng, kept if low == first else FREE)
+            dear = model._dear(own, first[1])
+            reuse = model._reuse_at(own, first[1], dear)
+            x, found = model.draw_layout(x, low, variation, rng, dear, reuse, kept if low == first else FREE)
             if low != first:
                 model, x, found = model.taller(x, first, kept)
 
@@ -382,23 +384,31 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         dear = rarity(resize(self.patches_at(0).images[0], own))
         return dear if bool(dear.amax() >= RARE) else None
 
-    def _reuse_at(self, own: tuple[int, int], width: int) -> float:
-        """What a picture that is to be so wide takes, if the photograph is of the size `own` for it."""
-        if self._dear(own, width) is not None:
+    def _reuse_at(self, own: tuple[int, int], width: int, dear: torch.Tensor | None) -> float:
+        """What a picture that is to be so wide takes, if the photograph is of the size `own` for it, and its columns
+        are `dear`."""
+        if dear is not None:
             return ROOMY_REUSE
         return OWN_REUSE if self.config.field and own[1] >= width and not any(self._wrap) else REUSE
 
     def draw_layout(
-        self, x: torch.Tensor, size: tuple[int, int], variation: float, rng: torch.Generator, kept: Constraints = FREE
+        self,
+        x: torch.Tensor,
+        size: tuple[int, int],
+        variation: float,
+        rng: torch.Generator,
+        dear: torch.Tensor | None,
+        reuse: float,
+        kept: Constraints = FREE,
     ) -> tuple[torch.Tensor, Field | None]:
         """Scale 0 of a sample, (1, 3, *size), from what it starts from, (1, 3, any, any): the image and its field.
 
         Of `config.candidates` it is the one composed most like the training image (`most_alike`); of a draft, whose
-        layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW.
+        layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW. `dear`:
+        what columns cost, as `order` takes it; then nothing is to be lacking. `reuse`: as `search` takes it.
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         narrower, wider = own[1] > size[1], own[1] < size[1]
-        dear = self._dear(own, size[1])
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         count = min(count, FEW) if narrower else count
         z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
@@ -419,7 +429,6 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
-        reuse = self._reuse_at(own, size[1])
         drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
         if len(drawn) == 1 or found is None:
             return drawn[:1], found
@@ -428,7 +437,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         if known is None:
             known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
         seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, images[0], known, variation, dear is not None)
+        best = most_alike(seen, images[0], known, variation, whole=dear is not None)
         return drawn[best : best + 1], found.one(best)
 
     def taller(

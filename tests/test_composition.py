@@ -114,7 +114,7 @@ def test_of_wider_ones_the_one_is_chosen_that_lacks_nothing():
     """One shows twice the first three quarters of the photograph, the other all of it and its first half twice more."""
     real, layouts = Composition(REAL), [REAL[..., :24].tile(1, 1, 1, 3), torch.cat([REAL, *2 * [REAL[..., :16]]], 3)]
     layouts = torch.cat([one[..., :64] for one in layouts])
-    assert lack(layouts, real)[1] < 1e-3 and most_alike(layouts, REAL, real, 0.5, wider=True) == 1
+    assert lack(layouts, real)[1] < 1e-3 and most_alike(layouts, REAL, real, 0.5, whole=True) == 1
 
 
 def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():

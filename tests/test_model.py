@@ -301,9 +301,10 @@ def test_of_what_is_there_once_a_wider_sample_shows_one():
     assert [suns(image) for image in one.sample(3, size=(120, 400))] == [1, 1, 1]
     assert min(suns(image) for image in herd.sample(2, size=(120, 400))) > 5
     own, width = one._own_size(one.size_at(0, (120, 400))), one.size_at(0, (120, 400))[1]
-    assert one._dear(own, width) is not None and herd._dear(own, width) is None
-    assert one._reuse_at(own, width) == ROOMY_REUSE and herd._reuse_at(own, width) == REUSE
-    assert one._reuse_at(own, own[1]) == OWN_REUSE
+    dear, cheap = one._dear(own, width), herd._dear(own, width)
+    assert dear is not None and cheap is None
+    assert one._reuse_at(own, width, dear) == ROOMY_REUSE and herd._reuse_at(own, width, cheap) == REUSE
+    assert one._reuse_at(own, own[1], None) == OWN_REUSE
 
 
 @pytest.mark.parametrize("made", ["grown_model", "draft"])

@@ -42,15 +42,15 @@ class Composition:
 
 
 def most_alike(
-    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, wider: bool = False
+    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, whole: bool = False
 ) -> int:
     """Which of `images`, (N, 3, H, W), is composed most like `real`, that of `image`, (1, 3, h, w). Others lack some
     of its parts, repeat them, or have something that does not belong there under them or in them, which counts less
-    the more `variation` is asked for. Of `wider` ones it counts besides what they lack altogether, as in them things
-    are there as often as one likes. What is nearly `image` itself is not chosen."""
+    the more `variation` is asked for. Where the `whole` of it is to be there, however often, it counts besides what
+    they lack altogether. What is nearly `image` itself is not chosen."""
     kept = KEPT * (1 - variation)
     distance = composition_distance(images, real) + kept * (column_distance(images, real) + oddness(images, real))
-    if wider:
+    if whole:
         distance = distance + lack(images, real)
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     least = COPY + (NEW - COPY) * beyond_half(variation)
@@ -98,8 +98,7 @@ def oddness(images: torch.Tensor, real: Composition) -> torch.Tensor:
     """
     side = real.side
     large = F.pad(images, (0, max(0, side - images.shape[3]), 0, max(0, side - images.shape[2])), mode="replicate")
-    found = _differences(_parts(large, side, side, EVERY), real.large)
-    return found.pow(WORST).mean(1).pow(1 / WORST)
+    return _worst(_differences(_parts(large, side, side, EVERY), real.large))
 
 
 def lack(images: torch.Tensor, real: Composition) -> torch.Tensor:
@@ -107,8 +106,13 @@ def lack(images: torch.Tensor, real: Composition) -> torch.Tensor:
 
     As `oddness`, the other way round (Simakov et al., CVPR 2008): 0 where nothing of `real` is left out.
     """
-    found = torch.stack([distances(real.some, prepare(parts)) for parts in _parts(images, real.side, real.side)])
-    return (found / real.some.shape[1]).sqrt().pow(WORST).mean(1).pow(1 / WORST)
+    all_of_it = real.some[None]
+    return torch.cat([_worst(_differences(all_of_it, prepare(one))) for one in _parts(images, real.side, real.side)])
+
+
+def _worst(differences: torch.Tensor) -> torch.Tensor:
+    """The mean to the power WORST of each row, (N, n): (N,)."""
+    return differences.pow(WORST).mean(1).pow(1 / WORST)
 
 
 def _differences(parts: torch.Tensor, real: Keys) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from singan.device import deviation, total
 from singan.patches.belief import pieces, propagate
-from singan.patches.light import FADE, light_of, solved
+from singan.patches.light import FADE, light_of, mean, solved
 from singan.pyramid import resize
 
 WINDOW = 7  # pixels a side: what is compared to find offsets
@@ -306,12 +306,8 @@ def _shrunk(images: torch.Tensor, known: torch.Tensor, size: tuple[int, int]) ->
 def _deviation(images: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     """The standard deviation of what is `known`, (N, 1, H, W), in the window around each pixel of (N, 3, H, W):
     (N, 1, H, W)."""
-
-    def mean(x: torch.Tensor) -> torch.Tensor:
-        return F.avg_pool2d(x, WINDOW, 1, WINDOW // 2)
-
-    share = mean(known).clamp_min(0.5 / WINDOW**2)
-    variance = mean(known * images.square()) / share - (mean(known * images) / share).square()
+    share = mean(known, WINDOW).clamp_min(0.5 / WINDOW**2)
+    variance = mean(known * images.square(), WINDOW) / share - (mean(known * images, WINDOW) / share).square()
     return variance.clamp_min(0).mean(1, keepdim=True).sqrt()
 
 

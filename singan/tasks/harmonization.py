@@ -68,7 +68,8 @@ def harmonize(
     Raises `ImageError` for a bad picture or mask, `ConfigError` for a scale or seed out of range, or for `recolor`
     without voting, where the generators alone colour it.
     """
-    check_range("recolor", COLORS if recolor is None else recolor, 0, 1)
+    share = COLORS if recolor is None else recolor
+    check_range("recolor", share, 0, 1)
     pasted = fit(model, composite, "The composite")
     white = find_mask(model, pasted) if mask is None else load_mask(model, mask)
     real = model.real_at(-1)
@@ -77,7 +78,7 @@ def harmonize(
             raise ConfigError("Without patch voting the generators alone colour what was pasted in: leave out recolor.")
         injection = replace(published(model, pasted, white, RADIUS), limit=LIMIT)
     else:
-        injection = _injection(model, pasted, white, real, COLORS if recolor is None else recolor)
+        injection = _injection(model, pasted, white, real, share)
     settings = {"task": "harmonize"} | ({} if recolor is None else {"recolor": recolor})
     return run_injection(model, injection, scale, seed, voting=voting, on_event=on_event, settings=settings)
 

@@ -62,14 +62,13 @@ def harmonize(
     def begin(model: SinGAN) -> Task:
         picture, white = canvas.backdrop(composite), canvas.painted(composite, mask)
 
-        asked = None if recolor == COLORS else recolor
-        published = model.config.published and asked is not None
-        notes = ["This model's generators alone colour the object."] if published else []
+        share, notes = None if recolor == COLORS else recolor, injected.size_notes(picture, model)
+        if model.config.published and share is not None:
+            share, notes = None, [*notes, "This model's generators alone colour the object."]
 
         def job(scale: Scale, seed: int, on_event: OnEvent) -> list[Image.Image]:
-            far = None if published else asked
-            return singan.harmonize(model, picture, white, scale=scale, seed=seed, recolor=far, on_event=on_event)
+            return singan.harmonize(model, picture, white, scale=scale, seed=seed, recolor=share, on_event=on_event)
 
-        return Task(picture, job, [*injected.size_notes(picture, model), *notes])
+        return Task(picture, job, notes)
 
     yield from injected.show_task(shelf, pyramid, begin, scale, seed, new_seed, "harmonize")
