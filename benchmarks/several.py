@@ -31,7 +31,7 @@ def timed(model, count):
     model.sample(1)
     with torch.inference_mode():
         start = time.process_time()
-        fields = [model.draw(seed, model.image_size, 0, model.config.usual_variation)[1] for seed in range(count)]
+        fields = [model.draw([seed], model.image_size, 0, model.config.usual_variation)[1] for seed in range(count)]
     return (time.process_time() - start) / count, fields
 
 

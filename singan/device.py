@@ -6,7 +6,7 @@ import os
 import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -103,7 +103,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int) -> Iterator[T]:
+def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int) -> Generator[T, None, None]:
     """What `job` gives for 0, 1, ... `count` - 1, in this order. On a CPU some are done at once, up to `most` and no
     more than PyTorch has threads, each by one of them: for small tensors that is faster than all threads for each."""
     workers = min(count, most, torch.get_num_threads()) if device.type == "cpu" else 1

@@ -13,6 +13,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -49,7 +50,7 @@ from singan.patches.rearrange import (
     rarity,
 )
 from singan.patches.search import PATCH, REUSE, Patches, basis
-from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
+from singan.patches.vote import FLAT, Field, Wrap, around, sources, stacked, vote
 from singan.pyramid import (
     MAX_SEARCHED_PIXELS,
     from_bytes,
@@ -74,8 +75,9 @@ PREVIEW_SIDE, NOTEBOOK_SIDE = 512, 256  # of preview.png, and of the picture in 
 COMPACT_PIXELS = 20_000  # of an image; projected patches of larger ones are kept in half the bytes
 MAX_LIT_PIXELS = 2**21  # of an image whose light is evened out at its own size
 AT_ONCE = 2**24  # pixels of samples that are drawn at once: of 4096x4096 one alone, which takes 1.3 GB
+IN_ONE_GO = 2**18  # pixels of those that are drawn in one go, and wait less for thousands of small operations
 FREE = Constraints()
-Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (1, 3, *noise_size), deviation 1
+Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (N, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
 FORCED = 0.5  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
@@ -272,16 +274,29 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 )
             model = model.flipped()
 
-        def draw(k: int) -> Image.Image | Sample:
-            x, found = model.draw(seed + k, size, start_scale, numbers[k % len(numbers)], kept)
+        same = len(set(numbers)) == 1 and not model.others
+        workers = torch.get_num_threads() if model.device.type == "cpu" else 1
+        some = max(1, min(-(-n // workers), IN_ONE_GO // math.prod(size))) if same else 1
+        firsts = range(0, n, some)
+
+        def draw(k: int) -> list[Image.Image | Sample]:
+            seeds = range(seed + firsts[k], seed + min(firsts[k] + firsts.step, n))
+            x, found = model.draw(seeds, size, start_scale, numbers[firsts[k] % len(numbers)], kept)
+            images = [tensor_to_image(one) for one in x.split(1)]
             if not source:
-                return tensor_to_image(x)
+                return list(images)
             assert found is not None  # sides start at more than a patch
             at = sources(found)
             at[..., 1] = reflected(at[..., 1], model.image_size[1])  # of a mirrored part
-            return Sample(tensor_to_image(x), kept.traced(at))
+            return [Sample(image, kept.traced(one)) for image, one in zip(images, at.split(1), strict=True)]
 
-        return at_once(draw, n, model.device, AT_ONCE // math.prod(size))
+        def one_by_one() -> Iterator[Image.Image | Sample]:
+            most = AT_ONCE // (math.prod(size) * firsts.step)
+            with closing(at_once(draw, len(firsts), model.device, most)) as drawn:
+                for images in drawn:
+                    yield from images
+
+        return one_by_one()
 
     def constraints(
         self,
@@ -345,35 +360,40 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         self, seed: int, size: tuple[int, int], start_scale: int, variation: float, until: int | None = None
     ) -> torch.Tensor:
         """One sample (1, 3, H, W); `until`: as it leaves the level before that one."""
-        return self.draw(seed, size, start_scale, variation, until=until)[0]
+        return self.draw([seed], size, start_scale, variation, until=until)[0]
 
     def draw(
         self,
-        seed: int,
+        seeds: Sequence[int],
         size: tuple[int, int],
         start_scale: int,
         variation: float,
         kept: Constraints = FREE,
         until: int | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
-        """One sample (1, 3, H, W), and its field if it has one; `until`: as it leaves the level before that one."""
+        """Samples, (N, 3, H, W), each by its own of N `seeds` alone, and their field if they have one; `until`: as they
+        leave the level before that one."""
         model = self.tiled(kept.wrap) if any(kept.wrap) else self
-        rng = torch.Generator().manual_seed(seed)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
-        own = model._own_size(first)
-        reuse = REUSE
+        rngs, own, reuse = [torch.Generator().manual_seed(seed) for seed in seeds], model._own_size(first), REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
+            if low != first and len(seeds) > 1:  # whose calm rows are each one's own
+                alone = [self.draw([seed], size, start_scale, variation, kept, until) for seed in seeds]
+                return torch.cat([x for x, _ in alone]), stacked([found for _, found in alone])
             dear = model._dear(own, first[1])
             reuse = model._reuse_at(own, first[1], dear)
-            x, found = model.draw_layout(x, low, variation, rng, dear, reuse, kept if low == first else FREE)
+            held = kept if low == first else FREE
+            layouts = [model.draw_layout(x, low, variation, rng, dear, reuse, held) for rng in rngs]
+            x, found = torch.cat([x for x, _ in layouts]), stacked([found for _, found in layouts])
             if low != first:
                 model, x, found = model.taller(x, first, kept)
 
         def noise(scale: int, size: tuple[int, int]) -> torch.Tensor:
-            return draw_noise(1, size, scale, model.config, rng)
+            return torch.cat([draw_noise(1, size, scale, model.config, rng) for rng in rngs])
 
         lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
+        x = x.expand(len(seeds), -1, -1, -1)
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit, reuse)
 
     def _dear(self, own: tuple[int, int], width: int) -> torch.Tensor | None:
@@ -461,7 +481,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         lit: bool = False,
         reuse: float = REUSE,
     ) -> tuple[torch.Tensor, Field | None]:
-        """`x`, (1, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (1, 3, *size), and
+        """`x`, (N, 3, any, any), through the levels from `start_scale` to the last, or to `until`: (N, 3, *size), and
         its field, if there is one.
 
         `x` is enlarged or shrunk to `start_scale` first. `noise` is asked for that of each scale that takes some.

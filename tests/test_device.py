@@ -3,10 +3,13 @@
 import threading
 import time
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import singan
+from singan import model as sampled
 from singan.device import _cuda_computes, at_once, deviation, half_precision, one_thread, pick_device, total
 from singan.errors import ConfigError, TaskWarning
 
@@ -122,11 +125,58 @@ def test_jobs_that_nobody_waits_for_are_not_begun_and_errors_come_through(three_
     assert len(begun) < 25 and torch.get_num_threads() == 3
 
 
-def test_samples_drawn_at_once_are_those_drawn_alone(three_threads, tiny_picture):
+@pytest.mark.parametrize("pixels", [0, 2**19])
+def test_samples_drawn_at_once_are_those_drawn_alone(monkeypatch, three_threads, tiny_picture, pixels):
+    """By a thread each, or some of them in one go."""
+    monkeypatch.setattr(sampled, "IN_ONE_GO", pixels)
     model = singan.draft(tiny_picture)
     drawn = [image.tobytes() for image in model.sample(5, seed=3)]
     assert drawn == [model.sample(seed=3 + k)[0].tobytes() for k in range(5)]
     assert [image.tobytes() for image in model.iter_samples(5, seed=3)] == drawn
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"variation": 1.0},
+        {"variation": [0.2, 0.9, 0.9, 0.2, 1.0, 0.5, 0.5]},
+        {"flips": True},
+        {"tile": "both"},
+        {"size": (120, 400)},
+        {"size": (300, 160)},
+        {"mirror": "kaleidoscope", "size": (150, 150)},
+    ],
+)
+def test_samples_of_any_kind_are_the_same_with_any_number_of_threads(three_threads, options):
+    """Large enough that torch gives threads a share of each operation."""
+    noise = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    model = singan.draft(Image.fromarray(noise).resize((200, 150), Image.Resampling.BICUBIC))
+    found = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        found.append([image.tobytes() for image in model.sample(7, **options)])
+    numbers = options.get("variation")
+    for k in range(7):
+        one = {"variation": numbers[k]} if isinstance(numbers, list) else {}
+        found.append([model.sample(seed=k, **(options | one))[0].tobytes()])
+    assert found[0] == found[1] == [image for (image,) in found[2:]]
+
+
+def test_some_samples_are_drawn_in_one_go_and_come_in_order(monkeypatch, three_threads, tiny_picture):
+    model, went = singan.draft(tiny_picture), []
+    draw = singan.SinGAN.draw
+    monkeypatch.setattr(
+        singan.SinGAN, "draw", lambda self, seeds, *rest: went.append(len(seeds)) or draw(self, seeds, *rest)
+    )
+    model.sample(7)
+    assert sorted(went) == [1, 3, 3]  # as many threads
+    went.clear()
+    monkeypatch.setattr(sampled, "IN_ONE_GO", 2 * 54 * 70)
+    model.sample(7)
+    assert sorted(went) == [1, 2, 2, 2]
+    went.clear()
+    model.sample(3, variation=[0.1, 0.2, 0.3])
+    assert went == [1, 1, 1]
 
 
 @pytest.mark.parametrize("size", [(300_001,), (3, 517, 301), (1, 3, 9, 20_000), (5,)])

@@ -238,7 +238,7 @@ def test_light_is_evened_out_at_seams_alone():
 def measured(model, count):
     """The mean share of each picture among the voters of the last level."""
     with torch.inference_mode():
-        fields = [model.draw(seed, model.image_size, 0, model.config.usual_variation)[1] for seed in range(count)]
+        fields = [model.draw([seed], model.image_size, 0, model.config.usual_variation)[1] for seed in range(count)]
     which = [(field.y // field.source[0]).flatten() for field in fields]
     return np.mean([[float((one == k).float().mean()) for k in range(len(model.shares))] for one in which], 0)
 

@@ -5,6 +5,7 @@ from itertools import pairwise, product
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from singan.patches import light
 from singan.patches.belief import propagate
@@ -238,3 +239,14 @@ def test_light_is_evened_out_where_patches_of_different_sources_meet(step, most,
         return float(image[..., beyond].diff(dim=3).mean((0, 1, 2)).abs().max())
 
     assert (largest(after) < 0.5 * largest(before)) == evened
+
+
+@pytest.mark.parametrize("size", [(20, 31), (33, 24)])
+def test_evened_light_is_what_poissons_equation_says_of_the_image_and_its_mirror_images(monkeypatch, size):
+    right = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 0.01
+    monkeypatch.setattr(light, "_steps", lambda *_: right)
+    x, fade = torch.zeros(2, 3, *size), light.FADE * max(size) / 250
+    found = agreed(x, own_field(size, Patches(x[:1], basis(torch.rand(1, 3, 20, 20)))), x[:1])
+    beyond = F.pad(found, (1, 1, 1, 1), mode="replicate")  # the first pixels of the mirror images
+    around = beyond[:, :, 2:, 1:-1] + beyond[:, :, :-2, 1:-1] + beyond[:, :, 1:-1, 2:] + beyond[:, :, 1:-1, :-2]
+    torch.testing.assert_close((4 + fade**-2) * found - around, right, atol=1e-6, rtol=0)

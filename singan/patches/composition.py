@@ -117,7 +117,7 @@ def _worst(differences: torch.Tensor) -> torch.Tensor:
 
 def _differences(parts: torch.Tensor, real: Keys) -> torch.Tensor:
     """The root mean square difference of each of (N, n, values) to the nearest of `real`: (N, n)."""
-    return (distances(parts.flatten(0, 1), real) / parts.shape[2]).sqrt().view(parts.shape[:2])
+    return (distances(parts, real) / parts.shape[2]).sqrt()
 
 
 def _sorted(images: torch.Tensor, octave: int, filters: torch.Tensor) -> torch.Tensor:

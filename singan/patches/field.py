@@ -21,6 +21,7 @@ REACH = 2  # how far away at most, in voters, the neighbours are whose offsets a
 STEPS = ((1, 0), (-1, 0), (0, 1), (0, -1))  # down, up, right, left
 NEIGHBOURS = [(0, 0), *((k * i, k * j) for k in range(1, REACH + 1) for i, j in STEPS)]  # the first is the patch's own
 NEAR = 1 + len(STEPS)  # of these, where sources need not stand side by side: more find nothing better then
+FAR_APART = 2**32  # more than there are columns
 BLOCK = 32, 128  # voters down and across that are compared at once
 
 
@@ -218,8 +219,9 @@ def _refine_rows(
         moved = (down - belongs / height).square_() + SIDEWAYS**2 * (across - column / width).square_()
         distance.add_(moved, alpha=place_prior**2)
         if together:
-            alone = [(offered != neighbour[:, None]).any(0) for neighbour in shown[1:]]
-            distance.add_(torch.stack(alone).float().mean(0), alpha=together)
+            numbers = offered[0] * FAR_APART + offered[1]  # one for each offset
+            alone = numbers != numbers[1 : len(shown), None]  # (neighbours, candidates, N, rows, columns)
+            distance.add_(alone.float().mean(0), alpha=together)
         best = distance.min(0, keepdim=True)[1]
         return y.gather(0, best)[0], x.gather(0, best)[0]
 

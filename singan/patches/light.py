@@ -8,8 +8,8 @@ import math
 import torch
 import torch.nn.functional as F
 
-from singan.device import total
-from singan.patches.search import PATCH
+from singan.device import at_once, total
+from singan.patches.search import PATCH, between
 from singan.patches.vote import Field, Wrap, sources
 
 LIGHT = 1.2  # of the range [-1, 1]: a step across a cut that is larger is no light, and stays
@@ -59,36 +59,54 @@ def agreed(
     different sources meet: steps there that the sources do not have are spread, if smaller than `seam`, of the range
     [-1, 1], and where steps from pixel to pixel are about `plain`, than less. A slope of many small steps stays, like
     that of a sky that is drawn out: it would be led on to colours that no sky has."""
-    right = _steps(x, field, photo, seam, plain)
-    lighter = []
-    for one in right.split(1, 1):  # one channel after the other, which takes a third of the memory
-        one = torch.cat([one, one.flip(2)], 2)  # the mirror image: nothing is spread over the border
-        one = _spread(torch.cat([one, one.flip(3)], 3), FADE * max(x.shape[2:]) / 250)
-        lighter.append(one[..., : x.shape[2], : x.shape[3]].clone())
-    return (x + torch.cat(lighter, 1)).clamp(-1, 1)
+    right, fade = _steps(x, field, photo, seam, plain), FADE * max(x.shape[2:]) / 250
+    down, across = (_cosines(side).to(x.device) for side in x.shape[2:])
+    turns = [torch.arange(side, device=x.device) / (2 * side) for side in x.shape[2:]]
+    planes = right.flatten(0, 1)
+
+    def lighter(k: int) -> torch.Tensor:
+        """One channel of one image alone, by one thread: the same to the last bit however many there are of both."""
+        spectrum = down @ planes[k].clone() @ across.T  # of waves that do not go over the border
+        _spread_waves(spectrum, turns, fade)
+        return down.T @ spectrum @ across
+
+    return (x + torch.stack([*at_once(lighter, len(planes), x.device, len(planes))]).view_as(x)).clamp(-1, 1)
+
+
+def _cosines(side: int) -> torch.Tensor:
+    """The discrete cosine transform of so many numbers, orthonormal: (side, side). As a product of matrices it takes
+    less time than fast transforms of the image and its mirror images, up to megapixels."""
+    k = torch.arange(side, dtype=torch.float64)
+    waves = torch.cos(math.pi / side * k[:, None] * (k + 0.5)) * math.sqrt(2 / side)
+    waves[0] /= math.sqrt(2)
+    return waves.float()
 
 
 def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plain: float) -> torch.Tensor:
     """What `agreed` spreads: of each pixel the steps from those around it that its sources have not, (N, 3, H, W)."""
-    at, colors = sources(field), photo[0].flatten(1)
+    at, many = sources(field), len(x)
+    places = (at[..., 0] * photo.shape[3] + at[..., 1]).flatten()
     right = torch.zeros_like(x)
+
+    def there(step: torch.Tensor) -> torch.Tensor:
+        """Of (1, 3, h, w) what is at the source of each pixel: (N, 3, H, W)."""
+        return step[0].flatten(1).index_select(1, places).view(3, many, *x.shape[2:]).transpose(0, 1)
+
     for axis in (2, 3):
         inside, last = x.shape[axis] - 1, photo.shape[axis] - 1
-
-        def shown(moved: int, axis: int = axis, last: int = last) -> torch.Tensor:
-            places = [at[..., 0], at[..., 1]]
-            places[axis - 2] = (places[axis - 2] + moved).clamp(0, last)
-            return colors[:, places[0] * photo.shape[3] + places[1]].transpose(0, 1)
-
-        here = shown(0)
-        wanted = shown(1).sub_(here).narrow(axis, 0, inside)  # in place: these are the largest tensors of a sample
-        wanted += here.sub_(shown(-1)).narrow(axis, 1, inside)
+        after = there(photo.diff(dim=axis, append=photo.narrow(axis, last, 1)))  # from a pixel to the next
+        before = there(photo.diff(dim=axis, prepend=photo.narrow(axis, 0, 1)))
+        wanted = after.narrow(axis, 0, inside) + before.narrow(axis, 1, inside)
         wanted /= 2
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
         step = light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
         side = max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)
         cells = math.ceil(step.shape[2] / side), math.ceil(step.shape[3] / side)
-        step -= F.interpolate(F.adaptive_avg_pool2d(step, cells), size=step.shape[2:], mode="bilinear")
+        slope = F.adaptive_avg_pool2d(step, cells)
+        for long in step.shape[2:]:  # linear between the cells: torch's own is another with each number of threads
+            middles = (torch.arange(long, device=x.device) + 0.5) * (slope.shape[2] / long) - 0.5
+            slope = between(slope.mT, middles)
+        step -= slope
         right.narrow(axis, 1, inside).add_(step)
         right.narrow(axis, 0, inside).sub_(step)
     return right
@@ -96,12 +114,18 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
 
 def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
     """The solution of Poisson's equation for `right`, (N, C, H, W), on a torus, fading within `fade` pixels."""
-    down, across = (
-        2 - 2 * torch.cos(2 * math.pi * turns.to(right.device))
-        for turns in (torch.fft.fftfreq(right.shape[2]), torch.fft.rfftfreq(right.shape[3]))
-    )
-    spectrum = torch.fft.rfft2(right).div_(down[:, None] + across + fade**-2)
-    return torch.fft.irfft2(spectrum, s=(right.shape[2], right.shape[3]))
+    spectrum = torch.fft.rfft2(right)
+    device, (high, wide) = right.device, right.shape[2:]
+    turns = [torch.fft.fftfreq(high, device=device), torch.fft.rfftfreq(wide, device=device)]
+    _spread_waves(spectrum, turns, fade)
+    return torch.fft.irfft2(spectrum, s=(high, wide))
+
+
+def _spread_waves(spectrum: torch.Tensor, turns: list[torch.Tensor], fade: float) -> None:
+    """Make the waves of the right side of Poisson's equation, (..., H, W), those of its solution, which fades within
+    `fade` pixels. `turns`: how often they turn from a pixel to the next, down, (H,), and across, (W,)."""
+    down, across = (2 - 2 * torch.cos(2 * math.pi * one) for one in turns)
+    spectrum.div_(down[:, None] + across + fade**-2)
 
 
 def calm(x: torch.Tensor) -> torch.Tensor:
@@ -132,7 +156,8 @@ def mean(x: torch.Tensor, side: int) -> torch.Tensor:
 
 def light_of(steps: torch.Tensor, limit: torch.Tensor | float) -> torch.Tensor:
     """Of steps in colour, (n, 3, ...), those that are light: smaller than `limit` in every channel, about."""
-    return steps * torch.exp(-((steps.abs().amax(1, keepdim=True) / limit) ** 8))
+    share = steps.abs().amax(1, keepdim=True) / limit
+    return steps * torch.exp(-share.square().square().square())
 
 
 def solved(right: torch.Tensor, unknown: torch.Tensor, fade: float = math.inf) -> torch.Tensor:

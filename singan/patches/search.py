@@ -21,7 +21,7 @@ DIRECTIONS = 24  # they hold some 98 % of the variance of a photograph's patches
 SIDEWAYS = 0.3
 REUSE = 0.003  # lower: more weight on showing all of the training image
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
-TILES = (1, 8, 16, 32, 64, 128)  # patches down or across that are projected at once
+TILES = (1, 8, 16, 24, 32, 48, 64, 96, 128)  # patches down or across that are projected at once
 RUN = 64  # numbers of which the least one is found at once
 CHUNK = 4_000_000  # distances held in memory at once, 16 MB: more take no less time, and leave holes in the heap
 
@@ -125,18 +125,23 @@ def between(x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
 
 
 class Keys(NamedTuple):
-    """What many queries are compared with: (m, d). Where there are several pictures, queries may be (n, d + pictures):
-    their last columns are what is added to the distance from a key of each picture."""
+    """What many queries are compared with: m of d numbers each. Where there are several pictures, queries may have so
+    many more: what is added to the distance from a key of each picture."""
 
     centre: torch.Tensor  # (d,)
-    values: torch.Tensor  # less the centre: smaller numbers lose less in products
-    squares: torch.Tensor  # (m,)
+    values: torch.Tensor  # less the centre, which loses less in products; then their squares' sums and 1: (d + 2, m)
     picture: torch.Tensor | None = None  # that each is of, (m,)
+
+    @property
+    def many(self) -> int:
+        return self.values.shape[1]
 
 
 def prepare(keys: torch.Tensor) -> Keys:
     centre = keys.mean(0)
-    return Keys(centre, keys - centre, (keys - centre).square().sum(1))
+    values = keys - centre
+    squares = values.square().sum(1, keepdim=True)
+    return Keys(centre, torch.cat([values, squares, torch.ones_like(squares)], 1).T.contiguous())
 
 
 def nearest(queries: torch.Tensor, keys: Keys, reuse: float) -> torch.Tensor:
@@ -145,20 +150,24 @@ def nearest(queries: torch.Tensor, keys: Keys, reuse: float) -> torch.Tensor:
     A distance is divided by that of the key to the nearest of the n queries, plus `reuse`; infinity: it is not.
     """
     count, each, _ = queries.shape
-    if count > 1 and count * each * len(keys.values) > CHUNK:
+    if count > 1 and count * each * keys.many > CHUNK:
         return torch.cat([nearest(part, keys, reuse) for part in queries.split(1)])
-    measure, parts = _measure(queries.flatten(0, 1), keys)
+    measure, parts = _measure(queries, keys)
+
+    def chosen(matrix: torch.Tensor) -> torch.Tensor:
+        return least(matrix.flatten(0, 1)).view(count, -1)
+
     if reuse == math.inf:
-        return torch.cat([least(measure(part)) for part in parts]).view(count, each)
+        return torch.cat([chosen(measure(part)) for part in parts], 1)
 
     def weight(closest: torch.Tensor) -> torch.Tensor:
-        return 1 / (closest + reuse)
+        return 1 / (closest.clamp_min(0) + reuse)
 
     if len(parts) == 1:
-        matrix = measure(parts[0]).view(count, each, -1)
-        return least(matrix.mul_(weight(matrix.amin(1, keepdim=True))).flatten(0, 1)).view(count, each)
-    weights = weight(torch.stack([measure(part).amin(0) for part in parts]).amin(0))
-    return torch.cat([least(measure(part).mul_(weights)) for part in parts])[None]
+        matrix = measure(parts[0])
+        return chosen(matrix.mul_(weight(matrix.amin(1, keepdim=True))))
+    weights = weight(torch.stack([measure(part).amin(1, keepdim=True) for part in parts]).amin(0))
+    return torch.cat([chosen(measure(part).mul_(weights)) for part in parts], 1)
 
 
 def least(matrix: torch.Tensor) -> torch.Tensor:
@@ -195,28 +204,29 @@ def distances_to(
         queries = queries[F.max_pool2d(region.float(), PATCH, 1).flatten() > 0]
     if at_most is not None and len(queries) > at_most:
         queries = queries[torch.linspace(0, len(queries) - 1, at_most).long()]
-    return distances(queries, prepare(keys)) if len(queries) else queries.new_zeros(1)
+    return distances(queries[None], prepare(keys))[0] if len(queries) else queries.new_zeros(1)
 
 
 def distances(queries: torch.Tensor, keys: Keys) -> torch.Tensor:
-    """(n, d), (m, d) -> (n,): the squared distance of each query to the key that is nearest to it."""
+    """(N, n, d), (m, d) -> (N, n): the squared distance of each query to the key that is nearest to it."""
     measure, parts = _measure(queries, keys)
-    return torch.cat([measure(part).amin(1) for part in parts])
+    return torch.cat([measure(part).amin(2) for part in parts], 1).clamp_min_(0)
 
 
 def _measure(
     queries: torch.Tensor, keys: Keys
 ) -> tuple[Callable[[torch.Tensor], torch.Tensor], tuple[torch.Tensor, ...]]:
-    """A function from some queries to their squared distances to all keys, (rows, m), and the parts of the queries
-    to give it one by one, so that CHUNK holds."""
+    """A function from some queries of (N, n, d) to their squared distances to all keys, (N, some, m), which rounding
+    leaves a little under 0 where they are alike, and the parts of the queries to give it one by one, so that CHUNK
+    holds. Those of one image are the same to the last bit however many there are."""
 
     directions = len(keys.centre)
 
     def measure(part: torch.Tensor) -> torch.Tensor:
-        part, added = part[:, :directions] - keys.centre, part[:, directions:]
-        matrix = part @ keys.values.T
-        torch.add(keys.squares, matrix, alpha=-2, out=matrix)  # addmm writes the squares first, and takes longer
-        matrix.add_(part.square().sum(1, keepdim=True)).clamp_min_(0)
-        return matrix.add_(added[:, keys.picture]) if added.shape[1] else matrix
+        part, added = part[..., :directions] - keys.centre, part[..., directions:]
+        squares = part.square().sum(2, keepdim=True)
+        part = torch.cat([-2 * part, torch.ones_like(squares), squares], 2)  # times all that is to be added
+        matrix = part.bmm(keys.values.expand(len(part), -1, -1))
+        return matrix.add_(added[..., keys.picture]) if added.shape[2] else matrix
 
-    return measure, queries.split(max(1, CHUNK // len(keys.values)))
+    return measure, queries.split(max(1, CHUNK // (len(queries) * keys.many)), 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from singan.patches.search import PATCH, Patches
 
 STRIDE = 2  # pixels between the patches that vote; at 1 no better, at four times the cost
+SPAN = -(-PATCH // STRIDE)  # strides that a patch covers along a side
 PIECE = 64  # voters down or across whose votes are added at once
 Wrap = tuple[bool, bool]  # whether what is beyond the border is what stands at the other side: down, across
 FLAT: Wrap = (False, False)
@@ -42,6 +43,14 @@ class Field:
     def one(self, k: int) -> Field:
         """That of image `k` alone."""
         return replace(self, y=self.y[k : k + 1], x=self.x[k : k + 1])
+
+
+def stacked(fields: Sequence[Field | None]) -> Field | None:
+    """That of all the images of some fields of one size, or None where there are none."""
+    known = [field for field in fields if field is not None]
+    if not known:
+        return None
+    return replace(known[0], y=torch.cat([one.y for one in known]), x=torch.cat([one.x for one in known]))
 
 
 def voters(side: int, wraps: bool = False) -> int:
@@ -96,29 +105,52 @@ def folded(total: torch.Tensor, axis: int, side: int) -> torch.Tensor:
 
 
 def vote(field: Field, patches: Patches) -> torch.Tensor:
-    """The images that the field makes of the training image: (N, 3, *field.size)."""
+    """The images that the field makes of the training image: (N, 3, *field.size).
+
+    Votes are added in blocks of STRIDE x STRIDE pixels, of which a patch covers SPAN x SPAN.
+    """
     height, width = (spanned(side, wraps) for side, wraps in zip(field.size, field.wrap, strict=True))
     (count, down, across), (_, w) = field.y.shape, field.source
-    pixels = patches.image[0].flatten(1).expand(count, -1, -1)  # (N, 3, h * w)
-    index, offset = field.y * w + field.x, torch.arange(PATCH, device=pixels.device)
-    window = torch.exp(-(offset - PATCH // 2).square() / (2 * SIGMA**2))  # of votes along a side of their patch, (7,)
-    edges = [positions(side, pixels.device, wraps) for side, wraps in zip(field.size, field.wrap, strict=True)]
-    offsets, weights = (offset[:, None] * w + offset).view(-1, 1), torch.outer(window, window).view(-1, 1)
-    image = pixels.new_zeros(count, 3, height, width)
+    blocks, corners = _blocks(patches.image), field.y * w + field.x
+    window = patches.image.new_zeros(SPAN * STRIDE)  # of votes along a side of their patch, which ends at PATCH
+    window[:PATCH] = torch.exp(-(torch.arange(PATCH, device=window.device) - PATCH // 2).square() / (2 * SIGMA**2))
+    weights = torch.outer(window, window).view(SPAN, STRIDE, SPAN, STRIDE, 1).transpose(1, 2)
+    weights = weights.expand(-1, -1, -1, -1, 3).reshape(SPAN, SPAN, 1, -1)  # of each block of a patch, pixel by pixel
+    image = blocks.new_zeros(count, 3, height, width)
     for row, rows, y in _pieces(down, height):
         for column, columns, x in _pieces(across, width):
-            corner = index[:, row : row + rows, column : column + columns].reshape(count, 1, -1)
-            at = (corner + offsets).view(count, 1, -1).expand(-1, 3, -1)
-            votes = pixels.gather(2, at).view(count, 3, PATCH**2, -1).mul_(weights).flatten(1, 2)
+            corner = corners[:, row : row + rows, column : column + columns].flatten()
+            weighted = weights.repeat(1, 1, columns, 1)  # as many as are added at once
+            total = blocks.new_zeros(count, rows + SPAN - 1, columns + SPAN - 1, blocks.shape[1])
+            for i in range(SPAN):
+                at = torch.cat([corner + STRIDE * (i * w + j) for j in range(SPAN)])  # one row of a patch's blocks
+                votes = blocks.index_select(0, at).view(SPAN, count, rows, columns, -1)
+                for j in range(SPAN):
+                    total[:, i : i + rows, j : j + columns].addcmul_(votes[j], weighted[i, j])
+            pixels = total.unflatten(3, (STRIDE, STRIDE, 3)).permute(0, 5, 1, 3, 2, 4).flatten(4, 5).flatten(2, 3)
             high, wide = (STRIDE * (many - 1) + PATCH for many in (rows, columns))
-            image[:, :, y : y + high, x : x + wide] += F.fold(votes, (high, wide), PATCH, stride=STRIDE)
-    total = [
-        pixels.new_zeros(side).index_add_(0, (edge[:, None] + offset).flatten(), window.repeat(len(edge)))
-        for side, edge in zip((height, width), edges, strict=True)
-    ]  # of the weights, along height and width
-    for axis, side in enumerate(field.size):
-        image, total[axis] = folded(image, axis + 2, side), folded(total[axis], 0, side)
-    return image / torch.outer(*total)
+            image[:, :, y : y + high, x : x + wide] += pixels[:, :, :high, :wide]
+    shares = []
+    for axis, (side, wraps) in enumerate(zip(field.size, field.wrap, strict=True)):
+        image, share = folded(image, axis + 2, side), folded(_shares(side, wraps, window[:PATCH]), 0, side)
+        shares.append(share)
+    return image / torch.outer(*shares)
+
+
+def _shares(side: int, wraps: bool, window: torch.Tensor) -> torch.Tensor:
+    """The sum of the weights of all votes along a side of so many pixels, and of those that stand over it."""
+    edges, offset = positions(side, window.device, wraps), torch.arange(PATCH, device=window.device)
+    places = (edges[:, None] + offset).flatten()
+    return window.new_zeros(spanned(side, wraps)).index_add_(0, places, window.repeat(len(edges)))
+
+
+def _blocks(image: torch.Tensor) -> torch.Tensor:
+    """The blocks of STRIDE x STRIDE pixels of an image, (1, 3, h, w), from each of its pixels on; what is beyond it is
+    0: (h * w, STRIDE * STRIDE * 3)."""
+    height, width = image.shape[2:]
+    pixels = F.pad(image[0].movedim(0, 2), (0, 0, 0, STRIDE - 1, 0, STRIDE - 1))
+    shifted = [pixels[y : y + height, x : x + width] for y in range(STRIDE) for x in range(STRIDE)]
+    return torch.cat(shifted, 2).flatten(0, 1)
 
 
 def _pieces(many: int, side: int) -> Iterator[tuple[int, int, int]]:

@@ -101,7 +101,7 @@ def run_steering(
 def _steered(model: SinGAN, steering: Steering, scale: int, seed: int) -> torch.Tensor:
     """A sample, (1, 3, *size), that is steered from scale 1 to `scale`, or if that is the finest, to the end."""
     until = scale + 1 if scale < model.num_scales - 1 else len(model.levels)
-    x, found = model.draw(seed, steering.size, 0, model.config.usual_variation, until=1)
+    x, found = model.draw([seed], steering.size, 0, model.config.usual_variation, until=1)
     noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed)).to(x.device)
     lively = steering.wanted + LIVELY * resize(noise, (steering.wanted.shape[2], steering.wanted.shape[3]))
     for k in range(1, len(model.levels)):
