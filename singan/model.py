@@ -274,9 +274,9 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
                 )
             model = model.flipped()
 
-        same = len(set(numbers)) == 1 and not model.others
         workers = torch.get_num_threads() if model.device.type == "cpu" else 1
-        some = max(1, min(-(-n // workers), IN_ONE_GO // math.prod(size))) if same else 1
+        some = min(-(-n // workers), max(1, IN_ONE_GO // math.prod(size)))
+        some = 1 if len(set(numbers)) > 1 or model._each_alone(size) else some
         firsts = range(0, n, some)
 
         def draw(k: int) -> list[Image.Image | Sample]:
@@ -375,17 +375,15 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         leave the level before that one."""
         model = self.tiled(kept.wrap) if any(kept.wrap) else self
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
+        if len(seeds) > 1 and model._each_alone(size):
+            alone = [self.draw([seed], size, start_scale, variation, kept, until) for seed in seeds]
+            return torch.cat([x for x, _ in alone]), stacked([found for _, found in alone])
         rngs, own, reuse = [torch.Generator().manual_seed(seed) for seed in seeds], model._own_size(first), REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph
-            if low != first and len(seeds) > 1:  # whose calm rows are each one's own
-                alone = [self.draw([seed], size, start_scale, variation, kept, until) for seed in seeds]
-                return torch.cat([x for x, _ in alone]), stacked([found for _, found in alone])
             dear = model._dear(own, first[1])
             reuse = model._reuse_at(own, first[1], dear)
-            held = kept if low == first else FREE
-            layouts = [model.draw_layout(x, low, variation, rng, dear, reuse, held) for rng in rngs]
-            x, found = torch.cat([x for x, _ in layouts]), stacked([found for _, found in layouts])
+            x, found = model.draw_layouts(x, low, variation, rngs, dear, reuse, kept if low == first else FREE)
             if low != first:
                 model, x, found = model.taller(x, first, kept)
 
@@ -395,6 +393,12 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         lit = found is not None and model._reorders and (own != first or self._flips or beyond_half(variation) > 0)
         x = x.expand(len(seeds), -1, -1, -1)
         return model.go_on(x, max(1, start_scale), size, noise, until, found, kept, lit, reuse)
+
+    def _each_alone(self, size: tuple[int, int]) -> bool:
+        """Whether samples of that size are to be drawn one by one: taller ones, whose calm rows are each one's own,
+        those of several pictures, and where layers normalise all images together."""
+        first = self.size_at(0, size)
+        return self._own_size(first)[0] != first[0] or bool(self.others) or self.config.norm == "batch"
 
     def _dear(self, own: tuple[int, int], width: int) -> torch.Tensor | None:
         """What the photograph's columns, of its size `own`, cost a picture that is to be so wide, if it is wider than
@@ -411,19 +415,20 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             return ROOMY_REUSE
         return OWN_REUSE if self.config.field and own[1] >= width and not any(self._wrap) else REUSE
 
-    def draw_layout(
+    def draw_layouts(
         self,
         x: torch.Tensor,
         size: tuple[int, int],
         variation: float,
-        rng: torch.Generator,
+        rngs: Sequence[torch.Generator],
         dear: torch.Tensor | None,
         reuse: float,
         kept: Constraints = FREE,
     ) -> tuple[torch.Tensor, Field | None]:
-        """Scale 0 of a sample, (1, 3, *size), from what it starts from, (1, 3, any, any): the image and its field.
+        """Scale 0 of a sample for each of N `rngs`, (N, 3, *size), from what they start from, (1, 3, any, any): the
+        images and their field. N is 1 where there are several pictures.
 
-        Of `config.candidates` it is the one composed most like the training image (`most_alike`); of a draft, whose
+        Of `config.candidates` each is the one composed most like the training image (`most_alike`); of a draft, whose
         layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW. `dear`:
         what columns cost, as `order` takes it; then nothing is to be lacking. `reuse`: as `search` takes it.
         """
@@ -431,13 +436,14 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         narrower, wider = own[1] > size[1], own[1] < size[1]
         count = self.config.candidates if self.generators else tried(self.config.candidates, variation)
         count = min(count, FEW) if narrower else count
-        z = torch.cat([draw_noise(1, size, 0, self.config, rng) for _ in range(count)]).to(self.device)
+        noises = [draw_noise(1, size, 0, self.config, rng) for rng in rngs for _ in range(count)]
+        z = torch.cat(noises).to(self.device)
         amount, columns, where = self.config.displacement * reordered(variation), None, None
         if own[1] != size[1] or (amount and self._reorders):
             amount, cost = (FORCED if wider else 1) * amount, self._cuts_of(own)
             if self._flips:
-                better = torch.randn(count, PATHS, 2, *SMOOTH, generator=rng).to(self.device)
-                columns = flipped_order(cost, amount * better, size[1])
+                better = torch.cat([torch.randn(count, PATHS, 2, *SMOOTH, generator=rng) for rng in rngs])
+                columns = flipped_order(cost, amount * better.to(self.device), size[1])
             else:
                 columns = order(cost, amount * z[:, 4:, : size[0], : size[1]], dear)
         if own[1] != size[1]:  # a generator knows no such width
@@ -446,19 +452,21 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x = (spread if self.config.displacement else resize)(x, own)
             entered = self.invent(0, x.expand(len(z), -1, -1, -1), mix_noise(z, self.z_star, share), columns)
         if self.others and self.config.field:
+            (rng,) = rngs
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle = kept.settle(size)
         drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
-        if len(drawn) == 1 or found is None:
-            return drawn[:1], found
+        if count == 1 or found is None:
+            return drawn[::count], found
         images = self.patches_at(0).images
         known = self._composition  # which another thread may drop
         if known is None:
             known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
-        seen = around(drawn, self._wrap)  # with what stands over the border of a tile
-        best = most_alike(seen, images[0], known, variation, whole=dear is not None)
-        return drawn[best : best + 1], found.one(best)
+        whole, best = dear is not None, []
+        for k, seen in enumerate(around(drawn, self._wrap).split(count)):  # with what stands over the border of a tile
+            best.append(k * count + most_alike(seen, images[0], known, variation, whole))
+        return drawn[best], found.only(best)
 
     def taller(
         self, x: torch.Tensor, size: tuple[int, int], kept: Constraints

@@ -156,8 +156,8 @@ def test_several_images_are_each_refined_as_alone():
     larger = enlarge(together, (60, 62), (45, 52))
     for k, field in enumerate(fields):
         alone = refine_field(field, images[k : k + 1], patches, 1.0)
-        assert torch.equal(together.one(k).y, alone.y) and torch.equal(together.one(k).x, alone.x)
-        assert torch.equal(larger.one(k).y, enlarge(alone, (60, 62), (45, 52)).y)
+        assert torch.equal(together.only([k]).y, alone.y) and torch.equal(together.only([k]).x, alone.x)
+        assert torch.equal(larger.only([k]).y, enlarge(alone, (60, 62), (45, 52)).y)
 
 
 # --- a region -------------------------------------------------------------------------------------

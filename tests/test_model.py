@@ -21,7 +21,7 @@ from singan.patches.rearrange import order
 from singan.patches.search import REUSE
 from singan.patches.vote import voters
 from singan.pyramid import resize
-from singan.scale import draw_noise, refine
+from singan.scale import draw_noise, make_generator, refine
 from singan.training.loop import train
 from singan.variation import fresh_share, mix_noise
 from singan.warp import displace
@@ -58,6 +58,24 @@ def test_same_seed_gives_same_image_in_any_batch(tiny_model):
     for k in range(3):
         assert tiny_model.sample(1, seed=5 + k)[0].tobytes() == batch[k].tobytes()
     assert batch[0].tobytes() != batch[1].tobytes()
+
+
+@pytest.mark.parametrize("name", ["normed", "whole", "several", "one layout"])
+def test_same_seed_gives_same_image_in_any_batch_of_any_model(tiny_picture, tiny_model, whole_model, name):
+    """Batch norm, of which models of older versions have some, takes the statistics of all that it is given."""
+    model = whole_model
+    if name == "normed":
+        torch.manual_seed(0)
+        config = replace(whole_model.config, norm="batch", crop_size=None)
+        model = replace(whole_model, config=config, generators=[make_generator(config, k) for k in range(6)])
+    elif name == "several":
+        model = singan.draft([tiny_picture, tiny_picture.transpose(Image.Transpose.ROTATE_180)])
+    elif name == "one layout":
+        model = replace(tiny_model, config=replace(tiny_model.config, candidates=1))
+    for size in (model.image_size, (54, 120), (108, 70)):
+        batch = [image.tobytes() for image in model.sample(4, size=size)]
+        assert len(set(batch)) > 1
+        assert batch == [model.sample(1, seed=k, size=size)[0].tobytes() for k in range(4)]
 
 
 def test_seeds_and_shares_may_be_numpys(tiny_picture, tiny_model, draft, tmp_path):

@@ -151,7 +151,8 @@ def nearest(queries: torch.Tensor, keys: Keys, reuse: float) -> torch.Tensor:
     """
     count, each, _ = queries.shape
     if count > 1 and count * each * keys.many > CHUNK:
-        return torch.cat([nearest(part, keys, reuse) for part in queries.split(1)])
+        some = max(1, CHUNK // (each * keys.many))
+        return torch.cat([nearest(part, keys, reuse) for part in queries.split(some)])
     measure, parts = _measure(queries, keys)
 
     def chosen(matrix: torch.Tensor) -> torch.Tensor:

@@ -40,9 +40,9 @@ class Field:
     def shape(self) -> tuple[int, int]:
         return self.y.shape[1], self.y.shape[2]
 
-    def one(self, k: int) -> Field:
-        """That of image `k` alone."""
-        return replace(self, y=self.y[k : k + 1], x=self.x[k : k + 1])
+    def only(self, which: list[int]) -> Field:
+        """That of some of the images."""
+        return replace(self, y=self.y[which], x=self.x[which])
 
 
 def stacked(fields: Sequence[Field | None]) -> Field | None:
