@@ -21,7 +21,7 @@ DIRECTIONS = 24  # they hold some 98 % of the variance of a photograph's patches
 SIDEWAYS = 0.3
 REUSE = 0.003  # lower: more weight on showing all of the training image
 BASIS_PATCHES = 20_000  # of the image, from which the directions are found
-TILES = (1, 8, 16, 24, 32, 48, 64, 96, 128)  # patches down or across that are projected at once
+TILES = (1, 8, 16, 32, 64, 128)  # patches down or across that are projected at once
 RUN = 64  # numbers of which the least one is found at once
 CHUNK = 4_000_000  # distances held in memory at once, 16 MB: more take no less time, and leave holes in the heap
 
