@@ -50,7 +50,7 @@ from singan.patches.rearrange import (
     rarity,
 )
 from singan.patches.search import PATCH, REUSE, Patches, basis
-from singan.patches.vote import FLAT, Field, Wrap, around, sources, stacked, vote
+from singan.patches.vote import FLAT, Field, Wrap, around, sources, vote
 from singan.pyramid import (
     MAX_SEARCHED_PIXELS,
     from_bytes,
@@ -372,12 +372,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         until: int | None = None,
     ) -> tuple[torch.Tensor, Field | None]:
         """Samples, (N, 3, H, W), each by its own of N `seeds` alone, and their field if they have one; `until`: as they
-        leave the level before that one."""
+        leave the level before that one. N is 1 where they are drawn one by one (`_each_alone`)."""
         model = self.tiled(kept.wrap) if any(kept.wrap) else self
+        assert len(seeds) == 1 or not model._each_alone(size)
         x, found, first = model.reconstruct_tensor(start_scale), None, model.size_at(0, size)
-        if len(seeds) > 1 and model._each_alone(size):
-            alone = [self.draw([seed], size, start_scale, variation, kept, until) for seed in seeds]
-            return torch.cat([x for x, _ in alone]), stacked([found for _, found in alone])
         rngs, own, reuse = [torch.Generator().manual_seed(seed) for seed in seeds], model._own_size(first), REUSE
         if start_scale == 0:
             low = own[0], first[1]  # as high as the photograph

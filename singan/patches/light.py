@@ -21,6 +21,7 @@ SEAM, PLAIN = 0.1, 0.04  # a step where patches meet that is larger is no light,
 CALM, AROUND = 0.25, 8  # deviation of what is smooth, of the range [-1, 1]; pixels around that must be, too
 SKY, OVER = 0.15, 0.2  # of the height: what has to be smooth, to be a sky; within which others go over into it
 ITERATIONS, TOLERANCE = 60, 1e-5  # of the conjugate gradients that even out the light; of the energy of the error
+LONG = 2048  # pixels a side up to which light is solved for by the matrix of cosines
 SMALL = 4  # pixels a side that are not shrunk for it
 SWEEPS, DAMPED = 2, 0.8  # on each side of a smaller image, and the share of each that is taken
 CROSS = [[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -60,17 +61,28 @@ def agreed(
     [-1, 1], and where steps from pixel to pixel are about `plain`, than less. A slope of many small steps stays, like
     that of a sky that is drawn out: it would be led on to colours that no sky has."""
     right, fade = _steps(x, field, photo, seam, plain), FADE * max(x.shape[2:]) / 250
-    down, across = (_cosines(side).to(x.device) for side in x.shape[2:])
-    turns = [torch.arange(side, device=x.device) / (2 * side) for side in x.shape[2:]]
-    planes = right.flatten(0, 1)
+    return (x + _spread_within(right.flatten(0, 1), fade).view_as(x)).clamp(-1, 1)
 
-    def lighter(k: int) -> torch.Tensor:
-        """One channel of one image alone, by one thread: the same to the last bit however many there are of both."""
-        spectrum = down @ planes[k].clone() @ across.T  # of waves that do not go over the border
+
+def _spread_within(right: torch.Tensor, fade: float) -> torch.Tensor:
+    """As `_spread`, of (n, H, W), but nothing is spread over the border."""
+    (height, width), device = right.shape[1:], right.device
+    if max(height, width) > LONG:  # so large a matrix takes more memory than mirror images do, one after the other
+        found = torch.empty_like(right)
+        for one, into in zip(right, found, strict=True):
+            mirrored = torch.cat([one, one.flip(0)])
+            into.copy_(_spread(torch.cat([mirrored, mirrored.flip(1)], 1), fade)[:height, :width])
+        return found
+    down, across = (_cosines(side).to(device) for side in (height, width))
+    turns = [torch.arange(side, device=device) / (2 * side) for side in (height, width)]
+
+    def spread(k: int) -> torch.Tensor:
+        """One alone, by one thread: the same to the last bit however many there are of both."""
+        spectrum = down @ right[k].clone() @ across.T
         _spread_waves(spectrum, turns, fade)
         return down.T @ spectrum @ across
 
-    return (x + torch.stack([*at_once(lighter, len(planes), x.device, len(planes))]).view_as(x)).clamp(-1, 1)
+    return torch.stack([*at_once(spread, len(right), device, len(right))])
 
 
 def _cosines(side: int) -> torch.Tensor:
@@ -113,9 +125,9 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
 
 
 def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
-    """The solution of Poisson's equation for `right`, (N, C, H, W), on a torus, fading within `fade` pixels."""
+    """The solution of Poisson's equation for `right`, (..., H, W), on a torus, fading within `fade` pixels."""
     spectrum = torch.fft.rfft2(right)
-    device, (high, wide) = right.device, right.shape[2:]
+    device, (high, wide) = right.device, right.shape[-2:]
     turns = [torch.fft.fftfreq(high, device=device), torch.fft.rfftfreq(wide, device=device)]
     _spread_waves(spectrum, turns, fade)
     return torch.fft.irfft2(spectrum, s=(high, wide))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -43,14 +43,6 @@ class Field:
     def only(self, which: list[int]) -> Field:
         """That of some of the images."""
         return replace(self, y=self.y[which], x=self.x[which])
-
-
-def stacked(fields: Sequence[Field | None]) -> Field | None:
-    """That of all the images of some fields of one size, or None where there are none."""
-    known = [field for field in fields if field is not None]
-    if not known:
-        return None
-    return replace(known[0], y=torch.cat([one.y for one in known]), x=torch.cat([one.x for one in known]))
 
 
 def voters(side: int, wraps: bool = False) -> int:
