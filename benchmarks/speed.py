@@ -23,6 +23,7 @@ import singan
 
 PICTURES = SHARED / "data" / "images"
 TASKS = "train,busy,grow,draft,sample,large,sizes,file"
+SIZES = 200
 
 
 def picture(side):
@@ -66,17 +67,17 @@ def large(folder):
     return {"seconds": time.perf_counter() - start, "size": f"{image.height}x{image.width}"}
 
 
-def sizes(folder, count):
-    """Samples of so many sizes."""
+def sizes(folder, *numbers):
+    """A sample of each of SIZES sizes, or of those of these numbers."""
     model = singan.SinGAN.from_pretrained(folder)
-    for k in range(int(count)):
+    for k in numbers or range(SIZES):
         model.sample(1, size=(150 + 2 * k, 250 + 3 * k), seed=k)
-    return {"size": f"{count} sizes"}
+    return {}
 
 
 def child(task, *arguments):
     """Run a task in its own process: its result, the seconds of the whole process, its peak memory in megabytes."""
-    command = [sys.executable, __file__, "--child", json.dumps([task, *map(str, arguments)])]
+    command = [sys.executable, __file__, "--child", json.dumps([task, *arguments], default=str)]
     start = time.perf_counter()
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
     return {"seconds": time.perf_counter() - start} | result
@@ -133,9 +134,10 @@ def main():
         result = child("large", folder / "1024")
         row("one large sample", result["size"], result)
     if "sizes" in tasks:
-        one, many = (child("sizes", folder / "250", count) for count in (1, 200))
-        row("samples", "1 size", one)
-        row("samples", "200 sizes", many, many["megabytes"] / one["megabytes"])
+        least, most, many = (child("sizes", folder / "250", *numbers) for numbers in ([0], [SIZES - 1], []))
+        row("one sample", "the least of the sizes", least)
+        row("one sample", "the largest", most)
+        row("samples", f"{SIZES} sizes", many, many["megabytes"] / most["megabytes"])
     if "file" in tasks:
         for side in (250, 1024):
             size = (folder / str(side) / "model.safetensors").stat().st_size

@@ -48,7 +48,7 @@ SMALL: dict[str, dict[int, Any]] = {  # inputs of calls that would take long
     "extend": {2: 20, 6: 1},
 }
 PHOTOGRAPHS = {
-    "draft": 1, "take_upload": 2, "take_upload_1": 2, "add_object": 4, "own": 1, "denoise": 2, "super_resolve": 2,
+    "draft": 1, "take_upload": 2, "take_upload_1": 2, "add": 4, "own": 1, "denoise": 2, "super_resolve": 2,
     "train": 2,
 }  # fmt: skip
 CANVASES = {"harmonize": 2, "edit": 2, "paint_to_image": 2, "change": 0, "fill": 1, "extend": 1}
@@ -59,7 +59,7 @@ PLAIN = (
     "denoise",
     "super_resolve",
     "edit",
-    "add_object",
+    "add",
     "fit",
     "tell",
     "load_files",

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import anyio
 import gradio as gr
+import hostile
 import httpx
 import pytest
 from gradio_client import Client, handle_file
@@ -25,6 +26,16 @@ CANVAS = {"background": None, "layers": [], "composite": None, "id": None}
 def numbers(built_app):
     """The number of each call."""
     return {fn.api_name: number for number, fn in built_app.fns.items()}
+
+
+def test_what_hostile_sends_is_what_the_app_takes(built_app):
+    """tests/hostile.py is run by hand, and goes by the names of functions."""
+    inputs = {fn.api_name: fn.inputs for fn in built_app.fns.values()}
+    taken = {call: inputs[call][place] for call, place in {**hostile.PHOTOGRAPHS, **hostile.CANVASES}.items()}
+    assert all(isinstance(taken[call], (gr.File, gr.UploadButton)) for call in hostile.PHOTOGRAPHS)
+    assert all(isinstance(taken[call], gr.ImageEditor) for call in hostile.CANVASES)
+    assert all(place < len(inputs[call]) for call, small in hostile.SMALL.items() for place in small)
+    assert all(len(inputs[call]) > 1 for call in hostile.PLAIN)
 
 
 def answer(app_url, number, data, event=None, page=False, session=None, user="api"):
