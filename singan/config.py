@@ -11,7 +11,7 @@ from singan.checks import check_range
 from singan.errors import ConfigError, shortened
 
 T = TypeVar("T")
-VARIATION = 0.4  # of samples, unless another is asked for
+VARIATION = 0.5  # of samples, unless another is asked for
 DETAIL = 0.51  # of super-resolution: as near to the truth as bicubic interpolation, and far sharper
 
 

@@ -53,7 +53,7 @@ def levels(a, b):
 def test_samples_take_nothing_but_fresh_noise_unless_told(model):
     assert model.sample(1, seed=3)[0].tobytes() == model.sample(1, seed=3, variation=1.0)[0].tobytes()
     assert model.sample(1, seed=3)[0].tobytes() != model.sample(1, seed=3, variation=0.5)[0].tobytes()
-    assert singan.TrainConfig().usual_variation == 0.4
+    assert singan.TrainConfig().usual_variation == 0.5
 
 
 def test_super_resolution_enlarges_by_one_factor_and_corrects_nothing(model):
