@@ -104,7 +104,7 @@ def test_page_of_the_app_has_the_samples_that_the_seed_names(app_url):
         found = {one["props"].get("elem_id"): one["props"].get("value") for one in config["components"]}
         if found["samples"]:
             break
-    assert [one["caption"] for one in found["samples"]] == [f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)]
+    assert [one["caption"] for one in found["samples"]] == [f"seed {k} at {0.5 + 0.05 * k:g}" for k in range(6)]
     seeds = [one["props"]["value"] for one in config["components"] if one["props"].get("label") == "Seed"]
     assert seeds[0] == 0
     file = httpx.get(app_url + found["samples"][5]["image"]["url"].removeprefix(app_url)).content

@@ -85,7 +85,7 @@ def test_first_look_shows_models_and_samples_without_another_request(page):
     assert re.findall(r'alt="([^"]*)"', look) == [
         "blue",
         "green-field",
-        *(f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)),
+        *(f"seed {k} at {0.5 + 0.05 * k:g}" for k in range(6)),
     ]
     assert all(source.startswith("data:image/webp;base64,") for source in re.findall(r'src="([^"]*)"', look))
     assert page.index(look) < page.index("window.gradio_config = ")  # it is seen before that is read

@@ -203,18 +203,18 @@ def test_page_appears_with_samples_and_draws_others_when_asked(open_page):
     expect(page.get_by_role("button", name="blue", pressed=True)).to_be_visible()  # as screen readers call it
     expect(page.get_by_role("button", name="green-field", pressed=False)).to_be_visible()
     before = captions(page, "samples")
-    assert before == [f"seed {k} at {0.4 + 0.06 * k:g}" for k in range(6)]  # the same for everybody
+    assert before == [f"seed {k} at {0.5 + 0.05 * k:g}" for k in range(6)]  # the same for everybody
     page.get_by_label("Number of samples").first.fill("2")
     page.get_by_role("button", name="Draw samples").click()
     expect(page.locator("#samples img")).to_have_count(2)
-    seed = re.fullmatch(r"seed (\d+) at 0.4", captions(page, "samples")[0])[1]
-    assert f"seed {seed} at 0.4" not in before
+    seed = re.fullmatch(r"seed (\d+) at 0.5", captions(page, "samples")[0])[1]
+    assert f"seed {seed} at 0.5" not in before
 
     page.locator("button:visible", has_text="Advanced").click()
     expect(page.get_by_label("Seed", exact=True)).to_have_value(seed)  # written back
 
     page.locator("#pyramids img").nth(1).click()  # another pyramid: drawn anew at once
-    expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed} at 0.4")
+    expect(page.locator("#samples .caption-label").first).not_to_have_text(f"seed {seed} at 0.5")
     expect(page.locator("#samples img")).to_have_count(2)
     page.get_by_label("Height (px)").fill("99999999")
     page.get_by_role("button", name="Draw samples").click()
@@ -234,7 +234,7 @@ def test_seed_that_is_kept_gives_the_same_pictures(open_page):
     page.get_by_label("New seed each time").uncheck()
     page.get_by_label("Seed", exact=True).fill("12")
     page.get_by_role("button", name="Draw samples").click()
-    expect(page.locator("#samples .caption-label").first).to_have_text("seed 12 at 0.4")
+    expect(page.locator("#samples .caption-label").first).to_have_text("seed 12 at 0.5")
     first = page.locator("#samples img").first
     address = first.get_attribute("src")  # it holds a hash of the file's content
     assert address.endswith(".png")

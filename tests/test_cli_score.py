@@ -111,7 +111,7 @@ def test_files_and_folders_are_scored_each_once(run, folder):
 
 def test_photo_of_a_model_is_taken_for_the_photo(run, folder, tiny_model, tmp_path):
     where = tiny_model.save_pretrained(tmp_path / "m")
-    for k, image in enumerate(tiny_model.sample(2)):
+    for k, image in enumerate(tiny_model.sample(2, variation=1)):
         image.save(tmp_path / f"{k}.png")
     tiny_model.training_image.save(tmp_path / "photo.png")
     of = [tmp_path / "0.png", tmp_path / "1.png", "--only", "swd,diversity", "--json"]
