@@ -35,13 +35,13 @@ def picture(side):
 
 
 def train(side, out):
-    singan.train(picture(int(side))).save_pretrained(out)
+    singan.train(picture(side)).save_pretrained(out)
     return {}
 
 
 def draft(side):
     """From the photograph in memory to its first sample, the second time in a process."""
-    photo = picture(int(side))
+    photo = picture(side)
     for _ in range(2):
         start = time.perf_counter()
         image = singan.draft(photo).sample(1)[0]
@@ -55,8 +55,8 @@ def sample(folder, n):
     times = []
     for _ in range(6):
         start = time.perf_counter()
-        image = model.sample(int(n))[-1]
-        times.append((time.perf_counter() - start) / int(n))
+        image = model.sample(n)[-1]
+        times.append((time.perf_counter() - start) / n)
     return {"seconds": statistics.median(times[1:]), "size": f"{image.height}x{image.width}"}
 
 

@@ -233,8 +233,8 @@ def pins() -> Image.Image:
         mask, shown = Image.new("L", model.image_size[::-1]), model.training_image
         ImageDraw.Draw(mask).ellipse(box, fill=255)
         ImageDraw.Draw(shown).ellipse(box, outline="red", width=6)
-        row += [shown, *model.sample(1, variation=0.4, pin=mask, seed=1)]
-        row += model.sample(1, variation=0.4, pin=mask, pin_to=place, seed=1)
+        there = {"pin": mask, "variation": 0.4, "seed": 1}  # with more the skyline's sky has steps, as it has to leap
+        row += [shown, *model.sample(1, **there), *model.sample(1, **there, pin_to=place)]
     return in_a_row(row, 150)
 
 
