@@ -506,7 +506,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(k, x, z, found, reuse=reuse, settle=settle, where=where)
             x = settle(x)  # also where there was no voting
             if lit and found and k == last:
-                lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN) - x
+                lighter = agreed(x, found, self.patches_at(k).image, SEAM, PLAIN).sub_(x)
         if until is None and lighter is not None:
             x = kept.settle(size)((x + resize(lighter, size)).clamp_(-1, 1))
         if until is None and found and found.pictures:

@@ -248,7 +248,7 @@ def test_evened_light_is_what_poissons_equation_says_of_the_image_and_its_mirror
     monkeypatch.setattr(light, "_cosines", lambda side: made.append(side) or cosines(side))
     monkeypatch.setattr(light, "LONG", most)
     right = torch.randn(2, 3, *size, generator=torch.Generator().manual_seed(0)) * 0.01
-    monkeypatch.setattr(light, "_steps", lambda *_: right)
+    monkeypatch.setattr(light, "_steps", lambda *_: right.clone())
     x, fade = torch.zeros(2, 3, *size), light.FADE * max(size) / 250
     found = agreed(x, own_field(size, Patches(x[:1], basis(torch.rand(1, 3, 20, 20)))), x[:1])
     beyond = F.pad(found, (1, 1, 1, 1), mode="replicate")  # the first pixels of the mirror images

@@ -106,8 +106,8 @@ def lack(images: torch.Tensor, real: Composition) -> torch.Tensor:
 
     As `oddness`, the other way round (Simakov et al., CVPR 2008): 0 where nothing of `real` is left out.
     """
-    all_of_it = real.some[None]
-    return torch.cat([_worst(_differences(all_of_it, prepare(one))) for one in _parts(images, real.side, real.side)])
+    all_of_it, alone = real.some[None], images.split(1)  # one by one: the parts of all are many times as large
+    return torch.cat([_worst(_differences(all_of_it, prepare(_parts(one, real.side, real.side)[0]))) for one in alone])
 
 
 def _worst(differences: torch.Tensor) -> torch.Tensor:

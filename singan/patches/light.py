@@ -61,35 +61,39 @@ def agreed(
     [-1, 1], and where steps from pixel to pixel are about `plain`, than less. A slope of many small steps stays, like
     that of a sky that is drawn out: it would be led on to colours that no sky has."""
     right, fade = _steps(x, field, photo, seam, plain), FADE * max(x.shape[2:]) / 250
-    return (x + _spread_within(right.flatten(0, 1), fade).view_as(x)).clamp(-1, 1)
+    return _spread_within(right.flatten(0, 1), fade).view_as(x).add_(x).clamp_(-1, 1)
 
 
 def _spread_within(right: torch.Tensor, fade: float) -> torch.Tensor:
-    """As `_spread`, of (n, H, W), but nothing is spread over the border."""
+    """As `_spread`, of (n, H, W), in place, but nothing is spread over the border."""
     (height, width), device = right.shape[1:], right.device
     if max(height, width) > LONG:  # so large a matrix takes more memory than mirror images do, one after the other
-        found = torch.empty_like(right)
-        for one, into in zip(right, found, strict=True):
+        for one in right:
             mirrored = torch.cat([one, one.flip(0)])
-            into.copy_(_spread(torch.cat([mirrored, mirrored.flip(1)], 1), fade)[:height, :width])
-        return found
+            one.copy_(_spread(torch.cat([mirrored, mirrored.flip(1)], 1), fade)[:height, :width])
+        return right
     down, across = (_cosines(side).to(device) for side in (height, width))
-    turns = [torch.arange(side, device=device) / (2 * side) for side in (height, width)]
+    damping = _damping([torch.arange(side, device=device) / (2 * side) for side in (height, width)], fade)
+    spectra, halfway = ([one.clone() for one in right] for _ in range(2))
 
-    def spread(k: int) -> torch.Tensor:
-        """One alone, by one thread: the same to the last bit however many there are of both."""
-        spectrum = down @ right[k].clone() @ across.T
-        _spread_waves(spectrum, turns, fade)
-        return down.T @ spectrum @ across
+    def spread(k: int) -> None:
+        """One alone, by one thread: the same to the last bit however many there are of both. In memory that is there:
+        what a thread allocates leaves holes in a heap of its own, 40 MB of them after 200 sizes."""
+        torch.mm(down, spectra[k], out=halfway[k])
+        torch.mm(halfway[k], across.T, out=spectra[k]).div_(damping)
+        torch.mm(down.T, spectra[k], out=halfway[k])
+        right[k] = torch.mm(halfway[k], across, out=spectra[k])
 
-    return torch.stack([*at_once(spread, len(right), device, len(right))])
+    for _ in at_once(spread, len(right), device, len(right)):
+        pass
+    return right
 
 
 def _cosines(side: int) -> torch.Tensor:
     """The discrete cosine transform of so many numbers, orthonormal: (side, side). As a product of matrices it takes
     less time than fast transforms of the image and its mirror images, up to megapixels."""
     k = torch.arange(side, dtype=torch.float64)
-    waves = torch.cos(math.pi / side * k[:, None] * (k + 0.5)) * math.sqrt(2 / side)
+    waves = (math.pi / side * k[:, None] * (k + 0.5)).cos_().mul_(math.sqrt(2 / side))
     waves[0] /= math.sqrt(2)
     return waves.float()
 
@@ -98,29 +102,33 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
     """What `agreed` spreads: of each pixel the steps from those around it that its sources have not, (N, 3, H, W)."""
     at, many = sources(field), len(x)
     places = (at[..., 0] * photo.shape[3] + at[..., 1]).flatten()
+    del at
     right = torch.zeros_like(x)
 
     def there(step: torch.Tensor) -> torch.Tensor:
         """Of (1, 3, h, w) what is at the source of each pixel: (N, 3, H, W)."""
         return step[0].flatten(1).index_select(1, places).view(3, many, *x.shape[2:]).transpose(0, 1)
 
-    for axis in (2, 3):
+    def along(axis: int) -> torch.Tensor:
+        """The light in the steps from each pixel to the next, one less than there are pixels along the axis."""
         inside, last = x.shape[axis] - 1, photo.shape[axis] - 1
         after = there(photo.diff(dim=axis, append=photo.narrow(axis, last, 1)))  # from a pixel to the next
         before = there(photo.diff(dim=axis, prepend=photo.narrow(axis, 0, 1)))
-        wanted = after.narrow(axis, 0, inside) + before.narrow(axis, 1, inside)
-        wanted /= 2
+        wanted = after.narrow(axis, 0, inside).add_(before.narrow(axis, 1, inside)).div_(2)
+        del before
         busy = F.avg_pool2d(wanted.abs().mean(1, keepdim=True), 5, 1, 2, count_include_pad=False)
-        step = light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
-        side = max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)
+        return light_of(wanted.sub_(x.diff(dim=axis)), seam * torch.exp(-busy / plain))
+
+    for axis in (2, 3):
+        step, side = along(axis), max(3 * PATCH, SLOPE * max(photo.shape[2:]) / 250)
         cells = math.ceil(step.shape[2] / side), math.ceil(step.shape[3] / side)
         slope = F.adaptive_avg_pool2d(step, cells)
         for long in step.shape[2:]:  # linear between the cells: torch's own is another with each number of threads
             middles = (torch.arange(long, device=x.device) + 0.5) * (slope.shape[2] / long) - 0.5
             slope = between(slope.mT, middles)
         step -= slope
-        right.narrow(axis, 1, inside).add_(step)
-        right.narrow(axis, 0, inside).sub_(step)
+        right.narrow(axis, 1, x.shape[axis] - 1).add_(step)
+        right.narrow(axis, 0, x.shape[axis] - 1).sub_(step)
     return right
 
 
@@ -129,15 +137,14 @@ def _spread(right: torch.Tensor, fade: float) -> torch.Tensor:
     spectrum = torch.fft.rfft2(right)
     device, (high, wide) = right.device, right.shape[-2:]
     turns = [torch.fft.fftfreq(high, device=device), torch.fft.rfftfreq(wide, device=device)]
-    _spread_waves(spectrum, turns, fade)
-    return torch.fft.irfft2(spectrum, s=(high, wide))
+    return torch.fft.irfft2(spectrum.div_(_damping(turns, fade)), s=(high, wide))
 
 
-def _spread_waves(spectrum: torch.Tensor, turns: list[torch.Tensor], fade: float) -> None:
-    """Make the waves of the right side of Poisson's equation, (..., H, W), those of its solution, which fades within
-    `fade` pixels. `turns`: how often they turn from a pixel to the next, down, (H,), and across, (W,)."""
+def _damping(turns: list[torch.Tensor], fade: float) -> torch.Tensor:
+    """By what the waves of the right side of Poisson's equation are divided for those of its solution, which fades
+    within `fade` pixels: (H, W). `turns`: how often they turn from pixel to pixel, down, (H,), and across, (W,)."""
     down, across = (2 - 2 * torch.cos(2 * math.pi * one) for one in turns)
-    spectrum.div_(down[:, None] + across + fade**-2)
+    return down[:, None] + across + fade**-2
 
 
 def calm(x: torch.Tensor) -> torch.Tensor:

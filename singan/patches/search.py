@@ -121,7 +121,7 @@ def between(x: torch.Tensor, at: torch.Tensor) -> torch.Tensor:
     last = x.shape[-1] - 1
     at = at.clamp(0, last)
     low = at.long()
-    return x[..., low].lerp(x[..., (low + 1).clamp(max=last)], at - low)
+    return x[..., low].lerp_(x[..., (low + 1).clamp(max=last)], at - low)
 
 
 class Keys(NamedTuple):
