@@ -80,6 +80,7 @@ FREE = Constraints()
 Noise = Callable[[int, tuple[int, int]], torch.Tensor]  # of a scale, and its size: (N, 3, *noise_size), deviation 1
 TOGETHER, SPREAD = 0.02, 2  # what a source that no neighbour has costs samples, and how often that is passed on
 FORCED = 0.4  # how much it counts, of that of others, where columns of a wider picture had better be: leap they must
+EARLY, FINALISTS = 2, 4  # rounds of voting of all layouts of a sample; those that are voted to the end
 FEW = 2  # layouts that are drawn of a narrower one, of which the best of many is always the same part of the photograph
 SEAM, PLAIN = 0.3, 0.06  # of its light (`agreed`): more than a painting's, as one sky is cut from another
 OWN_REUSE = 0.02  # of samples as wide as the photograph: at REUSE a piece of what was left out stands at their border
@@ -426,9 +427,10 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Scale 0 of a sample for each of N `rngs`, (N, 3, *size), from what they start from, (1, 3, any, any): the
         images and their field. N is 1 where there are several pictures.
 
-        Of `config.candidates` each is the one composed most like the training image (`most_alike`); of a draft, whose
-        layouts differ less, of fewer where much variation is asked for (`tried`); of a narrower one of FEW. `dear`:
-        what columns cost, as `order` takes it; then nothing is to be lacking. `reuse`: as `search` takes it.
+        Of `config.candidates` each is the one composed most like the training image (`most_alike`); up to a variation
+        of one half that among FINALISTS, which alone are voted more than EARLY rounds. Of a draft, whose layouts differ
+        less, it is one of fewer where much variation is asked for (`tried`); of a narrower one of FEW. `dear`: what
+        columns cost, as `order` takes it; then nothing is to be lacking. `reuse`: as `search` takes it.
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         narrower, wider = own[1] > size[1], own[1] < size[1]
@@ -453,18 +455,28 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             (rng,) = rngs
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
-        settle = kept.settle(size)
-        drawn, found = self.apply_scale(0, settle(entered), None, reuse=reuse, settle=settle, where=where)
-        if count == 1 or found is None:
-            return drawn[::count], found
+        settle, rounds = kept.settle(size), at_scale(self.config.voting_rounds, 0)
+        x, stages = settle(entered), [(rounds, 1)]
+        if count > FINALISTS and rounds > 2 * EARLY and not beyond_half(variation):  # beyond, they change to the end
+            stages = [(EARLY, FINALISTS), (rounds - EARLY, 1)]
+        for some, left in stages:
+            x, found = self.apply_scale(0, x, None, rounds=some, reuse=reuse, settle=settle, where=where)
+            if count == 1 or found is None:
+                return x[::count], found
+            best = self._most_alike(x, count, variation, whole=dear is not None, many=left)
+            x, found, where, count = x[best], found.only(best), None if where is None else where[best], left
+        return x, found
+
+    def _most_alike(self, x: torch.Tensor, of: int, variation: float, **how: Any) -> list[int]:
+        """Of each `of` layouts in (N * of, 3, H, W) those that are composed most like the training image: which of all
+        they are. `how`: as `most_alike` takes it."""
         images = self.patches_at(0).images
         known = self._composition  # which another thread may drop
         if known is None:
             known = self._composition = Composition(panorama(images, self.shares) if self.others else images[0])
-        whole, best = dear is not None, []
-        for k, seen in enumerate(around(drawn, self._wrap).split(count)):  # with what stands over the border of a tile
-            best.append(k * count + most_alike(seen, images[0], known, variation, whole))
-        return drawn[best], found.only(best)
+        seen = around(x, self._wrap).split(of)  # with what stands over the border of a tile
+        best = [most_alike(some, images[0], known, variation, **how) for some in seen]
+        return [k * of + at for k, chosen in enumerate(best) for at in chosen]
 
     def taller(
         self, x: torch.Tensor, size: tuple[int, int], kept: Constraints

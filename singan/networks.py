@@ -66,7 +66,7 @@ class PatchNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for conv, norm in zip(self.layers[:-1], self.norms, strict=True):
-            x = F.leaky_relu(norm(convolve(conv, x)), SLOPE)
+            x = F.leaky_relu(norm(convolve(conv, x)), SLOPE, inplace=not torch.is_grad_enabled())
         x = convolve(self.layers[-1], x)
         return torch.tanh(x) if self.squash else x
 

@@ -114,7 +114,7 @@ def test_of_wider_ones_the_one_is_chosen_that_lacks_nothing():
     """One shows twice the first three quarters of the photograph, the other all of it and its first half twice more."""
     real, layouts = Composition(REAL), [REAL[..., :24].tile(1, 1, 1, 3), torch.cat([REAL, *2 * [REAL[..., :16]]], 3)]
     layouts = torch.cat([one[..., :64] for one in layouts])
-    assert lack(layouts, real)[1] < 1e-3 and most_alike(layouts, REAL, real, 0.5, whole=True) == 1
+    assert lack(layouts, real)[1] < 1e-3 and most_alike(layouts, REAL, real, 0.5, whole=True) == [1]
 
 
 def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():
@@ -123,8 +123,8 @@ def test_what_is_nearly_a_copy_is_not_chosen_and_more_of_it_at_much_variation():
     layouts = torch.cat([REAL.roll(2, 3), REAL.roll(4, 3), REAL.roll(12, 3).flip(2)])
     away = (layouts - REAL).abs().mean((1, 2, 3))
     assert COPY * away.median() < away[0] < NEW * away.median()
-    assert most_alike(layouts, REAL, real, 0.5) == 0 and most_alike(layouts, REAL, real, 1.0) == 1
-    assert most_alike(torch.cat([REAL, REAL, layouts[2:]]), REAL, real, 0.5) == 2  # the median differs by nothing
+    assert most_alike(layouts, REAL, real, 0.5, many=3) == [0, 1, 2] and most_alike(layouts, REAL, real, 1.0) == [1]
+    assert most_alike(torch.cat([REAL, REAL, layouts[2:]]), REAL, real, 0.5) == [2]  # the median differs by nothing
     assert [beyond_half(v) for v in (0.0, 0.5, 0.75, 1.0)] == [0, 0, 0.5, 1]
     assert [reordered(v) for v in (0.0, 0.2, 0.4, 0.9, 1.0)] == pytest.approx([0, 0.3, 0.6, 1, 1])
 

@@ -16,7 +16,7 @@ from singan.image import image_to_tensor, tensor_to_image
 from singan.metrics.diversity import diversity
 from singan.model import OWN_REUSE, ROOMY_REUSE, SinGAN
 from singan.networks import PatchNet
-from singan.patches.composition import Composition, column_distance, composition_distance
+from singan.patches.composition import Composition, column_distance, composition_distance, most_alike
 from singan.patches.rearrange import order
 from singan.patches.search import REUSE
 from singan.patches.vote import voters
@@ -158,6 +158,27 @@ def test_a_draft_of_much_variation_is_chosen_among_few(draft):
         return torch.cat([m.sample_tensor(s, m.image_size, 0, 1.0, until=1) for s in range(8)])
 
     assert torch.equal(layouts(4), layouts(1)) and not torch.equal(layouts(8), layouts(1))
+
+
+@pytest.mark.parametrize(("variation", "voted"), [(0.5, [(12, 2), (4, 4)]), (0.9, [(5, 6)])])
+def test_up_to_one_half_only_the_best_layouts_are_voted_to_the_end(draft, monkeypatch, variation, voted):
+    """And of these the one that is composed most like the photograph after all rounds is taken."""
+    went, real = [], Composition(draft.real_at(0))
+    draft = replace(draft, config=replace(draft.config, voting_rounds=(6, 1, 0)))
+    whole = SinGAN.apply_scale
+
+    def watched(self, level, x, noise, found=None, **how):
+        drawn, field = whole(self, level, x, noise, found, **how)
+        went.append((how["rounds"], x, drawn))
+        return drawn, field
+
+    monkeypatch.setattr(SinGAN, "apply_scale", watched)
+    sample = draft.sample_tensor(5, draft.image_size, 0, variation, until=1)
+    assert [(len(x), rounds) for rounds, x, _ in went] == voted
+    *before, (_, entered, drawn) = went
+    assert torch.equal(sample[0], drawn[most_alike(drawn, draft.real_at(0), real, variation)[0]])
+    for _, _, layouts in before:
+        assert torch.equal(entered, layouts[most_alike(layouts, draft.real_at(0), real, variation, many=4)])
 
 
 def test_a_copy_of_the_photograph_is_not_chosen(draft):

@@ -42,12 +42,12 @@ class Composition:
 
 
 def most_alike(
-    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, whole: bool = False
-) -> int:
-    """Which of `images`, (N, 3, H, W), is composed most like `real`, that of `image`, (1, 3, h, w). Others lack some
-    of its parts, repeat them, or have something that does not belong there under them or in them, which counts less
-    the more `variation` is asked for. Where the `whole` of it is to be there, however often, it counts besides what
-    they lack altogether. What is nearly `image` itself is not chosen."""
+    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, whole: bool = False, many: int = 1
+) -> list[int]:
+    """Which `many` of `images`, (N, 3, H, W), are composed most like `real`, that of `image`, (1, 3, h, w), the best
+    first. Others lack some of its parts, repeat them, or have something that does not belong there under them or in
+    them, which counts less the more `variation` is asked for. Where the `whole` of it is to be there, however often, it
+    counts besides what they lack altogether. What is nearly `image` itself comes last."""
     kept = KEPT * (1 - variation)
     distance = composition_distance(images, real) + kept * (column_distance(images, real) + oddness(images, real))
     if whole:
@@ -55,7 +55,7 @@ def most_alike(
     away = (images - resize(image, (images.shape[2], images.shape[3]))).abs().mean((1, 2, 3))
     least = COPY + (NEW - COPY) * beyond_half(variation)
     copies = away < (least * away.median()).clamp_min(SAME)
-    return int(distance.masked_fill(copies, math.inf).argmin())
+    return distance.masked_fill(copies, math.inf).argsort(stable=True)[:many].tolist()
 
 
 def tried(candidates: int, variation: float) -> int:
