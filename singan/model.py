@@ -456,7 +456,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle, rounds = kept.settle(size), at_scale(self.config.voting_rounds, 0)
-        x, stages = settle(entered), [(rounds, 1)]
+        x, stages = settle(entered), list[tuple[int | None, int]]([(None, 1)])  # rounds, and layouts left after them
         if count > FINALISTS and rounds > 2 * EARLY and not beyond_half(variation):  # beyond, they change to the end
             stages = [(EARLY, FINALISTS), (rounds - EARLY, 1)]
         for some, left in stages:
