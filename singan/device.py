@@ -111,8 +111,10 @@ def at_once(job: Callable[[int], T], count: int, device: torch.device, most: int
         yield from map(job, range(count))
         return
 
+    inferring = torch.is_inference_mode_enabled()  # outside of which nothing that was made within may be changed
+
     def alone(k: int) -> T:
-        with one_thread():
+        with one_thread(), torch.inference_mode(inferring):
             return job(k)
 
     numbers, pool = iter(range(count)), ThreadPoolExecutor(workers)

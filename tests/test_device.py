@@ -99,6 +99,16 @@ def test_jobs_are_done_at_once_by_a_thread_each_and_come_in_order(three_threads)
     assert torch.get_num_threads() == 3
 
 
+@pytest.mark.parametrize("inferring", [True, False])
+def test_jobs_may_change_what_the_caller_made(three_threads, inferring):
+    """As under `torch.inference_mode`, of whose tensors nothing may be changed outside of it."""
+    with torch.inference_mode(inferring):
+        numbers = [torch.zeros(2) for _ in range(3)]
+        found = list(at_once(lambda k: numbers[k].add_(k), 3, torch.device("cpu"), most=3))
+    assert [one.tolist() for one in found] == [[0, 0], [1, 1], [2, 2]]
+    assert all(one.is_inference() == inferring for one in found)
+
+
 @pytest.mark.parametrize(("count", "device", "most"), [(1, "cpu", 3), (3, "cpu", 1), (3, "cpu", 0), (3, "meta", 3)])
 def test_what_is_large_or_alone_is_done_by_all_threads(three_threads, count, device, most):
     job = lambda k: (k, torch.get_num_threads(), threading.get_ident())  # noqa: E731
