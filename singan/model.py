@@ -427,10 +427,11 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
         """Scale 0 of a sample for each of N `rngs`, (N, 3, *size), from what they start from, (1, 3, any, any): the
         images and their field. N is 1 where there are several pictures.
 
-        Of `config.candidates` each is the one composed most like the training image (`most_alike`); up to a variation
-        of one half that among FINALISTS, which alone are voted more than EARLY rounds. Of a draft, whose layouts differ
-        less, it is one of fewer where much variation is asked for (`tried`); of a narrower one of FEW. `dear`: what
-        columns cost, as `order` takes it; then nothing is to be lacking. `reuse`: as `search` takes it.
+        Of `config.candidates` each is the one composed most like the training image (`most_alike`). Up to a variation
+        of one half, where a sample is held to nothing, it is one of FINALISTS, which alone are voted more than EARLY
+        rounds: others change to the end. Of a draft, whose layouts differ less, it is one of fewer where much variation
+        is asked for (`tried`); of a narrower one of FEW. `dear`: what columns cost, as `order` takes it; then nothing
+        is to be lacking. `reuse`: as `search` takes it.
         """
         share, own = fresh_share(self.variation_curve, variation), self._own_size(size)
         narrower, wider = own[1] > size[1], own[1] < size[1]
@@ -457,7 +458,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle, rounds = kept.settle(size), at_scale(self.config.voting_rounds, 0)
         x, stages = settle(entered), list[tuple[int | None, int]]([(None, 1)])  # rounds, and layouts left after them
-        if count > FINALISTS and rounds > 2 * EARLY and not beyond_half(variation):  # beyond, they change to the end
+        bound = own != size or settle is not unheld or kept.fades or any(self._wrap) or self._flips or self.others
+        if count > FINALISTS and rounds > 2 * EARLY and not (bound or beyond_half(variation)):
             stages = [(EARLY, FINALISTS), (rounds - EARLY, 1)]
         for some, left in stages:
             x, found = self.apply_scale(0, x, None, rounds=some, reuse=reuse, settle=settle, where=where)

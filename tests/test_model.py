@@ -160,6 +160,23 @@ def test_a_draft_of_much_variation_is_chosen_among_few(draft):
     assert torch.equal(layouts(4), layouts(1)) and not torch.equal(layouts(8), layouts(1))
 
 
+@pytest.mark.parametrize("held", [{"tile": "x"}, {"mirror": "x"}, {"size": (54, 130)}, {"flips": True}, {"pin": True}])
+def test_layouts_that_are_held_to_something_are_all_voted_to_the_end(draft, monkeypatch, held):
+    """After two rounds the one that will be best is not to be seen: a pinned sky had a step, a tile was blurred."""
+    draft, went = replace(draft, config=replace(draft.config, voting_rounds=(6, 1, 0))), []
+    whole = SinGAN.apply_scale
+
+    def watched(self, level, x, noise, found=None, **how):
+        went.append((level, how.get("rounds")))
+        return whole(self, level, x, noise, found, **how)
+
+    monkeypatch.setattr(SinGAN, "apply_scale", watched)
+    if "pin" in held:
+        held = {"pin": Image.fromarray(np.arange(54 * 70).reshape(54, 70) % 70 > 50)}
+    draft.sample(1, **held)
+    assert [rounds for level, rounds in went if not level] == [None]
+
+
 @pytest.mark.parametrize(("variation", "voted"), [(0.5, [(12, 2), (4, 4)]), (0.9, [(5, None)])])
 def test_up_to_one_half_only_the_best_layouts_are_voted_to_the_end(draft, monkeypatch, variation, voted):
     """And of these the one that is composed most like the photograph after all rounds is taken."""
