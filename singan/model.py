@@ -465,7 +465,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(0, x, None, rounds=some, reuse=reuse, settle=settle, where=where)
             if count == 1 or found is None:
                 return x[::count], found
-            best = self._most_alike(x, count, variation, whole=dear is not None, many=left)
+            best = self._most_alike(x, count, variation, whole=dear is not None, many=left, rough=left > 1)
             x, found, where, count = x[best], found.only(best), None if where is None else where[best], left
         return x, found
 
