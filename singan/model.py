@@ -457,7 +457,8 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             others, where = self.patches_at(0).images[1:], regions(len(z), size, self.shares, rng).to(self.device)
             entered = mixed(entered, others, where, share**2 * self.config.displacement, rng)
         settle, rounds = kept.settle(size), at_scale(self.config.voting_rounds, 0)
-        x, stages = settle(entered), list[tuple[int | None, int]]([(None, 1)])  # rounds, and layouts left after them
+        x = settle(entered)
+        stages: list[tuple[int | None, int]] = [(None, 1)]  # rounds, and layouts left after them
         bound = own != size or settle is not unheld or kept.fades or any(self._wrap) or self._flips or self.others
         if count > FINALISTS and rounds > 2 * EARLY and not (bound or beyond_half(variation)):
             stages = [(EARLY, FINALISTS), (rounds - EARLY, 1)]
@@ -465,7 +466,7 @@ class SinGAN(ModelHubMixin):  # whose own loading believes config.json, and whos
             x, found = self.apply_scale(0, x, None, rounds=some, reuse=reuse, settle=settle, where=where)
             if count == 1 or found is None:
                 return x[::count], found
-            best = self._most_alike(x, count, variation, whole=dear is not None, many=left, rough=left > 1)
+            best = self._most_alike(x, count, variation, whole=dear is not None, many=left)
             x, found, where, count = x[best], found.only(best), None if where is None else where[best], left
         return x, found
 

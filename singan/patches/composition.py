@@ -42,21 +42,15 @@ class Composition:
 
 
 def most_alike(
-    images: torch.Tensor,
-    image: torch.Tensor,
-    real: Composition,
-    variation: float,
-    whole: bool = False,
-    many: int = 1,
-    rough: bool = False,
+    images: torch.Tensor, image: torch.Tensor, real: Composition, variation: float, whole: bool = False, many: int = 1
 ) -> list[int]:
     """Which `many` of `images`, (N, 3, H, W), are composed most like `real`, that of `image`, (1, 3, h, w), the best
     first. Others lack some of its parts, repeat them, or have something that does not belong there under them or in
     them, which counts less the more `variation` is asked for. Where the `whole` of it is to be there, however often, it
-    counts besides what they lack altogether. What is nearly `image` itself comes last. A `rough` choice leaves out what
-    parts they lack or repeat, in two thirds of the time."""
+    counts besides what they lack altogether. What is nearly `image` itself comes last. A choice of many leaves out what
+    parts they lack or repeat, in two thirds of the time: at little variation that does not tell them apart."""
     distance = KEPT * (1 - variation) * (column_distance(images, real) + oddness(images, real))
-    if not rough:
+    if many == 1:
         distance = distance + composition_distance(images, real)
     if whole:
         distance = distance + lack(images, real)

@@ -78,7 +78,7 @@ def _spread_within(right: torch.Tensor, fade: float) -> torch.Tensor:
 
     def spread(k: int) -> None:
         """One alone, by one thread: the same to the last bit however many there are of both. In memory that is there:
-        what a thread allocates leaves holes in a heap of its own, 40 MB of them after 200 sizes."""
+        what a thread allocates leaves holes in a heap of its own."""
         torch.mm(down, spectra[k], out=halfway[k])
         torch.mm(halfway[k], across.T, out=spectra[k]).div_(damping)
         torch.mm(down.T, spectra[k], out=halfway[k])
@@ -127,8 +127,9 @@ def _steps(x: torch.Tensor, field: Field, photo: torch.Tensor, seam: float, plai
             middles = (torch.arange(long, device=x.device) + 0.5) * (slope.shape[2] / long) - 0.5
             slope = between(slope.mT, middles)
         step -= slope
-        right.narrow(axis, 1, x.shape[axis] - 1).add_(step)
-        right.narrow(axis, 0, x.shape[axis] - 1).sub_(step)
+        inside = step.shape[axis]
+        right.narrow(axis, 1, inside).add_(step)
+        right.narrow(axis, 0, inside).sub_(step)
     return right
 
 
